@@ -1,0 +1,80 @@
+"""The `nodeops` command: puts the rooms' verbs together and turns errors into messages and exit codes."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from nodeops import __version__
+from nodeops.console import emit_error
+from nodeops.core.errors import NodeopsError
+
+# Verb -> (module that holds its typer `app`, help). Modules are imported only when their verb is called, so that
+# `nodeops --help` and a small verb on a busy host do not pay for libraries they do not use.
+VERBS: dict[str, tuple[str, str]] = {
+    "agent": ("nodeops.agent.cli", "The agent on this host: which tree is active, build one, roll back."),
+    "artifact": ("nodeops.ledger.artifact_cli", "Ledger binaries: fetch or build, verify, list the cache."),
+    "document": ("nodeops.document.cli", "The consortium file and node documents: check, show, compare."),
+    "fleet": ("nodeops.fleet.cli", "All managed nodes at once, over SSH."),
+    "lab": ("nodeops.lab.cli", "Docker containers that stand for hosts."),
+    "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, status, peers, validators, wait."),
+    "record": ("nodeops.ledger.record_cli", "Put hashes of records on the ledger, and verify records against them."),
+    "status": ("nodeops.ledger.status_cli", "This node at a glance."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A command group that imports a verb's module only when that verb is run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names of all verbs, sorted."""
+        return sorted(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ARG002 - click's signature
+        """Return a verb's name and help for the help page; running it goes through `resolve_command`."""
+        return TyperCommand(cmd_name, help=VERBS[cmd_name][1]) if cmd_name in VERBS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Import the verb that is being run."""
+        if args and args[0] in VERBS:
+            return args[0], load_verb(args[0]), args[1:]
+        return super().resolve_command(ctx, args)
+
+
+def load_verb(name: str) -> Any:
+    """Import the module of a verb and return its whole command."""
+    module, text = VERBS[name]
+    command = typer.main.get_command(importlib.import_module(module).app)
+    command.help = text
+    return command
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, help="Run the nodes of a consortium ledger.")
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
+) -> None:
+    if version:
+        sys.stdout.write(f"nodeops {__version__}\n")
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> Any:
+    """Run the command line. Known errors become a message and a named exit code, never a traceback."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return app(args=argv)
+    except NodeopsError as error:
+        emit_error(error, "--json" in argv)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away; python would complain again while flushing at exit.
+        sys.stderr.close()
+        sys.exit(141)

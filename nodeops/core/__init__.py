@@ -1,0 +1,1 @@
+"""Plain types that every room shares. No input or output happens here."""

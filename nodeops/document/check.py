@@ -1,0 +1,94 @@
+"""Rules between the parts of a consortium file: what no single field can see."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nodeops.core.errors import InputError
+from nodeops.core.finding import Finding, Verdict
+from nodeops.document.load import Source, load_with_source
+from nodeops.document.models import Consortium
+from nodeops.document.profile import Profile, load_profile
+
+Location = tuple[str, ...]
+
+
+def checked_consortium(path: Path) -> tuple[Consortium, list[Finding]]:
+    """Return the consortium and its findings. Raise InputError, with lines, for anything that cannot work."""
+    consortium, source = load_with_source(path)
+    problems = [*conflicts(consortium), *_platform_problems(consortium)]
+    if problems:
+        raise _as_error(source, problems)
+    return consortium, advice(consortium, load_profile(consortium.ledger.platform))
+
+
+def _as_error(source: Source, problems: Sequence[tuple[Location, str]]) -> InputError:
+    (location, text), rest = problems[0], problems[1:]
+    more = "".join(f"\n{source.where(other)}: {what}" for other, what in rest)
+    return InputError(text + more, where=source.where(location))
+
+
+def conflicts(consortium: Consortium) -> Iterator[tuple[Location, str]]:
+    """Yield the location and text of each contradiction: unknown organisation, shared name, shared address."""
+    seen: dict[str, str] = {}
+    for kind, hosts in (("nodes", consortium.nodes), ("monitors", consortium.monitors)):
+        for name, host in hosts.items():
+            if host.organisation not in consortium.organisations:
+                allowed = ", ".join(consortium.organisations)
+                yield (kind, name, "organisation"), f"unknown organisation '{host.organisation}'; allowed: {allowed}"
+            if host.address in seen:
+                yield (kind, name, "address"), f"address {host.address} of {name} is already that of {seen[host.address]}"
+            seen.setdefault(host.address, name)
+    for name in sorted(set(consortium.nodes) & set(consortium.monitors)):
+        yield ("monitors", name), f"'{name}' is already the name of a node"
+    for name in sorted(set(consortium.organisations) & (set(consortium.nodes) | set(consortium.monitors))):
+        yield (
+            ("organisations", name),
+            f"'{name}' names both an organisation and a host",
+        )
+
+
+def _platform_problems(consortium: Consortium) -> Iterator[tuple[Location, str]]:
+    try:
+        load_profile(consortium.ledger.platform)
+    except InputError as error:
+        yield ("ledger", "platform"), f"{error.what}; allowed: {error.allowed}"
+
+
+def advice(consortium: Consortium, profile: Profile) -> list[Finding]:
+    """Return what works but should be known: too few validators, one organisation that can halt or rule the chain."""
+    power = {name: node.voting_power for name, node in consortium.nodes.items()}
+    total = sum(power.values())
+    validators = sum(1 for share in power.values() if share)
+    findings = [_validator_count(validators)]
+    held: Counter[str] = Counter()
+    for name, node in consortium.nodes.items():
+        held[node.organisation] += power[name]
+    for organisation, share in sorted(held.items()):
+        findings.extend(_concentration(organisation, share, total, profile))
+    return findings
+
+
+def _validator_count(validators: int) -> Finding:
+    expected = "4 validators or more: with fewer, losing any one stops the chain"
+    if validators >= 4:
+        return Finding("validators", Verdict.PASS, expected, f"{validators} validators")
+    text = {
+        0: "no validator: no block will ever be made",
+        1: "one validator: whoever runs it decides alone, and no quorum protects anyone",
+    }
+    actual = text.get(validators, f"{validators} validators: no node may be down")
+    return Finding("validators", Verdict.WARN, expected, actual, "add validators of other organisations")
+
+
+def _concentration(organisation: str, share: int, total: int, profile: Profile) -> Iterator[Finding]:
+    rule = profile.quorum
+    expected = f"no organisation holds power that others cannot do without ({rule.why})"
+    if share * rule.denominator > total * rule.numerator:
+        actual = f"{organisation} holds {share} of {total} voting power and can commit blocks alone"
+        yield Finding("concentration", Verdict.WARN, expected, actual, "spread validators over organisations")
+    elif total and (total - share) * rule.denominator <= total * rule.numerator:
+        actual = f"{organisation} holds {share} of {total} voting power: the chain halts while all its nodes are down"
+        yield Finding(
+            "concentration", Verdict.WARN, expected, actual, "spread validators over organisations, or accept it knowingly"
+        )

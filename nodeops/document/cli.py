@@ -1,0 +1,79 @@
+"""`nodeops document`: check the consortium file, show what one host will be told, compare with an older document."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nodeops.console import JsonFlag, emit
+from nodeops.core.errors import InputError
+from nodeops.core.result import Result, Table
+from nodeops.document.check import checked_consortium
+from nodeops.document.inventory import INVENTORY_HELP, chosen, inventory_folder
+from nodeops.document.models import Consortium, NodeDocument
+from nodeops.document.resolve import consortium_digest, differences, resolve
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="consortium.yml, or the folder that holds it.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Check a consortium file: every mistake with its line, every weakness as a finding."""
+    consortium, findings = checked_consortium(file)
+    data = {
+        "consortium": consortium.consortium,
+        "revision": consortium.revision,
+        "digest": consortium_digest(consortium),
+        "nodes": len(consortium.nodes),
+    }
+    line = f"{consortium.consortium} revision {consortium.revision}: {len(consortium.nodes)} nodes, digest {data['digest']}"
+    emit(Result(data, lines=[line], findings=findings), as_json)
+
+
+@app.command()
+def show(
+    node: Annotated[str, typer.Argument(help="Name of a node in the consortium file.")],
+    inventory: Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)] = None,
+    diff: Annotated[Path | None, typer.Option("--diff", help="An older node.json: show only what differs.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the node document that the consortium file and the choices resolve to for one node."""
+    folder = inventory_folder(inventory)
+    consortium, _ = checked_consortium(folder)
+    document = resolve(consortium, node, chosen(folder).choices)
+    emit(_differences(document, diff) if diff else _whole(document, consortium), as_json)
+
+
+def _whole(document: NodeDocument, consortium: Consortium) -> Result:
+    data = document.model_dump(mode="json")
+    rows = [(path, _text(value)) for path, _, value in differences({}, _flat(data))]
+    title = f"{document.node.name}: {consortium.consortium} revision {consortium.revision}"
+    return Result({"document": data}, tables=[Table(("key", "value"), rows, title)])
+
+
+def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(data, dict):
+        return {prefix.rstrip("."): data}
+    return {key: value for name, inner in data.items() for key, value in _flat(inner, f"{prefix}{name}.").items()}
+
+
+def _differences(document: NodeDocument, old_file: Path) -> Result:
+    try:
+        old = json.loads(old_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"is not a node document: {error}", where=str(old_file)) from error
+    if not isinstance(old, dict):
+        raise InputError("is not a node document: not a JSON object", where=str(old_file))
+    rows = list(differences(old, document.model_dump(mode="json")))
+    data = {"differences": [{"key": key, "old": before, "new": after} for key, before, after in rows]}
+    if not rows:
+        return Result(data, lines=["no difference"])
+    return Result(data, tables=[Table(("key", "old", "new"), [(key, _text(a), _text(b)) for key, a, b in rows])])
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

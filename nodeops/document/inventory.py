@@ -1,0 +1,62 @@
+"""The inventory folder of one organisation: consortium.yml, its choices in group_vars, and what members published."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nodeops.core.errors import InputError
+from nodeops.document.load import CONSORTIUM_FILE, plain, read_source
+from nodeops.document.models import Consortium
+
+INVENTORY_HELP = "Inventory folder that holds consortium.yml (default: this folder, else inventories/lab)."
+_DEFAULT_FOLDERS = (Path(), Path("inventories/lab"))
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What group_vars/all.yml says to nodeops: the organisations this controller manages, and the choices for their nodes."""
+
+    manages: tuple[str, ...]
+    choices: Mapping[str, Any]
+
+
+def inventory_folder(given: Path | None) -> Path:
+    """Return the inventory folder: the one given (or that of a file given), else the first default that has a consortium file."""
+    if given is not None:
+        folder = given.parent if given.is_file() else given
+        if not (folder / CONSORTIUM_FILE).is_file():
+            raise InputError(f"no {CONSORTIUM_FILE} there", where=str(given), hint="copy inventories/example to start one")
+        return folder
+    for folder in _DEFAULT_FOLDERS:
+        if (folder / CONSORTIUM_FILE).is_file():
+            return folder
+    raise InputError(f"no {CONSORTIUM_FILE} here", where=str(Path.cwd()), hint="name the inventory folder with --inventory")
+
+
+def chosen(folder: Path) -> Chosen:
+    """Return the choices of the organisation whose inventory this is. No group_vars: nothing is managed, nothing chosen."""
+    file = folder / "group_vars" / "all.yml"
+    if not file.is_file():
+        return Chosen((), {})
+    tree = plain(read_source(file).tree) or {}
+    manages = tree.get("nodeops_manages", [])
+    if not isinstance(manages, list) or not all(isinstance(name, str) for name in manages):
+        raise InputError("nodeops_manages is not a list of organisation names", where=str(file))
+    choices = tree.get("nodeops_choices", {})
+    if not isinstance(choices, dict):
+        raise InputError("nodeops_choices is not a mapping", where=str(file))
+    return Chosen(tuple(manages), choices)
+
+
+def managed_nodes(consortium: Consortium, folder: Path) -> list[str]:
+    """Return the names of the nodes this controller manages, sorted. Raise InputError for an unknown organisation."""
+    manages = chosen(folder).manages
+    unknown = [name for name in manages if name not in consortium.organisations]
+    if unknown:
+        raise InputError(
+            f"nodeops_manages names unknown organisations: {', '.join(unknown)}",
+            where=str(folder / "group_vars" / "all.yml"),
+            allowed=", ".join(consortium.organisations),
+        )
+    return sorted(name for name, node in consortium.nodes.items() if node.organisation in manages)

@@ -1,0 +1,123 @@
+"""Read consortium.yml strictly: every problem is reported with its line, and duplicate keys are refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from nodeops.core.errors import InputError
+from nodeops.document.models import NAME_RULE, Consortium
+
+CONSORTIUM_FILE = "consortium.yml"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A parsed YAML file that still knows the line of each key."""
+
+    path: Path
+    tree: Any
+
+    def line(self, location: Sequence[str | int]) -> int:
+        """Return the 1-based line of the deepest existing key of a location."""
+        node, line = self.tree, 0
+        for step in location:
+            try:
+                line = node.lc.key(step)[0] if isinstance(node, CommentedMap) else node.lc.item(step)[0]
+                node = node[step]
+            except (KeyError, IndexError, AttributeError, TypeError):
+                break
+        return line + 1
+
+    def where(self, location: Sequence[str | int]) -> str:
+        """Return `file:line` for a location."""
+        return f"{self.path}:{self.line(location)}"
+
+
+def read_source(path: Path) -> Source:
+    """Return a YAML file as plain data with line numbers. Raise InputError when it cannot be read or parsed."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputError("no such file", where=str(path), hint="copy inventories/example to start one") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path)) from error
+    try:
+        return Source(path, YAML(typ="rt").load(text))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InputError(str(error.problem or "is not YAML").split("\n")[0], where=f"{path}:{line}") from error
+    except YAMLError as error:
+        raise InputError(f"is not YAML: {error}", where=str(path)) from error
+
+
+def load_consortium(path: Path) -> Consortium:
+    """Return the consortium described by a file or by the consortium.yml of a folder.
+
+    Raise InputError that lists every problem with its line.
+    """
+    consortium, _ = load_with_source(path)
+    return consortium
+
+
+def load_with_source(path: Path) -> tuple[Consortium, Source]:
+    """Return the consortium and its source, for callers that report lines of their own. Raise InputError."""
+    source = read_source(path / CONSORTIUM_FILE if path.is_dir() else path)
+    if not isinstance(source.tree, CommentedMap):
+        raise InputError("is not a mapping of keys", where=f"{source.path}:1", allowed=", ".join(Consortium.model_fields))
+    try:
+        consortium = Consortium.model_validate(plain(source.tree))
+    except ValidationError as error:
+        raise _all_problems(source, error) from error
+    return consortium, source
+
+
+def plain(node: Any) -> Any:
+    """Return YAML data as plain dicts, lists and scalars, as strict models want them."""
+    if isinstance(node, CommentedMap | dict):
+        return {str(key): plain(value) for key, value in node.items()}
+    if isinstance(node, CommentedSeq | list):
+        return [plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _all_problems(source: Source, error: ValidationError) -> InputError:
+    problems = sorted({_problem(source, item) for item in error.errors()})
+    (line, text), rest = problems[0], problems[1:]
+    more = "".join(f"\n{source.path}:{other}: {what}" for other, what in rest)
+    return InputError(text + more, where=f"{source.path}:{line}", hint="see docs/consortium.md for every key")
+
+
+def _problem(source: Source, item: Any) -> tuple[int, str]:
+    location = [step for step in item["loc"] if step != "[key]"]
+    path = ".".join(str(step) for step in location)
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        message = f"unknown key '{location[-1]}'; allowed: {', '.join(_allowed_keys(location))}"
+    elif item["type"] == "missing":
+        message = "this key is required"
+    elif item["type"] == "string_pattern_mismatch" and item["loc"][-1] in ("[key]", "organisation", "consortium", "platform"):
+        message = f"is not a name; allowed: {NAME_RULE}"
+    return source.line(location), f"{path}: {message}"
+
+
+def _allowed_keys(location: Sequence[str | int]) -> list[str]:
+    """Return the keys that the model at the parent of a location knows."""
+    model: Any = Consortium
+    for step in location[:-1]:
+        if not hasattr(model, "model_fields"):
+            break
+        field = model.model_fields.get(str(step))
+        if field is None:
+            continue
+        inner = getattr(field.annotation, "__args__", [field.annotation])[-1]
+        model = inner
+    return list(getattr(model, "model_fields", {}))

@@ -1,0 +1,170 @@
+"""Shapes of consortium.yml and of the node document. Unknown keys are refused everywhere."""
+
+import ipaddress
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+NAME_RULE = "lower-case letters, digits and dashes, starting with a letter, at most 31 characters"
+_HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_SSH_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]{40,}={0,3}( \S.*)?")
+# CometBFT: types/validator_set.go, MaxTotalVotingPower = MaxInt64/8; far below it one node's share stays readable.
+MAX_POWER = 1_000_000
+
+
+def _address(value: str) -> str:
+    """Return an IPv4, IPv6 or host name in its one canonical spelling. Raise ValueError for anything else."""
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        pass
+    name = value.lower()
+    if not _HOSTNAME.fullmatch(name) or re.fullmatch(r"[0-9.]+", name):
+        raise ValueError("is not an IPv4 address, an IPv6 address or a host name")
+    return name
+
+
+def _ssh_key(value: str) -> str:
+    if not _SSH_KEY.fullmatch(value):
+        raise ValueError("is not an OpenSSH public key line such as 'ssh-ed25519 AAAA... name'")
+    return value
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+Address = Annotated[str, AfterValidator(_address)]
+SshKey = Annotated[str, AfterValidator(_ssh_key)]
+ChainId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,48}$")]
+Version = Annotated[str, StringConstraints(pattern=r"^v?[0-9][0-9A-Za-z.+-]{0,40}$")]
+Socket = Annotated[str, StringConstraints(pattern=r"^(tcp|unix)://\S{1,200}$")]
+Duty = Literal["validator", "witness"]
+
+
+class Model(BaseModel):
+    """Strict, immutable, and closed to unknown keys."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Ledger(Model):
+    """Which ledger all members run. `block_seconds` is the pause after a commit; `application` an ABCI socket."""
+
+    platform: Name
+    version: Version
+    chain: ChainId
+    block_seconds: Annotated[float, Field(ge=0.1, le=600)] = 1.0
+    application: Socket | None = None
+
+
+class Organisation(Model):
+    """A member of the consortium: its admin public keys and how to reach a person."""
+
+    admins: list[SshKey] = []
+    contact: str | None = None
+
+
+class Node(Model):
+    """One ledger process on one host. Validators have power >= 1, witnesses have none."""
+
+    organisation: Name
+    duty: Duty
+    address: Address
+    power: Annotated[int, Field(ge=0, le=MAX_POWER)] | None = None
+    site: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _power_fits_duty(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("power"), int):
+            if data.get("duty") == "validator" and data["power"] < 1:
+                raise ValueError("power: a validator needs a power of 1 or more")
+            if data.get("duty") == "witness":
+                raise ValueError("power: a witness does not vote, leave power out")
+        return data
+
+    @property
+    def voting_power(self) -> int:
+        """Return the voting power: what the file says, 1 for a validator without a figure, 0 for a witness."""
+        return 0 if self.duty == "witness" else (self.power or 1)
+
+
+class Monitor(Model):
+    """A host that scrapes, stores and alerts."""
+
+    organisation: Name
+    address: Address
+    site: str | None = None
+
+
+class Consortium(Model):
+    """The whole of consortium.yml."""
+
+    consortium: Name
+    revision: Annotated[int, Field(ge=1)]
+    ledger: Ledger
+    organisations: Annotated[dict[Name, Organisation], Field(min_length=1)]
+    nodes: Annotated[dict[Name, Node], Field(min_length=1)]
+    monitors: dict[Name, Monitor] = {}
+
+
+class Choices(Model):
+    """What one organisation chooses for its own nodes (`nodeops_choices` in group_vars). Sizes in bytes."""
+
+    log_level: Literal["debug", "info", "error"] = "info"
+    min_free_bytes: Annotated[int, Field(ge=0)] = 1 << 30
+    max_clock_skew_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+
+class Port(Model):
+    """One listening port of the ledger: who may reach it, on which address it listens, and why."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    bind: str
+    scope: Literal["members", "monitors", "local"]
+    why: str
+
+
+class Member(Model):
+    """A node as every other node sees it."""
+
+    name: Name
+    organisation: Name
+    duty: Duty
+    power: int
+    address: Address
+    site: str | None = None
+
+
+class LedgerPlan(Model):
+    """The ledger process of one host: all ports, absolute paths and names that roles and agent need."""
+
+    platform: Name
+    version: Version
+    chain: ChainId
+    application: str
+    block_seconds: float
+    log_level: str
+    user: str
+    unit: str
+    ports: dict[str, Port]
+    paths: dict[str, str]
+
+
+class NodeDocument(Model):
+    """Everything one host needs to know, as written to /etc/nodeops/node.json.
+
+    `consortium_digest` is the SHA-256 of the consortium file's content in canonical form: it is equal on every node
+    that runs the same revision, whoever manages it. Nothing in here is secret.
+    """
+
+    schema_version: Literal[1] = 1
+    consortium: Name
+    revision: int
+    consortium_digest: str
+    node: Member
+    organisations: dict[Name, Organisation]
+    members: list[Member]
+    monitors: dict[Name, Monitor]
+    ledger: LedgerPlan
+    paths: dict[str, str]
+    limits: Choices

@@ -1,0 +1,67 @@
+"""Platform profiles: the data that describe one ledger family. A TOML file in ledger/profiles is a platform."""
+
+import tomllib
+from importlib import resources
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from nodeops.core.errors import InputError
+from nodeops.document.models import Model, Port
+
+
+class Release(Model):
+    """One version of a ledger that is known to work: its Go module, the package to build and the module's h1: sum."""
+
+    module: str
+    package: str
+    sum: Annotated[str, Field(pattern=r"^h1:[A-Za-z0-9+/]{43}=$")]
+
+
+class Quorum(Model):
+    """Blocks are committed while live voting power is more than numerator/denominator of the total."""
+
+    numerator: int
+    denominator: int
+    why: str
+
+
+class Profile(Model):
+    """One ledger family, as read from ledger/profiles/<platform>.toml."""
+
+    platform: str
+    title: str
+    driver: str
+    binary: str
+    application: str
+    user: str
+    unit: str
+    log_levels: list[str]
+    quorum: Quorum
+    ports: dict[str, Port]
+    paths: dict[str, str]
+    never_touch: list[str]
+    releases: dict[str, Release]
+    status: Literal["supported", "end-of-life"] = "supported"
+
+
+def known_platforms() -> list[str]:
+    """Return the names of all platforms that have a profile, sorted."""
+    folder = resources.files("nodeops.ledger") / "profiles"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_profile(platform: str) -> Profile:
+    """Return the profile of a platform. Raise InputError for a platform without one."""
+    if platform not in known_platforms():
+        raise InputError(
+            f"unknown ledger platform '{platform}'",
+            where="ledger.platform",
+            allowed=", ".join(known_platforms()),
+            hint="name one of these, or add a profile (docs/ledger.md)",
+        )
+    text = (resources.files("nodeops.ledger") / "profiles" / f"{platform}.toml").read_text(encoding="utf-8")
+    try:
+        return Profile.model_validate(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise InputError(f"the profile is not valid: {error}", where=f"profiles/{platform}.toml") from error

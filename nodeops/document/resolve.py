@@ -1,0 +1,99 @@
+"""Resolve the consortium file, the profile and one organisation's choices into the node document of one host."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+
+from pydantic import ValidationError
+
+from nodeops.core.digest import digest
+from nodeops.core.errors import InputError
+from nodeops.document.models import Choices, Consortium, LedgerPlan, Member, Node, NodeDocument
+from nodeops.document.profile import Profile, load_profile
+
+
+def consortium_digest(consortium: Consortium) -> str:
+    """Return the SHA-256 that names this content of the consortium file, whoever holds a copy."""
+    return digest(consortium.model_dump(mode="json"))
+
+
+def host_paths() -> dict[str, str]:
+    """Return where nodeops lives on a host."""
+    text = (resources.files("nodeops.document") / "host_paths.toml").read_text(encoding="utf-8")
+    paths: dict[str, str] = tomllib.loads(text)["paths"]
+    return paths
+
+
+def parse_choices(choices: Mapping[str, Any]) -> Choices:
+    """Return one organisation's choices. Raise InputError for an unknown or impossible one."""
+    try:
+        return Choices.model_validate(dict(choices))
+    except ValidationError as error:
+        item = error.errors()[0]
+        key = ".".join(str(step) for step in item["loc"])
+        raise InputError(f"{key}: {item['msg']}", where="nodeops_choices", allowed=", ".join(Choices.model_fields)) from error
+
+
+def members(consortium: Consortium) -> list[Member]:
+    """Return all nodes as peers see them, sorted by name so that every host writes the same bytes."""
+    return [_member(name, node) for name, node in sorted(consortium.nodes.items())]
+
+
+def _member(name: str, node: Node) -> Member:
+    power = node.voting_power
+    return Member(name=name, organisation=node.organisation, duty=node.duty, power=power, address=node.address, site=node.site)
+
+
+def resolve(consortium: Consortium, node: str, choices: Mapping[str, Any]) -> NodeDocument:
+    """Return the node document of one node. Raise InputError for an unknown node or an impossible choice."""
+    found = {member.name: member for member in members(consortium)}
+    if node not in found:
+        raise InputError(f"unknown node '{node}'", where="consortium.yml", allowed=", ".join(found))
+    limits = parse_choices(choices)
+    return NodeDocument(
+        consortium=consortium.consortium,
+        revision=consortium.revision,
+        consortium_digest=consortium_digest(consortium),
+        node=found[node],
+        organisations=dict(sorted(consortium.organisations.items())),
+        members=list(found.values()),
+        monitors=dict(sorted(consortium.monitors.items())),
+        ledger=_ledger_plan(consortium, load_profile(consortium.ledger.platform), limits),
+        paths=host_paths(),
+        limits=limits,
+    )
+
+
+def _ledger_plan(consortium: Consortium, profile: Profile, limits: Choices) -> LedgerPlan:
+    ledger = consortium.ledger
+    folder = f"{profile.paths['binaries']}/{ledger.version}"
+    paths = {
+        **profile.paths,
+        "version_directory": folder,
+        "version_binary": f"{folder}/{profile.binary}",
+        "current": f"{profile.paths['binaries']}/current",
+        "binary": f"{profile.paths['binaries']}/current/{profile.binary}",
+    }
+    return LedgerPlan(
+        platform=ledger.platform,
+        version=ledger.version,
+        chain=ledger.chain,
+        application=ledger.application or profile.application,
+        block_seconds=ledger.block_seconds,
+        log_level=limits.log_level,
+        user=profile.user,
+        unit=profile.unit,
+        ports=dict(profile.ports),
+        paths=dict(sorted(paths.items())),
+    )
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (path, old value, new value) for each leaf that differs between two documents; None where absent."""
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            yield f"{prefix}{key}", before, after
