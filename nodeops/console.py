@@ -1,16 +1,19 @@
 """The one place where a Result becomes text for a person or JSON for a machine."""
 
 import json
+import os
+import re
 import sys
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from nodeops.core.errors import NodeopsError
+from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 
@@ -28,35 +31,78 @@ _STYLE = {
 }
 
 
+# What a shell reports for a program whose reader went away: 128 + SIGPIPE.
+_READER_GONE = 141
+# A pipe or a file has no width: a row stays one line there, so that grep and a log keep it whole.
+_UNLIMITED_COLUMNS = 10_000
+# Control characters drive a terminal, and bidirectional marks reorder what is read: neither may come from outside.
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """Let `_output` decide how to leave; rich would leave with 1, which here means that a finding failed."""
+        raise BrokenPipeError
+
+
+def console(stderr: bool = False) -> Console:
+    """Return the console all text for people goes through: as wide as the terminal, or never folding in a pipe or a file."""
+    stream = sys.stderr if stderr else sys.stdout
+    return _Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _UNLIMITED_COLUMNS)
+
+
+def plain_text(value: str, style: str = "") -> Text:
+    """Return text that prints as it is: no markup, and every character that would steer a terminal shown as its escape."""
+    return Text(_STEERING.sub(lambda found: ascii(found[0])[1:-1], value), style=style)
+
+
 def emit(result: Result, as_json: bool = False) -> None:
-    """Print a result and leave with its exit code when a finding failed."""
-    if as_json:
-        sys.stdout.write(json.dumps(result.as_dict(), indent=2, sort_keys=True) + "\n")
-    else:
-        _print_for_people(result)
+    """Print a result and leave with its exit code when a finding failed. Raise HostError when it cannot be written."""
+    with _output():
+        if as_json:
+            sys.stdout.write(json.dumps(result.as_dict(), indent=2, sort_keys=True) + "\n")
+        else:
+            _print_for_people(result)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
 
 
+@contextmanager
+def _output() -> Iterator[None]:
+    """Flush standard output now, so that a reader that went away or a full disk is noticed while it can be reported."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        raise SystemExit(_READER_GONE) from None
+    except OSError as error:
+        _discard_output()
+        raise HostError(f"the answer cannot be written: {error.strerror}", where="standard output") from error
+
+
+def _discard_output() -> None:
+    """Give the interpreter, which flushes once more at exit, somewhere to write."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def _print_for_people(result: Result) -> None:
-    console = Console(highlight=False)
+    out = console()
     for table in result.tables:
-        console.print(rich_table(table))
-    for line in result.lines:
-        console.print(Text(line))
-    for change in result.changes:
-        console.print(_change_line(change))
-    for judged in finding_lines(result.findings):
-        console.print(judged)
+        out.print(rich_table(table))
+    for line in (*map(plain_text, result.lines), *map(_change_line, result.changes), *finding_lines(result.findings)):
+        out.print(line, soft_wrap=True)
 
 
 def rich_table(table: Table) -> RichTable:
     """Return a table ready to print; every cell is plain text, never markup."""
-    drawn = RichTable(title=Text(table.title) if table.title else None, title_justify="left", box=None, pad_edge=False)
+    drawn = RichTable(title=plain_text(table.title) if table.title else None, title_justify="left", box=None, pad_edge=False)
     for column in table.columns:
-        drawn.add_column(column, header_style="bold", overflow="fold")
+        drawn.add_column(plain_text(column), header_style="bold", overflow="fold")
     for row in table.rows:
-        drawn.add_row(*(Text(cell) for cell in row))
+        drawn.add_row(*(plain_text(cell) for cell in row))
     return drawn
 
 
@@ -64,16 +110,16 @@ def finding_lines(findings: Iterable[Finding]) -> Iterable[Text]:
     """Yield one line for each finding: verdict, id, what was found; and the hint where it did not pass."""
     for finding in findings:
         line = Text(f"{finding.verdict.value:>14} ", style=_STYLE[finding.verdict])
-        line.append(f"{finding.id}: {finding.actual}", style="default")
+        line.append(plain_text(f"{finding.id}: {finding.actual}", "default"))
         if finding.verdict in (Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN):
-            line.append(f" (expected {finding.expected})" if finding.expected else "", style="default")
-            line.append(f"\n{'':>14} {finding.hint}" if finding.hint else "", style="dim")
+            line.append(plain_text(f" (expected {finding.expected})" if finding.expected else "", "default"))
+            line.append(plain_text(f"\n{'':>14} {finding.hint}" if finding.hint else "", "dim"))
         yield line
 
 
 def _change_line(change: Change) -> Text:
     values = f" [{change.before or 'absent'} -> {change.after}]" if change.after else ""
-    return Text(f"{'change':>14} {change.what}{values}: {change.why}", style="yellow")
+    return plain_text(f"{'change':>14} {change.what}{values}: {change.why}", "yellow")
 
 
 def emit_error(error: NodeopsError, as_json: bool) -> None:
@@ -81,4 +127,4 @@ def emit_error(error: NodeopsError, as_json: bool) -> None:
     if as_json:
         body = {"kind": error.kind, "what": error.what, "where": error.where, "allowed": error.allowed, "hint": error.hint}
         sys.stdout.write(json.dumps({"error": body, "exit_code": error.exit_code}, indent=2) + "\n")
-    Console(stderr=True, highlight=False).print(Text(f"{error.kind}: {error}", style="red"), soft_wrap=True)
+    console(stderr=True).print(plain_text(f"{error.kind}: {error}", "red"), soft_wrap=True)

@@ -1,0 +1,50 @@
+"""`nodeops ledger start|restart`: the verbs that make the ledger's unit run, and run what is configured."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from nodeops.console import DryRunFlag, JsonFlag, emit
+from nodeops.core.result import Change, Result
+from nodeops.document.host import load_node_document
+from nodeops.document.models import NodeDocument
+from nodeops.ledger.service import carry_out, observe, plan_restart, plan_start, require_running
+
+# Long enough for a process that cannot read its configuration to leave again.
+_SETTLE_SECONDS = 0.5
+
+
+def start(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+    """Start the ledger and enable it at boot. A running one is left alone; `stale` tells whether it needs a restart."""
+    document = load_node_document()
+    changes = plan_start(observe(document))
+    if changes and not dry_run:
+        carry_out(changes)
+        _settle(document)
+    emit(_result(document, changes), as_json)
+
+
+def restart(
+    if_stale: Annotated[bool, typer.Option("--if-stale", help="Only when the process runs an older configuration.")] = False,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Restart the ledger on this host."""
+    document = load_node_document()
+    changes = plan_restart(observe(document), if_stale)
+    if changes and not dry_run:
+        carry_out(changes)
+        _settle(document)
+    emit(_result(document, changes), as_json)
+
+
+def _settle(document: NodeDocument) -> None:
+    time.sleep(_SETTLE_SECONDS)
+    require_running(document)
+
+
+def _result(document: NodeDocument, changes: list[Change]) -> Result:
+    seen = observe(document)
+    line = f"{seen.unit.name}: {seen.unit.state}" + (", older configuration: restart it" if seen.stale else "")
+    return Result({"state": seen.unit.state, "stale": seen.stale, "enabled": seen.unit.enabled}, lines=[line], changes=changes)

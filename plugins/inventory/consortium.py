@@ -1,0 +1,61 @@
+"""Inventory from consortium.yml: a door to nodeops.document; only managed organisations become hosts."""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin
+
+from nodeops.core.errors import NodeopsError
+from nodeops.document.check import checked_consortium
+from nodeops.document.inventory import managed_nodes
+from nodeops.document.load import CONSORTIUM_FILE
+
+DOCUMENTATION = r"""
+name: consortium
+short_description: Hosts and groups from a consortium file
+description:
+  - Reads C(consortium.yml). Nodes of the organisations listed in C(nodeops_manages) of C(group_vars/all.yml) become hosts.
+  - Groups are C(nodes), each organisation (dashes become underscores), each duty, C(monitors) and the ledger platform.
+options: {}
+"""
+
+
+class InventoryModule(BaseInventoryPlugin):
+    """Hosts and groups of the consortium file beside this controller's choices."""
+
+    NAME = "consortium"
+
+    def verify_file(self, path: str) -> bool:
+        """Accept consortium.yml only."""
+        return bool(super().verify_file(path)) and Path(path).name == CONSORTIUM_FILE
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Fill the inventory. Mistakes in the file stop the run with their lines."""
+        super().parse(inventory, loader, path, cache)
+        try:
+            self._fill(Path(path).absolute())
+        except NodeopsError as error:
+            raise AnsibleParserError(str(error)) from error
+
+    def _fill(self, path: Path) -> None:
+        consortium, _ = checked_consortium(path)
+        for group in ("nodes", "validator", "witness", "monitors", consortium.ledger.platform):
+            self.inventory.add_group(group)
+        for name in managed_nodes(consortium, path.parent):
+            node = consortium.nodes[name]
+            self._add(path, name, node, ("nodes", node.duty, consortium.ledger.platform))
+        managed = {consortium.nodes[name].organisation for name in managed_nodes(consortium, path.parent)}
+        for name, monitor in consortium.monitors.items():
+            if monitor.organisation in managed:
+                self._add(path, name, monitor, ("monitors",))
+
+    def _add(self, path: Path, name: str, host: Any, groups: tuple[str, ...]) -> None:
+        organisation = self.inventory.add_group(host.organisation.replace("-", "_"))
+        for group in (*groups, organisation):
+            self.inventory.add_host(name, group=group)
+        self.inventory.set_variable(name, "ansible_host", host.address)
+        self.inventory.set_variable(name, "nodeops_inventory", str(path.parent))
+        ssh_config = path.parent / "ssh_config"
+        if ssh_config.is_file():
+            self.inventory.set_variable(name, "ansible_ssh_common_args", f"-F {ssh_config}")

@@ -1,0 +1,197 @@
+#!/usr/bin/python3
+"""Write a role's whole set of files and links in one trip: check mode, diff, validation, atomic, all or nothing."""
+
+import grp
+import os
+import pwd
+import shlex
+import stat
+import tempfile
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: nodeops_files
+short_description: Write many small files and links in one trip
+description:
+  - Every file is written beside its destination and validated before the first one is moved into place.
+  - Commands in C(converge) are idempotent and run every time, so that an interrupted run is completed by the next one.
+options:
+  files:
+    description: Files with dest, content, mode, owner, group and an optional validate command with C(%s).
+    type: list
+    elements: dict
+    default: []
+    options:
+      dest: {description: Absolute path; missing parent folders are made root-owned., type: path, required: true}
+      content: {description: The whole content., type: str, required: true}
+      mode: {description: Octal permission bits., type: str, default: "0644"}
+      owner: {description: User., type: str, default: root}
+      group: {description: Group., type: str, default: root}
+      validate: {description: Command that must succeed on the new file., type: str}
+  links:
+    description: Symbolic links, replaced in one step.
+    type: list
+    elements: dict
+    default: []
+    options:
+      path: {description: The link., type: path, required: true}
+      target: {description: What it points to., type: str, required: true}
+  absent:
+    description: Files that must not exist.
+    type: list
+    elements: path
+    default: []
+  converge:
+    description: Idempotent commands, as lists of words, run after the files are in place.
+    type: list
+    elements: list
+    default: []
+"""
+
+RETURN = r"""
+written: {description: Paths that changed., type: list, returned: always}
+"""
+
+FILE_OPTIONS = {
+    "dest": {"type": "path", "required": True},
+    "content": {"type": "str", "required": True},
+    "mode": {"type": "str", "default": "0644"},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+    "validate": {"type": "str"},
+}
+LINK_OPTIONS = {"path": {"type": "path", "required": True}, "target": {"type": "str", "required": True}}
+
+
+def main() -> None:
+    """Compare, validate, then move all files into place."""
+    module = AnsibleModule(
+        {
+            "files": {"type": "list", "elements": "dict", "default": [], "options": FILE_OPTIONS},
+            "links": {"type": "list", "elements": "dict", "default": [], "options": LINK_OPTIONS},
+            "absent": {"type": "list", "elements": "path", "default": []},
+            "converge": {"type": "list", "elements": "list", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    changed = [item for item in module.params["files"] if differs(item)]
+    links = [item for item in module.params["links"] if read_link(item["path"]) != item["target"]]
+    absent = [path for path in module.params["absent"] if os.path.lexists(path)]
+    written = [item["dest"] for item in changed] + [item["path"] for item in links] + absent
+    diff = [difference(item) for item in changed] + [link_difference(item) for item in links]
+    if not module.check_mode:
+        write_all(module, changed)
+        for item in links:
+            replace_link(item)
+        for path in absent:
+            os.unlink(path)
+        for words in module.params["converge"]:
+            module.run_command([str(word) for word in words], check_rc=True)
+    module.exit_json(changed=bool(written), written=written, diff=diff)
+
+
+def read(path: str) -> "bytes | None":
+    """Return a file's content, or None when it is not a regular file."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return None
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def read_link(path: str) -> "str | None":
+    """Return what a link points to, or None."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def differs(item: "dict[str, Any]") -> bool:
+    """Tell whether a file's content, mode or owner is not what it should be."""
+    if read(item["dest"]) != item["content"].encode():
+        return True
+    facts = os.lstat(item["dest"])
+    wanted = (int(item["mode"], 8), *owner_of(item))
+    return (stat.S_IMODE(facts.st_mode), facts.st_uid, facts.st_gid) != wanted
+
+
+def owner_of(item: "dict[str, Any]") -> "tuple[int, int]":
+    """Return uid and gid; -1 for a user or group that does not exist yet (check mode on a fresh host)."""
+    try:
+        return pwd.getpwnam(item["owner"]).pw_uid, grp.getgrnam(item["group"]).gr_gid
+    except KeyError:
+        return -1, -1
+
+
+def difference(item: "dict[str, Any]") -> "dict[str, str]":
+    """Return what --diff shows for a file."""
+    before = (read(item["dest"]) or b"").decode(errors="replace")
+    header = f"{item['dest']} ({item['owner']}:{item['group']} {item['mode']})"
+    return {"before": before, "after": item["content"], "before_header": item["dest"], "after_header": header}
+
+
+def link_difference(item: "dict[str, str]") -> "dict[str, str]":
+    """Return what --diff shows for a link."""
+    return {"before": f"{read_link(item['path'])}\n", "after": f"{item['target']}\n", "before_header": item["path"]}
+
+
+def write_all(module: AnsibleModule, items: "list[dict[str, Any]]") -> None:
+    """Write and validate every new file beside its destination, then rename all of them."""
+    prepared: list[tuple[str, str]] = []
+    try:
+        for item in items:
+            if -1 in owner_of(item):
+                owner = f"{item['owner']}:{item['group']}"
+                module.fail_json(msg=f"{item['dest']}: no such user or group: {owner}; nothing was changed")
+            prepared.append((prepare(item), item["dest"]))
+            validate(module, item, prepared[-1][0])
+        for temporary, destination in prepared:
+            os.replace(temporary, destination)
+    finally:
+        for temporary, _ in prepared:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+
+
+def prepare(item: "dict[str, Any]") -> str:
+    """Return the path of a new file with the wanted content, mode and owner, not yet in place."""
+    folder = os.path.dirname(item["dest"])
+    os.makedirs(folder, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".nodeops-", suffix=os.path.splitext(item["dest"])[1], dir=folder)
+    with os.fdopen(handle, "wb") as file:
+        os.fchmod(handle, int(item["mode"], 8))
+        os.fchown(handle, *owner_of(item))
+        file.write(item["content"].encode())
+        file.flush()
+        os.fsync(handle)
+    return temporary
+
+
+def validate(module: AnsibleModule, item: "dict[str, Any]", temporary: str) -> None:
+    """Stop before anything is in place when a file's own validator rejects it."""
+    if not item["validate"]:
+        return
+    code, out, err = module.run_command([word.replace("%s", temporary) for word in shlex.split(item["validate"])])
+    if code != 0:
+        said = (err or out).strip()
+        os.unlink(temporary)
+        module.fail_json(msg=f"{item['dest']}: the new content is not valid, nothing was changed: {said}", rc=code)
+
+
+def replace_link(item: "dict[str, str]") -> None:
+    """Point a link somewhere else in one step."""
+    os.makedirs(os.path.dirname(item["path"]), exist_ok=True)
+    temporary = f"{item['path']}.nodeops-new"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    os.symlink(item["target"], temporary)
+    os.replace(temporary, item["path"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+#!/usr/bin/python3
+"""Observe a host before the agent is there, with the host's own Python and nothing else. Changes nothing."""
+
+import glob
+import hashlib
+import os
+import platform
+import socket
+import struct
+import sys
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: nodeops_observe
+short_description: Observe a host without changing it
+options:
+  packages: {description: Debian packages to look for., type: list, elements: str, default: []}
+  filesystems: {description: Paths whose filesystems matter., type: list, elements: path, default: []}
+  ports: {description: TCP ports to look for., type: list, elements: int, default: []}
+  hash: {description: Files to name by their SHA-256., type: list, elements: path, default: []}
+  links: {description: Links to read., type: list, elements: path, default: []}
+"""
+
+RETURN = r"""
+observed: {description: What was seen; judged by nodeops.document.preflight., type: dict, returned: always}
+hashes: {description: SHA-256 by path; null where there is no such file., type: dict, returned: always}
+targets: {description: Link targets by path; null where there is no link., type: dict, returned: always}
+"""
+
+LISTEN = "0A"
+
+
+def main() -> None:
+    """Look, and report."""
+    options = {"type": "list", "elements": "path", "default": []}
+    module = AnsibleModule(
+        {
+            "packages": {"type": "list", "elements": "str", "default": []},
+            "filesystems": options,
+            "ports": {"type": "list", "elements": "int", "default": []},
+            "hash": options,
+            "links": options,
+        },
+        supports_check_mode=True,
+    )
+    wanted: dict[str, Any] = module.params
+    observed = {
+        "os": os_release(),
+        "architecture": platform.machine(),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "virtualization": virtualization(module),
+        "time_synchronised": os.path.exists("/run/systemd/timesync/synchronized") or None,
+        "filesystems": [filesystem(path) for path in wanted["filesystems"]],
+        "listening": listening(wanted["ports"]),
+        "packages_missing": missing_packages(module, wanted["packages"]),
+        "time": time.time(),
+    }
+    hashes = {path: sha256(path) for path in wanted["hash"]}
+    targets = {path: os.readlink(path) if os.path.islink(path) else None for path in wanted["links"]}
+    module.exit_json(changed=False, observed=observed, hashes=hashes, targets=targets)
+
+
+def os_release() -> "dict[str, str]":
+    """Return id and version_id of /etc/os-release; empty when unknown."""
+    with open("/etc/os-release", encoding="utf-8") as file:
+        pairs = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+    return {key.lower(): pairs.get(key, "").strip('"') for key in ("ID", "VERSION_ID")}
+
+
+def virtualization(module: AnsibleModule) -> str:
+    """Return what systemd-detect-virt says, 'none' on bare metal, 'unknown' without it."""
+    _, out, _ = module.run_command(["systemd-detect-virt"])
+    return out.strip() or "unknown"
+
+
+def filesystem(path: str) -> "dict[str, Any]":
+    """Return the room on the filesystem that holds a path, or would hold it. Sizes in bytes."""
+    present = path
+    while not os.path.exists(present):
+        present = os.path.dirname(present)
+    room = os.statvfs(present)
+    free, total = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
+    return {"path": path, "free_bytes": free, "total_bytes": total, "free_inodes": room.f_favail}
+
+
+def listening(ports: "list[int]") -> "list[dict[str, Any]]":
+    """Return who listens on the TCP ports asked for, over IPv4 and IPv6."""
+    found = []
+    for table, family in (("/proc/net/tcp", socket.AF_INET), ("/proc/net/tcp6", socket.AF_INET6)):
+        if not os.path.exists(table):
+            continue
+        with open(table, encoding="ascii") as file:
+            rows = [line.split() for line in file][1:]
+        for row in rows:
+            address, port = row[1].rsplit(":", 1)
+            if row[3] == LISTEN and int(port, 16) in ports:
+                found.append({"port": int(port, 16), "address": readable(address, family), **owner(row[9])})
+    return found
+
+
+def readable(address: str, family: int) -> str:
+    """Return an address of /proc/net in its usual spelling: the kernel prints it in words of host byte order."""
+    words = [int(address[start : start + 8], 16) for start in range(0, len(address), 8)]
+    return socket.inet_ntop(family, struct.pack(f"={len(words)}I", *words))
+
+
+def owner(inode: str) -> "dict[str, Any]":
+    """Return the process and the systemd unit that hold a socket; null where they cannot be seen."""
+    for link in glob.glob("/proc/[0-9]*/fd/*"):
+        try:
+            if os.readlink(link) != f"socket:[{inode}]":
+                continue
+            process = link.split("/")[2]
+            return {"process": first_line(f"/proc/{process}/comm"), "unit": unit(process)}
+        except OSError:
+            continue
+    return {"process": None, "unit": None}
+
+
+def unit(process: str) -> "str | None":
+    """Return the systemd unit of a process, from its cgroup."""
+    with open(f"/proc/{process}/cgroup", encoding="utf-8") as file:
+        names = [part for line in file for part in line.strip().split("/") if part.endswith((".service", ".scope"))]
+    return names[-1] if names else None
+
+
+def first_line(path: str) -> str:
+    """Return the first line of a file."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.readline().strip()
+
+
+def missing_packages(module: AnsibleModule, packages: "list[str]") -> "list[str]":
+    """Return the packages that are not installed."""
+    if not packages:
+        return []
+    _, out, _ = module.run_command(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages])
+    installed = {line.split()[0] for line in out.splitlines() if line.endswith(" installed")}
+    return sorted(set(packages) - installed)
+
+
+def sha256(path: str) -> "str | None":
+    """Return the SHA-256 of a regular file, or None."""
+    if not os.path.isfile(path):
+        return None
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+if __name__ == "__main__":
+    main()
