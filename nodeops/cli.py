@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from nodeops import __version__
 from nodeops.console import emit_error
-from nodeops.core.errors import NodeopsError
+from nodeops.core.errors import InputError, NodeopsError
 
 # Verb -> (module that holds its typer `app`, help). Modules are imported only when their verb is called, so that
 # `nodeops --help` and a small verb on a busy host do not pay for libraries they do not use.
@@ -24,6 +24,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "record": ("nodeops.ledger.record_cli", "Put hashes of records on the ledger, and verify records against them."),
     "status": ("nodeops.ledger.status_cli", "This node at a glance."),
 }
+
+# typer does not export the parent of its own usage errors.
+_UsageError: Any = typer.BadParameter.__bases__[0]
 
 
 class LazyGroup(TyperGroup):
@@ -41,6 +44,7 @@ class LazyGroup(TyperGroup):
         """Import the verb that is being run."""
         if args and args[0] in VERBS:
             return args[0], load_verb(args[0]), args[1:]
+        self.commands = {name: TyperCommand(name) for name in VERBS}  # what a mistyped verb is compared with
         return super().resolve_command(ctx, args)
 
 
@@ -55,22 +59,40 @@ def load_verb(name: str) -> Any:
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, help="Run the nodes of a consortium ledger.")
 
 
-@app.callback()
-def _root(
-    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
-) -> None:
-    if version:
+def _print_version(asked: bool) -> None:
+    if asked:
         sys.stdout.write(f"nodeops {__version__}\n")
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+    ),
+) -> None:
+    """Keep the verbs a group, however many there are."""
+
+
+def _run(argv: list[str], as_json: bool) -> Any:
+    """Run a verb. A person who mistypes gets typer's usage box; a machine gets the same as an InputError."""
+    if not as_json:
+        return app(args=argv)
+    try:
+        sys.exit(app(args=argv, standalone_mode=False))
+    except _UsageError as error:
+        place = error.ctx.command_path if error.ctx else "nodeops"
+        raise InputError(error.format_message(), where=place, hint=f"{place} --help") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line. Known errors become a message and a named exit code, never a traceback."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in argv
     try:
-        return app(args=argv)
+        return _run(argv, as_json)
     except NodeopsError as error:
-        emit_error(error, "--json" in argv)
+        emit_error(error, as_json)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

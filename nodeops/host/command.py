@@ -63,7 +63,7 @@ def _communicate(process: subprocess.Popen[bytes], stdin: bytes | None, seconds:
 
 
 def _not_started(error: OSError, name: str, cwd: Path | None) -> HostError:
-    if cwd is not None and error.filename == str(cwd):
+    if cwd is not None and str(error.filename) == str(cwd):
         return HostError(f"cannot run in {cwd}: {error.strerror}", where=name)
     if error.errno == errno.ENOENT:
         return HostError("is not installed", where=name, hint=f"install {name}, or add it to PATH")

@@ -17,9 +17,14 @@ def held(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise HostError(f"cannot be opened: {error.strerror}", where=str(folder)) from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle, folder)
         yield
-    except BlockingIOError as error:
-        raise Refused("another nodeops is at work here", where=str(folder), hint="wait until it has ended, run again") from error
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Refused("another nodeops is at work here", where=str(folder), hint="wait until it has ended, run again") from error

@@ -13,8 +13,9 @@ from nodeops.document.check import checked_consortium
 from nodeops.document.models import NodeDocument
 from nodeops.document.preflight import HostFacts, judge_host
 from nodeops.document.resolve import resolve
+from nodeops.ledger.gather import read_folder
 from nodeops.ledger.network import judge
-from nodeops.ledger.status import NodeStatus
+from nodeops.ledger.node_status import parse_status
 
 
 def _plain(data: Any) -> Any:
@@ -38,19 +39,21 @@ def node_document(node: str, inventory: str, choices: Mapping[str, Any]) -> dict
     return resolve(consortium, node, choices).model_dump(mode="json")
 
 
-def preflight(observed: Mapping[str, Any], document: Mapping[str, Any], now: float) -> list[dict[str, str]]:
-    """Return the findings on a host that has not been changed yet."""
+def preflight(answer: Mapping[str, Any], document: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the findings on a host that has not been changed yet, from the answer of `nodeops_observe`."""
     parsed = NodeDocument.model_validate_json(json.dumps(document))
-    facts = HostFacts.model_validate_json(json.dumps(observed))
-    return [finding.as_dict() for finding in judge_host(parsed, facts, float(now))]
+    facts = HostFacts.model_validate_json(json.dumps(answer["observed"]))
+    return [finding.as_dict() for finding in judge_host(parsed, facts, answer["controller_clock"])]
 
 
 def network(answers: Mapping[str, Any], inventory: str) -> dict[str, Any]:
-    """Return the judgement of many nodes' statuses: findings, verdict and rows."""
+    """Return the judgement of many nodes' statuses: the summary and the findings. An empty answer is a dead node."""
     consortium, _ = checked_consortium(Path(inventory))
-    statuses = {name: NodeStatus.model_validate_json(json.dumps(answer)) if answer else None for name, answer in answers.items()}
-    view = judge(consortium, statuses)
-    return {"verdict": view.verdict, "findings": [finding.as_dict() for finding in view.findings]}
+    published = read_folder(Path(inventory)).published
+    addresses = {name: identity.validator_address for name, identity in published.items()}
+    statuses = {name: parse_status(json.dumps(answer).encode(), name) if answer else None for name, answer in answers.items()}
+    view = judge(consortium, statuses, addresses)
+    return {"summary": view.summary, "findings": [finding.as_dict() for finding in view.findings]}
 
 
 def failures(findings: list[Mapping[str, str]]) -> list[str]:

@@ -1,0 +1,106 @@
+# `make help` lists what there is. Needs python3 (3.11 or later), git and make; everything else is fetched.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+READY := .venv/.ready
+LOCK := requirements/controller.txt
+LAB := inventories/lab
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+LINTS := lint-python lint-types lint-ansible lint-yaml
+step = printf '\n==> %s\n' '$(1)'
+
+.PHONY: help
+help: ## Show this list
+	@echo "make TARGET, one of:"
+	grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do
+		printf '  %-10s %s\n' "$$name" "$$text"
+	done
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with everything the controller needs (demo, check, test do it themselves)
+
+$(READY): pyproject.toml $(LOCK)
+	@if ! { $(PYTHON) -c 'import ensurepip' && type git ssh ssh-keygen; } >/dev/null 2>&1; then
+		if [ "$$(id -u)" != 0 ] || ! type apt-get >/dev/null 2>&1; then
+			echo "needed and missing: python3 with venv, git, ssh; on Debian, as root: apt-get install python3-venv git openssh-client" >&2
+			exit 3
+		fi
+		$(call step,Debian packages: python3-venv git openssh-client)
+		apt-get update -qq
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-venv git openssh-client
+	fi
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("python3 is " + sys.version.split()[0] + ", 3.11 or later is needed")'
+	$(call step,Python packages into .venv: about a minute)
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK) --editable '.[operator,dev]'
+	touch $@
+
+.PHONY: demo
+demo: $(READY) ## Seven nodes of three organisations, from nothing, at work; again: quick, changes nothing
+	@$(call step,1/4 Hosts: Docker containers with systemd and SSH)
+	nodeops lab up --inventory $(LAB)
+	$(call step,2/4 Ledger: Ansible makes every host what consortium.yml says)
+	ansible-playbook site.yml
+	$(call step,3/4 Verify: the live network is asked)
+	ansible-playbook playbooks/verify.yml
+	$(call step,4/4 Tour)
+	nodeops lab tour --inventory $(LAB)
+
+.PHONY: demo-down
+demo-down: $(READY) ## Remove the demo's hosts, and nothing else
+	@nodeops lab down --inventory $(LAB)
+
+.PHONY: check
+check: $(READY) ## Lint, types, unit and contract tests: under a minute, no hosts
+	@$(MAKE) --jobs=2 --keep-going --output-sync=target unit $(LINTS)
+
+.PHONY: unit $(LINTS)
+unit:
+	@python -m pytest tests/unit tests/contract
+lint-python:
+	@ruff check .
+	ruff format --check .
+lint-types:
+	@mypy
+lint-ansible:
+	@ansible-lint --offline -q
+lint-yaml:
+	@yamllint --strict .
+
+.PHONY: test
+test: $(READY) ## Everything: check, then lab tests and molecule scenarios on real hosts; cleans up after itself
+	@trap '$(MAKE) --silent labs-down >/dev/null 2>&1 || true' EXIT
+	status=0
+	$(MAKE) --jobs=2 --keep-going --output-sync=target $(LINTS) || status=1
+	python -m pytest --verbose tests/unit tests/contract tests/lab || status=1
+	exit $$status
+
+# The labs of tests, scenarios and benchmarks; never the demo's.
+.PHONY: labs-down
+labs-down:
+	@for folder in molecule/*/ build/lab/*/; do
+		[ ! -f "$${folder}lab.yml" ] || nodeops lab down --inventory "$$folder"
+	done
+
+.PHONY: bench
+bench: $(READY) ## Measure against yardsticks of the same run, into benchmarks/RESULTS.md
+	@python benchmarks/run.py
+
+.PHONY: docs
+docs: $(READY) ## Write docs/reference anew from the code
+	@python docs/reference/generate.py
+
+.PHONY: lock
+lock: $(READY) ## Pin the controller's packages as they are in .venv now
+	@{ echo "# Versions the controller was tested with; written by make lock."; python -m pip freeze --exclude-editable; } > $(LOCK)
+	touch $(READY)
+
+.PHONY: clean
+clean: ## Remove .venv, caches and build leftovers; labs and identities stay
+	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

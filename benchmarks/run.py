@@ -1,0 +1,198 @@
+"""Measure what the project promises to be quick, each beside a yardstick of the same run, and write RESULTS.md.
+
+A second on one machine is not a second on another: what is compared is the ratio to a yardstick that was measured on the
+same machine minutes before or after. Nothing here fails because of a time; nothing here touches a running demo.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+
+from nodeops.document.inventory import managed_nodes
+from nodeops.document.load import load_consortium
+from nodeops.document.resolve import host_paths
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks/RESULTS.md"
+# A lab of its own, a copy of inventories/lab under another name and in another network.
+INVENTORY = ROOT / "build/lab/bench"
+NETWORK = ("172.30.0.", "172.30.60.")
+PLAY = ("ansible-playbook", "-i", str(INVENTORY / "consortium.yml"))
+ADHOC = ("ansible", "nodes", "-i", str(INVENTORY / "consortium.yml"), "--become")
+
+Words = Sequence[str]
+SAY = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One promise: what is run, what must hold before each run, and what it is held against.
+
+    `share` divides the measured seconds (a play over seven hosts, told per host); `target` is in seconds.
+    """
+
+    name: str
+    command: Words
+    yardstick: str
+    target: float
+    prepare: Callable[[], None] = lambda: None
+    runs: int = 1
+    share: int = 1
+    unit: str = "s"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: median seconds, spread, and the yardstick's median of the same run."""
+
+    bench: Bench
+    seconds: float
+    spread: tuple[float, float]
+    yardstick: float
+
+
+def lab_hosts() -> int:
+    """Return how many hosts the lab has, the monitor included."""
+    consortium = load_consortium(INVENTORY)
+    return len(consortium.nodes) + len(consortium.monitors)
+
+
+def nodes() -> int:
+    """Return how many nodes Ansible manages there."""
+    return len(managed_nodes(load_consortium(INVENTORY), INVENTORY))
+
+
+def yardsticks() -> dict[str, Words]:
+    """Return what everything is held against: the cheapest thing of the same kind."""
+    return {
+        "python3 -c pass": (sys.executable, "-c", "pass"),
+        "one no-op Ansible task over all nodes": (*ADHOC, "-m", "ansible.builtin.ping"),
+        "docker info": ("docker", "info"),
+    }
+
+
+def benches() -> Iterator[Bench]:
+    """Yield all promises, in the order in which one prepares the next."""
+    task = "one no-op Ansible task over all nodes"
+    lab = ("nodeops", "lab", "up", "--inventory", str(INVENTORY))
+    agent = (*PLAY, "site.yml", "--tags", "always,agent")
+    yield Bench("nodeops --help", ("nodeops", "--help"), "python3 -c pass", 0.2, runs=11)
+    yield Bench(f"lab up, {lab_hosts()} hosts, images present", lab, "docker info", 20, prepare=lab_down, runs=3)
+    yield Bench(f"site.yml, first run, {nodes()} nodes, artifacts cached", (*PLAY, "site.yml"), task, 150)
+    yield Bench(f"site.yml, second run, {nodes()} nodes", (*PLAY, "site.yml"), task, 45, runs=3)
+    yield Bench("agent install, per host", agent, task, 3, prepare=agent_away, share=nodes(), unit="s/host", runs=3)
+
+
+def run(words: Words) -> str:
+    """Return what a command says. Leave with its output when it fails: a figure of a failed run is no figure."""
+    done = subprocess.run([str(word) for word in words], cwd=ROOT, capture_output=True, text=True, check=False, env=environment())
+    if done.returncode:
+        sys.exit(f"{' '.join(words)} left with {done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which `nodeops` and Ansible are those of the Python that runs this."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
+
+
+def prepared_inventory() -> None:
+    """Write the lab's inventory folder anew, bringing down what an interrupted run left."""
+    if (INVENTORY / "lab.yml").is_file():
+        lab_down()
+    shutil.rmtree(INVENTORY, ignore_errors=True)
+    shutil.copytree(ROOT / "inventories/lab/group_vars", INVENTORY / "group_vars")
+    for name in ("consortium.yml", "lab.yml"):
+        text = (ROOT / "inventories/lab" / name).read_text(encoding="utf-8")
+        (INVENTORY / name).write_text(text.replace(*NETWORK).replace("lab: demo", "lab: bench"), encoding="utf-8")
+
+
+def lab_down() -> None:
+    """Remove the lab of the benchmarks."""
+    run(("nodeops", "lab", "down", "--inventory", str(INVENTORY)))
+
+
+def agent_away() -> None:
+    """Remove the agent from every node, as on a host that never had it."""
+    paths = host_paths()
+    run((*ADHOC, "-m", "ansible.builtin.raw", "-a", f"rm -rf {paths['agent']} {paths['command']}"))
+
+
+def seconds(words: Words) -> float:
+    """Return how long a command took."""
+    start = time.monotonic()
+    run(words)
+    return time.monotonic() - start
+
+
+def measured(bench: Bench) -> Row:
+    """Return the median of a promise's runs and of its yardstick, which is measured just after it."""
+    taken = []
+    for number in range(bench.runs):
+        SAY.print(f"{bench.name}: run {number + 1} of {bench.runs}")
+        bench.prepare()
+        taken.append(seconds(bench.command) / bench.share)
+    yardstick = statistics.median(seconds(yardsticks()[bench.yardstick]) for _ in range(3))
+    return Row(bench, statistics.median(taken), (min(taken), max(taken)), yardstick)
+
+
+def machine() -> Iterator[str]:
+    """Yield what matters about the machine."""
+    memory = psutil.virtual_memory().total / (1 << 30)
+    yield f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB of memory, {platform.system()} {platform.release()}"
+    yield f"Python {platform.python_version()}, {run(('ansible', '--version')).splitlines()[0]}"
+    yield f"Docker {run(('docker', 'version', '--format', '{{.Server.Version}}')).strip()}"
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the table of all promises."""
+    yield "| what | median | min to max, runs | target | held against | yardstick | ratio |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in rows:
+        bench, (low, high) = row.bench, row.spread
+        verdict = "yes" if row.seconds <= bench.target else "**no**"
+        yield (
+            f"| {bench.name} | {row.seconds:.2f} {bench.unit} | {low:.2f} to {high:.2f}, {bench.runs}"
+            f" | <= {bench.target:g} {bench.unit}: {verdict} | {bench.yardstick} | {row.yardstick:.2f} s"
+            f" | {row.seconds / row.yardstick:.1f} |"
+        )
+
+
+def report(rows: Sequence[Row]) -> str:
+    """Return RESULTS.md."""
+    head = ["# Results", "", "Written by `make bench`; how each figure is got is in [run.py](run.py).", ""]
+    note = ["", "The ratio is median over yardstick, both of this run; that is what another machine should show too.", ""]
+    return "\n".join([*head, *(f"- {fact}" for fact in machine()), "", *table(rows), *note])
+
+
+def main() -> None:
+    """Measure everything, or what --only names, and write the results of a whole run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--only", default="", help="measure only what has this in its name; writes nothing")
+    parser.add_argument("--keep", action="store_true", help="leave the lab up")
+    only = parser.parse_args().only
+    prepared_inventory()
+    try:
+        rows = [measured(bench) for bench in benches() if only in bench.name]
+        text = report(rows)
+    finally:
+        if not parser.parse_args().keep:
+            lab_down()
+    sys.stdout.write(text)
+    if not only:
+        RESULTS.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

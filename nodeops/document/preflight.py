@@ -1,0 +1,267 @@
+"""Judge a host before anything on it is changed: can it carry the node that its document describes? Pure."""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib import resources
+from ipaddress import ip_address
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from nodeops.core.finding import Finding, Verdict
+from nodeops.document.models import Model, NodeDocument, Port
+
+# What systemd-detect-virt calls a container: it has its host's clock, and cannot set or see how it is kept.
+CONTAINERS = frozenset(
+    {"docker", "podman", "lxc", "lxc-libvirt", "systemd-nspawn", "openvz", "rkt", "wsl", "proot", "pouch", "container-other"}
+)
+_WILDCARDS = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - recognised, not bound
+_TEXT_LIMIT = 200
+
+
+class Facts(BaseModel):
+    """Observed on a host, so not trusted: typed and bounded. Keys that this version does not know are ignored."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+Text = Annotated[str, Field(max_length=_TEXT_LIMIT)]
+
+
+class OperatingSystem(Facts):
+    """ID and VERSION_ID of /etc/os-release; empty when there are none."""
+
+    id: Text = ""
+    version_id: Text = ""
+
+
+class Filesystem(Facts):
+    """The room where `path` is, or would be made. Sizes in bytes; inodes are None where the filesystem does not count them."""
+
+    path: Text
+    free_bytes: Annotated[int, Field(ge=0)]
+    total_bytes: Annotated[int, Field(ge=0)]
+    free_inodes: int | None = None
+
+
+class Listener(Facts):
+    """A TCP socket that listens; process and unit are None when they could not be seen."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    address: Text
+    process: Text | None = None
+    unit: Text | None = None
+
+
+class HostFacts(Facts):
+    """What was observed of one host. `time` in Unix seconds; `time_synchronised` is None when it cannot be told."""
+
+    os: OperatingSystem
+    architecture: Text
+    python: Text
+    systemd: bool
+    time: Annotated[float, Field(allow_inf_nan=False)]
+    time_synchronised: bool | None = None
+    virtualization: Text = "none"
+    filesystems: Annotated[list[Filesystem], Field(max_length=100)] = []
+    listening: Annotated[list[Listener], Field(max_length=10_000)] = []
+    packages_missing: Annotated[list[Text], Field(max_length=1000)] = []
+
+
+class SupportedRelease(Model):
+    """One operating system release that can carry a node, with the Python that comes with it."""
+
+    id: str
+    version: str
+    python: str
+    why: str
+
+
+class Architecture(Model):
+    """One machine type, as `uname -m` says it."""
+
+    name: str
+    why: str
+
+
+class RoomLimits(Model):
+    """What a filesystem needs besides free bytes, which are a choice of the organisation."""
+
+    min_free_inodes: int
+    why: str
+
+
+class ReleaseSupport(Model):
+    """Which hosts can carry a node (releases.toml)."""
+
+    releases: list[SupportedRelease]
+    architectures: list[Architecture]
+    limits: RoomLimits
+
+
+def release_support() -> ReleaseSupport:
+    """Return which hosts can carry a node."""
+    text = (resources.files("nodeops.document") / "releases.toml").read_text(encoding="utf-8")
+    return ReleaseSupport.model_validate(tomllib.loads(text))
+
+
+def judge_host(
+    document: NodeDocument,
+    observed: HostFacts,
+    controller_time: float | Sequence[float],
+    support: ReleaseSupport | None = None,
+) -> list[Finding]:
+    """Return the findings on a host. One that fails means: change nothing there.
+
+    `controller_time` is the controller's clock in Unix seconds, read once, or [before, after] the host was asked: then the
+    time that the request took is not counted as an error of the host's clock.
+    """
+    law = support or release_support()
+    clock = (controller_time, controller_time) if isinstance(controller_time, int | float) else tuple(controller_time)
+    return [
+        *_system(observed, law),
+        *_room(document, observed, law.limits),
+        *_ports(document, observed.listening),
+        _clock(document.limits.max_clock_skew_seconds, observed.time, min(clock), max(clock)),
+        _synchronised(observed),
+        _packages(observed.packages_missing),
+    ]
+
+
+def _finding(name: str, good: bool, expected: str, actual: str, hint: str) -> Finding:
+    return Finding(name, Verdict.PASS if good else Verdict.FAIL, expected, actual, "" if good else hint)
+
+
+def _system(observed: HostFacts, law: ReleaseSupport) -> Iterator[Finding]:
+    found = f"{observed.os.id} {observed.os.version_id}".strip() or "unknown"
+    known = [release for release in law.releases if (release.id, release.version) == (observed.os.id, observed.os.version_id)]
+    allowed = " or ".join(f"{release.id} {release.version}" for release in law.releases)
+    yield _finding("os-release", bool(known), allowed, found, f"install {allowed} on this host; others are not tested")
+    for release in known:
+        good = observed.python == release.python
+        hint = f"make /usr/bin/python3 the Python of {found} again: the agent's tree is built for it"
+        yield _finding("python", good, f"Python {release.python}", f"Python {observed.python}", hint)
+    machines = " or ".join(machine.name for machine in law.architectures)
+    good = observed.architecture in {machine.name for machine in law.architectures}
+    yield _finding("architecture", good, machines, observed.architecture, f"use a host of {machines}")
+    text = "systemd runs" if observed.systemd else "systemd does not run"
+    yield _finding(
+        "systemd", observed.systemd, "systemd runs", text, "boot this host with systemd; a container needs an init image"
+    )
+
+
+def _room(document: NodeDocument, observed: HostFacts, limits: RoomLimits) -> Iterator[Finding]:
+    paths, needed = document.ledger.paths, document.limits.min_free_bytes
+    vital = {paths["data"]: "the ledger's data", paths["log_directory"]: "the ledger's log"}
+    seen = {filesystem.path for filesystem in observed.filesystems}
+    for path in sorted(vital.keys() - seen):
+        yield Finding(f"disk:{path}", Verdict.UNKNOWN, f"{_size(needed)} free", "was not observed", "observe this path")
+    for filesystem in observed.filesystems:
+        purpose = vital.get(filesystem.path)
+        judged = _free_bytes(filesystem, purpose or "everything else", needed), _free_inodes(filesystem, limits)
+        for finding in filter(None, judged):
+            yield finding if purpose or finding.verdict is Verdict.PASS else _softened(finding)
+
+
+def _softened(finding: Finding) -> Finding:
+    return Finding(finding.id, Verdict.WARN, finding.expected, finding.actual, finding.hint)
+
+
+def _free_bytes(filesystem: Filesystem, purpose: str, needed: int) -> Finding:
+    expected = f"{_size(needed)} free for {purpose} (min_free_bytes)"
+    actual = f"{filesystem.path}: {_size(filesystem.free_bytes)} free of {_size(filesystem.total_bytes)}"
+    too_small = filesystem.total_bytes < needed
+    advice = "give it a larger filesystem" if too_small else "free some room, or give it a filesystem of its own"
+    hint = f"{advice}; or choose a smaller min_free_bytes in nodeops_choices"
+    return _finding(f"disk:{filesystem.path}", filesystem.free_bytes >= needed, expected, actual, hint)
+
+
+def _free_inodes(filesystem: Filesystem, limits: RoomLimits) -> Finding | None:
+    """Return a finding on inodes; none where the filesystem makes them as needed (it reports none, or 0 in total)."""
+    if filesystem.free_inodes is None or filesystem.free_inodes >= limits.min_free_inodes:
+        return None
+    expected = f"{limits.min_free_inodes} free inodes ({limits.why})"
+    actual = f"{filesystem.path}: {filesystem.free_inodes} free inodes"
+    hint = "find and remove the many small files (du --inodes), or give it a filesystem of its own"
+    return Finding(f"inodes:{filesystem.path}", Verdict.FAIL, expected, actual, hint)
+
+
+def _ports(document: NodeDocument, listening: Iterable[Listener]) -> Iterator[Finding]:
+    plan = document.ledger
+    strangers = [listener for listener in listening if listener.unit != plan.unit]
+    for name, port in sorted(plan.ports.items()):
+        taken = [listener for listener in strangers if listener.port == port.port and _overlap(port, listener.address)]
+        expected = f"{port.bind}:{port.port} is free for the ledger's {name}, or held by {plan.unit}"
+        actual = "; ".join(_holder(listener) for listener in taken) or f"port {port.port} is ours to use"
+        hint = f"stop what listens there, or move it; the ledger's ports are the same on all nodes ({port.why})"
+        yield _finding(f"port:{name}", not taken, expected, actual, hint)
+
+
+def _overlap(port: Port, address: str) -> bool:
+    """Tell whether a listener keeps the ledger from binding: the same address, or either side binds all of them."""
+    if port.bind in _WILDCARDS or address in _WILDCARDS:
+        return True
+    try:
+        return ip_address(port.bind) == _unmapped(address)
+    except ValueError:
+        return True
+
+
+def _unmapped(address: str) -> object:
+    found = ip_address(address)
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def _holder(listener: Listener) -> str:
+    where = f"[{listener.address}]" if ":" in listener.address else listener.address
+    who = listener.process or "a process that could not be seen"
+    return f"{where}:{listener.port} is held by {who}" + (f" of {listener.unit}" if listener.unit else "")
+
+
+def _clock(allowed: float, host: float, before: float, after: float) -> Finding:
+    """Judge the host's clock by its distance from the time in which the controller asked; latency is not an error."""
+    skew = host - after if host > after else host - before if host < before else 0.0
+    took = f", asked within {after - before:.1f} s" if after > before else ""
+    actual = f"host {_instant(host)}, controller {_instant(before)}{took}: {_skew_text(skew)}"
+    hint = "set the clock (timedatectl, or the hypervisor), see that time synchronisation works, then run again"
+    return _finding("clock", abs(skew) <= allowed, f"at most {allowed:g} s from the controller's clock", actual, hint)
+
+
+def _skew_text(skew: float) -> str:
+    return f"{abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}" if skew else "no difference"
+
+
+def _instant(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:g} s since 1970"
+
+
+def _synchronised(observed: HostFacts) -> Finding:
+    expected = "the clock is kept by time synchronisation"
+    if observed.time_synchronised:
+        return Finding("clock-synchronised", Verdict.PASS, expected, "synchronised")
+    if observed.virtualization in CONTAINERS:
+        actual = f"a container ({observed.virtualization}) has the clock of its host"
+        return Finding("clock-synchronised", Verdict.NOT_TESTABLE_HERE, expected, actual, "look at the host of this container")
+    actual = "not synchronised" if observed.time_synchronised is False else "cannot tell"
+    hint = "name time servers that this host can reach (host_time_servers); see timedatectl timesync-status"
+    return Finding("clock-synchronised", Verdict.WARN, expected, actual, hint)
+
+
+def _packages(missing: Sequence[str]) -> Finding:
+    expected = "all packages that a node needs"
+    if not missing:
+        return Finding("packages", Verdict.PASS, expected, "all are installed")
+    hint = "nothing to do where the host can reach its package mirror; else install them first"
+    return Finding("packages", Verdict.WARN, expected, f"to be installed: {', '.join(missing)}", hint)
+
+
+def _size(count: int) -> str:
+    """Return a size in bytes as people read it, with binary units."""
+    size, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while size >= 1024 and len(units) > 1:
+        size, units = size / 1024, units[1:]
+    return f"{size:.0f} {units[0]}" if units[0] == "B" else f"{size:.1f} {units[0]}"

@@ -1,0 +1,51 @@
+"""What a host's reply to `nodeops status --json` is worth: a node status, or the reason why there is none. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from nodeops.core.errors import HostError
+from nodeops.fleet.reply import Reply, State, one_line
+from nodeops.ledger.node_status import NodeStatus, parse_status
+
+_WAITING = "asking"
+_NO_STATUS = "no valid status"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One managed node as seen from here. Without a status, `state`, `error` and `hint` say why."""
+
+    node: str
+    status: NodeStatus | None = None
+    state: str = _WAITING
+    error: str = ""
+    hint: str = ""
+    seconds: float = 0.0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the host was asked for the first time and has not answered yet."""
+        return self.status is None and self.state == _WAITING
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the answer as JSON data."""
+        status = self.status.model_dump(mode="json") if self.status else None
+        seconds = round(self.seconds, 3)
+        return {"status": status, "state": self.state, "error": self.error, "hint": self.hint, "seconds": seconds}
+
+
+def answer_of(node: str, reply: Reply | None) -> Answer:
+    """Return what a reply says. A host may leave with 1 (its own findings fail) and still have answered in full."""
+    if reply is None:
+        return Answer(node)
+    if reply.state is not State.ANSWERED:
+        return Answer(node, None, reply.state.value, reply.error, reply.hint, reply.seconds)
+    try:
+        status = parse_status(reply.stdout.encode(errors="replace"), node)
+    except HostError as error:
+        said = one_line(reply.stderr, 200) or error.what
+        return Answer(node, None, _NO_STATUS, f"exit code {reply.exit_code}: {said}", error.hint, reply.seconds)
+    if status.node != node:
+        hint = "HostName in ssh_config or the address in consortium.yml leads to another host"
+        return Answer(node, None, _NO_STATUS, f"the host says that it is {status.node}", hint, reply.seconds)
+    return Answer(node, status, State.ANSWERED.value, seconds=reply.seconds)

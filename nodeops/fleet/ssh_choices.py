@@ -1,0 +1,64 @@
+"""What one host's ssh_config options mean for us. Pure: the options are those that apply to the host, keys in lower case."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodeops.core.errors import InputError
+
+DEFAULT_CONNECT_SECONDS = 5.0
+DEFAULT_KNOWN_HOSTS = "~/.ssh/known_hosts"
+
+
+@dataclass(frozen=True)
+class SshChoices:
+    """How one host is reached and known. `identity_files` empty means the user's default keys, as ssh does it."""
+
+    known_hosts: tuple[Path, ...]
+    identity_files: tuple[Path, ...]
+    identities_only: bool
+    use_agent: bool
+    host_key_alias: str | None
+    connect_seconds: float
+    direct: bool
+
+
+def ssh_choices(options: Mapping[str, str | Sequence[str] | None], where: str) -> SshChoices:
+    """Return the meaning of one host's options. Raise InputError for one that cannot work; `where` names the file."""
+    text = {key: value for key, value in options.items() if isinstance(value, str)}
+    if "include" in text:
+        raise InputError("Include is not followed here", where=where, hint="write the included lines into this file")
+    _port(text.get("port", "22"), where)
+    identities = options.get("identityfile") or ()
+    return SshChoices(
+        known_hosts=_files(text.get("userknownhostsfile", DEFAULT_KNOWN_HOSTS)),
+        identity_files=tuple(_path(name) for name in identities if name.lower() != "none"),
+        identities_only=text.get("identitiesonly", "no").lower() == "yes",
+        use_agent=text.get("identityagent", "").lower() != "none",
+        host_key_alias=text.get("hostkeyalias"),
+        connect_seconds=_seconds(text.get("connecttimeout"), where),
+        direct=text.get("proxyjump", "").lower() == "none",
+    )
+
+
+def _port(value: str, where: str) -> None:
+    if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65535:
+        raise InputError(f"Port '{value}' is not a port", where=where, allowed="1 to 65535")
+
+
+def _files(value: str) -> tuple[Path, ...]:
+    # The parser has taken the outer quotes away, so only blanks before a new absolute path part two names.
+    return tuple(_path(name) for name in re.split(r'"?\s+"?(?=[~/])', value.strip('"')) if name.lower() != "none")
+
+
+def _path(name: str) -> Path:
+    return Path(name.replace("%%", "%")).expanduser()
+
+
+def _seconds(value: str | None, where: str) -> float:
+    if value is None or value.lower() == "none":
+        return DEFAULT_CONNECT_SECONDS
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", value):
+        raise InputError(f"ConnectTimeout '{value}' is not a number of seconds", where=where, allowed="1 to 99999")
+    return float(value)

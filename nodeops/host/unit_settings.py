@@ -1,0 +1,49 @@
+"""Where a unit's settings are on disk, when its main process began, and how exposed systemd says it is."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nodeops.core.errors import HostError
+from nodeops.host.command import run
+
+_QUESTION_SECONDS = 30
+_EXPOSURE = re.compile(r"exposure level for \S+: (\d{1,2}\.\d)")
+
+
+@dataclass(frozen=True)
+class UnitSettings:
+    """The unit file and its drop-ins, and the start of the main process in Unix seconds; None while none was started."""
+
+    files: tuple[Path, ...]
+    started: float | None
+
+
+def unit_settings(name: str) -> UnitSettings:
+    """Return what systemd read for a unit. Raise HostError without systemd."""
+    keys = ("FragmentPath", "DropInPaths", "ExecMainStartTimestamp")
+    words = ["systemctl", "show", name, "--timestamp=us+utc", *(f"--property={key}" for key in keys)]
+    out = run(words, timeout_seconds=_QUESTION_SECONDS).stdout.decode(errors="replace")
+    known = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+    files = [known.get("FragmentPath", ""), *known.get("DropInPaths", "").split()]
+    return UnitSettings(tuple(Path(file) for file in files if file), moment(known.get("ExecMainStartTimestamp", "")))
+
+
+def moment(text: str) -> float | None:
+    """Return the Unix seconds of a timestamp as systemd prints it with us+utc ("Mon 2026-01-31 08:00:00.000001 UTC")."""
+    found = re.fullmatch(r"\S+ (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) UTC", text)
+    return datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp() if found else None
+
+
+def exposure(name: str) -> float:
+    """Return the overall exposure level of a unit, 0 (closed) to 10 (open). Raise HostError when systemd does not say."""
+    out = run(["systemd-analyze", "security", "--no-pager", name], timeout_seconds=_QUESTION_SECONDS).stdout.decode(
+        errors="replace"
+    )
+    found = _EXPOSURE.search(out)
+    if not found:
+        raise HostError(
+            "systemd-analyze did not say how exposed the unit is", where=name, hint=f"systemd-analyze security {name}"
+        )
+    return float(found[1])

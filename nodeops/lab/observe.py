@@ -1,0 +1,88 @@
+"""See what is there before deciding: hosts, networks, routes, images, and the files of the inventory folder."""
+
+import ipaddress
+import struct
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import docker
+
+from nodeops.lab import containers, images, keys
+from nodeops.lab.boot import booted
+from nodeops.lab.parallel import each
+from nodeops.lab.state import (
+    GENESIS_FILE,
+    IDENTITIES_FOLDER,
+    KNOWN_HOSTS_FILE,
+    LAB_FOLDER,
+    SSH_CONFIG_FILE,
+    Seen,
+    SeenHost,
+)
+
+_ROUTE_TABLE = Path("/proc/net/route")
+_DEVICE_LIST = Path("/proc/devices")
+_ROUTE_UP = 0x1  # RTF_UP, linux/route.h
+
+
+def observe(client: docker.DockerClient | None, lab: str, folder: Path, ask_hosts: bool = False) -> Seen:
+    """Return what is there of a lab and around it. With `ask_hosts` each running host is asked, once it has booted.
+
+    Without a client there is no engine yet: nothing of it is seen.
+    """
+    seen = Seen(
+        routes=dict(routes(_read(_ROUTE_TABLE))),
+        texts=inventory_texts(folder),
+        public_key=keys.public_key(folder, lab),
+        loop_devices=any(line.split()[1:] == ["loop"] for line in _read(_DEVICE_LIST).splitlines()),
+    )
+    if client is None:
+        return seen
+    everything, foreign = containers.all_hosts(client)
+    own = [host for host in everything if host.lab == lab]
+    others = {host.name for host in everything if host.lab != lab}
+    return replace(
+        seen,
+        hosts=_asked(client, own) if ask_hosts else own,
+        foreign_names=foreign | others,
+        networks=list(containers.networks(client)),
+        images={tag: _users(tag, everything) for tag in images.our_images(client)},
+    )
+
+
+def _asked(client: docker.DockerClient, hosts: list[SeenHost]) -> list[SeenHost]:
+    def ask(host: SeenHost) -> SeenHost:
+        return replace(host, probe=booted(client, host)) if host.running else host
+
+    return each(ask, hosts)
+
+
+def _users(tag: str, hosts: Iterable[SeenHost]) -> set[str]:
+    return {host.lab for host in hosts if host.features.get("image") == tag}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def routes(table: str) -> Iterable[tuple[str, str]]:
+    """Yield (network, interface) of each IPv4 route that is up, without the default route; from /proc/net/route."""
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) < 8 or not int(fields[3], 16) & _ROUTE_UP:
+            continue
+        address, mask = (ipaddress.IPv4Address(struct.pack("<L", int(fields[index], 16))) for index in (1, 7))
+        if int(mask):
+            yield str(ipaddress.IPv4Network((address, str(mask)))), fields[0]
+
+
+def inventory_texts(folder: Path) -> dict[str, str]:
+    """Return the content of what a lab writes into its inventory folder; of folders and identities only that they exist."""
+    texts = {name: _read(folder / name) for name in (SSH_CONFIG_FILE, KNOWN_HOSTS_FILE) if (folder / name).is_file()}
+    present = [GENESIS_FILE, LAB_FOLDER]
+    present += [f"{IDENTITIES_FOLDER}/{path.name}" for path in (folder / IDENTITIES_FOLDER).glob("*.yml")]
+    return texts | {name: "" for name in present if (folder / name).exists() or (folder / name).is_symlink()}

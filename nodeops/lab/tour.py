@@ -1,0 +1,96 @@
+"""The five-minute tour of a running lab: real commands, printed before they run, with their real output."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from nodeops.core.errors import HostError, InputError
+from nodeops.document.check import checked_consortium
+from nodeops.document.inventory import managed_nodes
+from nodeops.document.models import Consortium
+
+_COMMAND_SECONDS = 120
+# Every process of one step starts in the home of the SSH user; the folder is ours and is replaced each time.
+_FOLDER = "records"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the tour: what it shows, its words, and the exit code that a working network answers with."""
+
+    shows: str
+    words: Sequence[str]
+    expects: int = 0
+
+
+def pick_nodes(consortium: Consortium, managed: Sequence[str]) -> tuple[str, str]:
+    """Return a node to write through and a node of another organisation to verify on. Raise InputError without two."""
+    first = managed[0] if managed else ""
+    others = [name for name in managed if consortium.nodes[name].organisation != consortium.nodes[first].organisation]
+    if not others:
+        raise InputError("the tour needs nodes of two organisations", where="consortium.yml")
+    return first, others[-1]
+
+
+def steps(inventory: Path, records: Sequence[Path], changed: Path, nodes: tuple[str, str]) -> Iterator[Step]:
+    """Yield the tour: status, write here, verify there, one changed byte."""
+    writer, verifier = nodes
+    ssh, scp = ("ssh", "-F", str(inventory / "ssh_config")), ("scp", "-q", "-F", str(inventory / "ssh_config"))
+    names = [f"{_FOLDER}/{record.name}" for record in records]
+    fresh = f"rm -rf {_FOLDER} && mkdir {_FOLDER}"
+    status = ("nodeops", "fleet", "status", "--inventory", str(inventory))
+    yield Step("Seven nodes, three organisations: who signs, how far, what may still fail", status)
+    yield Step("Synthetic battery-charge records stay with their owner: only copies for this tour", (*ssh, writer, fresh))
+    yield Step(f"Copy them to {writer}", (*scp, *map(str, records), f"{writer}:{_FOLDER}/"))
+    yield Step(f"Put their hashes on the ledger through {writer}", (*ssh, writer, "sudo", "nodeops", "record", "add", *names))
+    yield Step(f"Another organisation gets the same files on {verifier}", (*ssh, verifier, fresh))
+    yield Step(f"Copy them to {verifier}", (*scp, *map(str, records), f"{verifier}:{_FOLDER}/"))
+    verify = (*ssh, verifier, "sudo", "nodeops", "record", "verify")
+    yield Step(f"{verifier} proves each of them against blocks signed by the validators", (*verify, *names))
+    yield Step("Now one byte of one record is changed", (*scp, str(changed), f"{verifier}:{_FOLDER}/{changed.name}"))
+    yield Step("The changed record fails", (*verify, f"{_FOLDER}/{changed.name}"), expects=1)
+
+
+def change_one_byte(record: Path, folder: Path) -> Path:
+    """Return a copy of a record whose last digit is another one."""
+    data = bytearray(record.read_bytes())
+    position = max(index for index, byte in enumerate(data) if chr(byte).isdigit())
+    data[position] = ord("1") if data[position] != ord("1") else ord("2")
+    copy = folder / record.name
+    copy.write_bytes(bytes(data))
+    return copy
+
+
+def take_tour(inventory: Path) -> None:
+    """Run the whole tour. Raise HostError at the first step that does not answer as a working network does."""
+    consortium, _ = checked_consortium(inventory)
+    records = sorted((inventory / "records").glob("*.csv"))
+    if not records:
+        raise InputError("no sample records", where=str(inventory / "records"), allowed="*.csv files")
+    nodes = pick_nodes(consortium, managed_nodes(consortium, inventory))
+    console = Console(highlight=False)
+    with tempfile.TemporaryDirectory() as folder:
+        changed = change_one_byte(records[0], Path(folder))
+        for step in steps(inventory, records, changed, nodes):
+            _run(step, console)
+
+
+def _run(step: Step, console: Console) -> None:
+    console.print(Text(f"\n{step.shows}", style="bold"))
+    console.print(Text(f"$ {shlex.join(step.words)}", style="dim"), soft_wrap=True)
+    sys.stdout.flush()
+    program = shutil.which(step.words[0], path=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin")
+    if program is None:
+        raise HostError("is not installed", where=step.words[0])
+    done = subprocess.run([program, *step.words[1:]], timeout=_COMMAND_SECONDS, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != step.expects:
+        text = f"left with code {done.returncode}, expected {step.expects}"
+        raise HostError(text, where=shlex.join(step.words), hint="nodeops fleet status shows what is wrong")

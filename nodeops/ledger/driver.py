@@ -1,0 +1,67 @@
+"""What nodeops needs from a ledger family, and which driver answers for which family.
+
+To add a family: write `ledger/<family>.py` with a class that has these methods and a function that makes one from a
+node document, and add one line to DRIVERS; the profile names it in `driver`. Every answer is checked in the driver:
+its callers never see raw RPC data, save where a method says so.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from nodeops.core.errors import InputError
+from nodeops.document.models import NodeDocument
+from nodeops.document.profile import load_profile
+from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, ValidatorSet
+from nodeops.ledger.cometbft import cometbft
+
+
+class Driver(Protocol):
+    """One node's ledger. Every method raises HostError or Timeout when the node does not answer, lies or refuses."""
+
+    def status(self) -> LedgerStatus:
+        """Return height, newest block, chain, version and identity, and whether the node is still catching up."""
+
+    def peers(self) -> list[Peer]:
+        """Return the connected peers."""
+
+    def peer_heights(self) -> dict[str, int]:
+        """Return the newest committed height that each connected peer claims, by node id. Claims are not proved."""
+
+    def validators(self, height: int | None = None) -> ValidatorSet:
+        """Return the validator set at a height, or the newest."""
+
+    def commits(self, first: int, last: int) -> list[BlockCommit]:
+        """Return the commits of the heights `first` to `last`, newest first."""
+
+    def app_hash(self, height: int) -> str:
+        """Return the hash of the application's state that the header of a height carries."""
+
+    def broadcast(self, transaction: bytes) -> str:
+        """Hand a transaction to the mempool and return its hash. HostError when the node refuses it."""
+
+    def transaction(self, transaction_hash: str, *, prove: bool = True) -> dict[str, Any]:
+        """Return a committed transaction raw, as the RPC gave it, for the verifier of records to judge."""
+
+    def search(self, key: str) -> list[dict[str, Any]]:
+        """Return the committed transactions indexed under an application key, raw and with proofs, oldest first."""
+
+    def signed_header(self, height: int) -> dict[str, Any]:
+        """Return the header of a height and the commit that signs it, raw, for the verifier of records to judge."""
+
+    def query(self, key: bytes) -> bytes | None:
+        """Return the application's present value of a key, None when it has none. Not proved."""
+
+
+DRIVERS: Mapping[str, Callable[[NodeDocument, float], Driver]] = {"cometbft": cometbft}
+
+
+def driver_for(document: NodeDocument, timeout_seconds: float = 5.0) -> Driver:
+    """Return the driver of a node's ledger family; each of its calls takes at most `timeout_seconds`.
+
+    Raise InputError when the profile names a driver that does not exist.
+    """
+    name = load_profile(document.ledger.platform).driver
+    if name not in DRIVERS:
+        where = f"profiles/{document.ledger.platform}.toml"
+        raise InputError(f"unknown driver '{name}'", where=where, allowed=", ".join(DRIVERS), hint="see ledger/driver.py")
+    return DRIVERS[name](document, timeout_seconds)

@@ -1,0 +1,38 @@
+"""Ship an agent tree to a host that does not have it; a host that has it is not even asked."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    """Copy the archive beside the module, then let the module verify, unpack and switch."""
+
+    TRANSFERS_FILES = True
+    _VALID_ARGS = frozenset({"archive", "sha256", "digest", "current", "root", "command"})
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        """Return whether the host's tree changed. `current` is the target of the link, as observed before."""
+        super().run(tmp, task_vars)
+        arguments = self._task.args
+        before, after = PurePosixPath(arguments["current"]).name, arguments["digest"]
+        diff = {"before": f"{before}\n", "after": f"{after}\n", "before_header": f"{arguments['root']}/current"}
+        if before == after:
+            return {"changed": False}
+        if self._task.check_mode:
+            return {"changed": True, "diff": diff}
+        return {**self._install(arguments, task_vars), "diff": diff}
+
+    def _install(self, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+        folder = self._make_tmp_path()
+        try:
+            archive = self._connection._shell.join_path(folder, "agent.tar.gz")
+            self._transfer_file(arguments["archive"], archive)
+            self._fixup_perms2((folder, archive))
+            names = ("sha256", "digest", "root", "command")
+            given = {"archive": archive, **{name: arguments[name] for name in names}}
+            result: dict[str, Any] = self._execute_module(module_name="nodeops_agent", module_args=given, task_vars=task_vars)
+            return result
+        finally:
+            self._remove_tmp_path(folder)

@@ -1,0 +1,50 @@
+"""Gather public identities into the inventory folder and make the genesis once, on the controller."""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from nodeops.core.errors import NodeopsError
+from nodeops.document.check import checked_consortium
+from nodeops.document.inventory import managed_nodes
+from nodeops.ledger.gather import Gathered, gather
+
+
+class ActionModule(ActionBase):
+    """A door to nodeops.ledger.gather."""
+
+    _requires_connection = False
+    _VALID_ARGS = frozenset({"inventory", "identities"})
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        """Return `peers` and `genesis`. Fail, naming each missing identity and who must publish it, when they are not whole."""
+        super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(
+            {"inventory": {"type": "path", "required": True}, "identities": {"type": "dict", "required": True}}
+        )
+        dry_run = bool(self._task.check_mode)
+        try:
+            gathered = self._gather(Path(arguments["inventory"]), arguments["identities"], dry_run)
+        except NodeopsError as error:
+            return {"failed": True, "msg": str(error)}
+        return self._result(gathered, dry_run)
+
+    def _gather(self, folder: Path, identities: dict[str, Any], dry_run: bool) -> Gathered:
+        consortium, _ = checked_consortium(folder)
+        observed = {name: answer for name, answer in identities.items() if answer.get("node_id")}
+        return gather(folder, consortium, observed, managed_nodes(consortium, folder), dry_run=dry_run)
+
+    def _result(self, gathered: Gathered, dry_run: bool) -> dict[str, Any]:
+        result: dict[str, Any] = {
+            "changed": bool(gathered.changes),
+            "peers": gathered.peers,
+            "genesis": gathered.genesis_text or "",
+            "findings": [finding.as_dict() for finding in gathered.findings],
+            "missing": gathered.missing,
+            "diff": [{"before": "", "after": text, "after_header": path} for path, text in gathered.files.items()],
+        }
+        # In check mode nothing was made on the hosts, so their identities cannot be there yet.
+        if gathered.missing and not dry_run:
+            result |= {"failed": True, "msg": "\n".join(["The network is not complete:", *gathered.missing])}
+        return result

@@ -1,0 +1,1 @@
+../../nodeops/agent/install.py

@@ -1,0 +1,87 @@
+"""Who may import whom: floors, no cycles, no relative imports, no imports hidden in functions.
+
+core <- console <- document <- host <- ledger <- capabilities <- fleet, lab <- cli. Capabilities do not import each other.
+"""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from tests.contract.rules.tree import ours, parsed
+
+PACKAGE = "nodeops"
+_FLOORS = {"": 0, "core": 0, "console": 1, "document": 2, "host": 3, "ledger": 4, "fleet": 6, "lab": 6, "cli": 7, "__main__": 8}
+# Every room that is not named above is a capability.
+_CAPABILITY = 5
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Return the package's modules by dotted name."""
+    found = {}
+    for path in ours(root / PACKAGE, "*.py"):
+        parts = [PACKAGE, *path.relative_to(root / PACKAGE).with_suffix("").parts]
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(tree: ast.AST, known: set[str]) -> Iterator[tuple[str, int]]:
+    """Yield the dotted name and line of everything imported, anywhere in a file; our own modules by their full name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            for alias in node.names:
+                whole = f"{base}.{alias.name}"
+                yield (whole if whole in known else base), node.lineno
+
+
+def graph(root: Path) -> dict[str, set[str]]:
+    """Return, for each module of the package, which of its modules it imports."""
+    found = modules(root)
+    return {name: {target for target, _ in imports(parsed(path), set(found)) if target in found} for name, path in found.items()}
+
+
+def room(module: str) -> str:
+    """Return the room of a module: `nodeops.lab.engine` lives in `lab`."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def _floor(module: str) -> int:
+    return _FLOORS.get(room(module), _CAPABILITY)
+
+
+def upward_imports(root: Path) -> Iterator[str]:
+    """Yield imports of a higher floor, and of another room on the same floor."""
+    for name, targets in graph(root).items():
+        for target in sorted(targets):
+            if room(name) != room(target) and _floor(target) >= _floor(name) and room(target):
+                yield f"{name} (floor {_floor(name)}) imports {target} (floor {_floor(target)})"
+
+
+def relative_imports(root: Path) -> Iterator[str]:
+    """Yield imports that do not say where they import from."""
+    for name, path in modules(root).items():
+        yield from (f"{name}:{line} imports {target}" for target, line in imports(parsed(path), set()) if target.startswith("."))
+
+
+def cycles(root: Path) -> Iterator[str]:
+    """Yield one import cycle, if there is any; imports inside functions count, because they are how cycles are hidden."""
+    try:
+        TopologicalSorter(graph(root)).prepare()
+    except CycleError as error:
+        yield " -> ".join(error.args[1])
+
+
+def hidden_imports(root: Path) -> Iterator[str]:
+    """Yield imports inside functions whose line, or the line above, has no comment that says `start-up`."""
+    for name, path in modules(root).items():
+        lines = ["", *path.read_text(encoding="utf-8").splitlines()]
+        functions = (node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+        inside = {
+            node.lineno for function in functions for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)
+        }
+        for number in sorted(inside):
+            if "start-up" not in "".join(line.partition("#")[2] for line in lines[number - 1 : number + 1]):
+                yield f"{name}:{number} imports inside a function without a comment on start-up"

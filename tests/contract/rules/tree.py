@@ -1,0 +1,48 @@
+"""Read a source tree: which files are ours, what they parse to."""
+
+import ast
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def ours(root: Path, pattern: str = "*") -> Iterator[Path]:
+    """Yield every file below a root that belongs to the project, sorted: in a checkout all that git does not ignore."""
+    words = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(words, capture_output=True, text=True, check=False) if root.is_dir() else None
+    if listed is None or listed.returncode:
+        found = root.rglob("*")
+    else:
+        found = (root / name for name in listed.stdout.split("\0") if name)
+    yield from sorted(path for path in found if path.is_file() and fnmatch(path.name, pattern))
+
+
+def assert_kept(rule: Callable[[Path], Iterable[str]]) -> None:
+    """Fail with every breach of a rule in this project, whole and one a line."""
+    breaches = list(rule(ROOT))
+    assert not breaches, "\n".join([f"{len(breaches)} breaches:", *breaches])
+
+
+def text_files(root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each file of the project that is text, with its text."""
+    for path in ours(root):
+        try:
+            yield path, path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+
+
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a Python file."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def yaml(path: Path) -> Any:
+    """Return what a YAML file holds; None when there is no such file."""
+    return YAML(typ="safe").load(path.read_text(encoding="utf-8")) if path.is_file() else None

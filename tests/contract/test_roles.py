@@ -1,0 +1,98 @@
+"""The shape of every role."""
+
+import pytest
+
+from tests.contract.rules import roles
+from tests.contract.rules.tree import assert_kept
+
+RULES = [roles.missing_parts, roles.drift, roles.foreign_names, roles.literals]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_house_keeps(rule):
+    assert_kept(rule)
+
+
+def test_a_role_without_its_parts_is_found(plant):
+    root = plant({"roles/x/tasks/main.yml": "[]"})
+    assert list(roles.missing_parts(root)) == ["x has no README.md", "x has no meta/argument_specs.yml"]
+
+
+SPEC = "argument_specs: {{main: {{options: {{x_a: {option}}}}}}}"
+DRIFT = {
+    "equal": ("{type: int, default: 1}", "x_a: 1", []),
+    "required": ("{type: int, required: true}", "{}", []),
+    "optional": ("{type: int}", "{}", []),
+    "different": ("{type: int, default: 1}", "x_a: 2", ["x: x_a has the default 2, argument_specs says 1"]),
+    "true is not one": ("{type: bool, default: true}", "x_a: 1", ["x: x_a has the default 1, argument_specs says True"]),
+    "missing": ("{type: int, default: 1}", "{}", ["x: x_a has no default, argument_specs says 1"]),
+    "not promised": ("{type: int}", "x_a: 1", ["x: x_a has the default 1, argument_specs names none"]),
+    "required with default": ("{type: int, required: true}", "x_a: 1", ["x: x_a is required and has a default"]),
+    "extra": ("{type: int, default: 1}", "{x_a: 1, x_b: 2}", ["x: x_b has a default but is not in argument_specs"]),
+}
+
+
+@pytest.mark.parametrize(("option", "default", "breaches"), DRIFT.values(), ids=DRIFT)
+def test_drift_is_found(plant, option, default, breaches):
+    root = plant({"roles/x/meta/argument_specs.yml": SPEC.format(option=option), "roles/x/defaults/main.yml": default})
+    assert list(roles.drift(root)) == breaches
+
+
+NAMES = {
+    "public": ("defaults/main.yml", "{x_a: 1, a: 1}", "a should be x_..."),
+    "option": (
+        "meta/argument_specs.yml",
+        "argument_specs: {main: {options: {node_document: {}, y_a: {}}}}",
+        "y_a should be x_...",
+    ),
+    "private": ("vars/main.yml", "{_x_a: 1, x_b: 2}", "x_b should be _x_..."),
+    "registered": ("tasks/main.yml", "[{register: __x_a}, {register: answer}]", "answer should be __x_..."),
+    "registered in a block": (
+        "tasks/more.yml",
+        "[{block: [{register: __x_a}], rescue: [{register: __y_a}]}]",
+        "__y_a should be __x_...",
+    ),
+    "fact": ("tasks/main.yml", "[{ansible.builtin.set_fact: {node_document: 1, a: 1}}]", "a should be x_..."),
+    "variable of a task": ("tasks/main.yml", "[{vars: {__x_a: 1, _a: 1}}]", "a should be x_..."),
+}
+
+
+@pytest.mark.parametrize(("file", "text", "breach"), NAMES.values(), ids=NAMES)
+def test_names_without_their_role_are_found(plant, file, text, breach):
+    assert list(roles.foreign_names(plant({f"roles/x/{file}": text}))) == [f"x: {breach}"]
+
+
+LITERALS = [
+    "port: 26656",
+    "rpc_port = 26657",
+    "x_port: '9100'",
+    "laddr = tcp://127.0.0.1:26657",
+    "url: http://{{ address }}:9090/metrics",
+    "dest: /etc/nodeops/node.json",
+    "home: /var/lib/ledger",
+    'content: "{{ a }} /var/log/ledger/x.log"',
+    "exec: /opt/ledger/current/cometbft",
+    "link: /usr/local/bin/nodeops",
+]
+ALLOWED = [
+    "port: '{{ node_document.ledger.ports.p2p.port }}'",
+    "dest: /etc/systemd/system/{{ node_document.ledger.unit }}",
+    "conf: /etc/sysusers.d/nodeops.conf",
+    "src: var/lib/ledger/config/config.toml.j2",
+    "path: '{{ node_document.paths.state }}/var/lib'",
+    "mode: '0644'",
+    "LimitNOFILE=65536",
+    "path: /var/lib/apt/lists",
+    "when: 10:30",
+]
+
+
+@pytest.mark.parametrize("line", LITERALS)
+@pytest.mark.parametrize("file", ["tasks/main.yml", "templates/a.j2", "vars/main.yml"])
+def test_literals_are_found(plant, file, line):
+    assert len(list(roles.literals(plant({f"roles/x/{file}": line})))) >= 1
+
+
+@pytest.mark.parametrize("line", ALLOWED)
+def test_what_comes_from_the_document_or_the_system_is_allowed(plant, line):
+    assert list(roles.literals(plant({"roles/x/tasks/main.yml": line}))) == []

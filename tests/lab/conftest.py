@@ -1,0 +1,130 @@
+"""Throw-away labs for tests: real Docker hosts, reached as a user reaches them, through the command line.
+
+A lab's inventory lives in build/lab/<name>, not in a temporary folder: whatever kills a test, `make labs-down` and the
+next run find the lab and remove it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.rules.tree import ROOT
+
+HERE = Path(__file__).parent
+FOLDER = ROOT / "build/lab"
+ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
+LAB_SECONDS = 600
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark everything here as needing real hosts."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+
+
+def command(*words: str | Path, seconds: int = LAB_SECONDS) -> subprocess.CompletedProcess[str]:
+    """Return a finished command with its output; whether it succeeded is for the test to say."""
+    argv = [str(word) for word in words]
+    return subprocess.run(argv, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=seconds, check=False)
+
+
+@dataclass(frozen=True)
+class LabHosts:
+    """The hosts of one test lab, by name, and the ways to reach them."""
+
+    name: str
+    inventory: Path
+    nodes: tuple[str, ...]
+
+    def nodeops(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `nodeops WORDS --inventory <this lab>` on the controller."""
+        return command("nodeops", *words, "--inventory", self.inventory)
+
+    def answer(self, *words: str) -> Any:
+        """Return what `nodeops WORDS --json` answers on the controller; it must succeed."""
+        done = self.nodeops(*words, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def ssh(self, node: str, line: str) -> subprocess.CompletedProcess[str]:
+        """Run a shell line on a host."""
+        return command("ssh", "-F", self.inventory / "ssh_config", node, line)
+
+    def play(self, playbook: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a playbook of the project against this lab."""
+        return command("ansible-playbook", "-i", self.inventory / "consortium.yml", playbook, *words, seconds=3 * LAB_SECONDS)
+
+
+def write_inventory(folder: Path, subnet: str, releases: Sequence[str]) -> tuple[str, ...]:
+    """Write the inventory folder of one host for each release, all validators of one organisation; return their names.
+
+    `subnet` is the first three numbers of an IPv4 network of its own, such as `172.30.70`.
+    """
+    names = tuple(f"t-{number}" for number in range(1, len(releases) + 1))
+    members = {
+        name: {"organisation": "test", "duty": "validator", "power": 1, "address": f"{subnet}.{number + 10}"}
+        for number, name in enumerate(names, 1)
+    }
+    ledger = {"platform": "cometbft", "version": "v0.38.21", "chain": f"{folder.name}-1", "block_seconds": 1.0}
+    consortium = {"consortium": folder.name, "revision": 1, "ledger": ledger, "organisations": {"test": {}}, "nodes": members}
+    hosts = {name: {"release": release} for name, release in zip(names, releases, strict=True)}
+    files = {
+        "consortium.yml": consortium,
+        "lab.yml": {"lab": folder.name, "subnet": f"{subnet}.0/24", "release": "debian12", "hosts": hosts},
+        "group_vars/all.yml": {"nodeops_manages": ["test"]},
+    }
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(content, indent=2), encoding="utf-8")
+    return names
+
+
+def down(folder: Path) -> None:
+    """Remove a lab and its inventory folder; nothing happens where there is none."""
+    if (folder / "lab.yml").is_file():
+        done = command("nodeops", "lab", "down", "--inventory", folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def inventory_of() -> Iterator[Callable[..., LabHosts]]:
+    """Return a function that writes a lab's inventory; hosts that a test brings up there are removed afterwards."""
+    made: list[Path] = []
+
+    def make(name: str, subnet: str, releases: Sequence[str] = ("debian12", "debian13")) -> LabHosts:
+        folder = FOLDER / name
+        down(folder)
+        made.append(folder)
+        return LabHosts(name, folder, write_inventory(folder, subnet, releases))
+
+    yield make
+    for folder in made:
+        down(folder)
+
+
+@pytest.fixture(scope="module")
+def lab_of(inventory_of: Callable[..., LabHosts]) -> Callable[..., LabHosts]:
+    """Return a function that brings up a lab: name, network of its own, one host for each release."""
+
+    def make(name: str, subnet: str, releases: Sequence[str] = ("debian12", "debian13")) -> LabHosts:
+        lab = inventory_of(name, subnet, releases)
+        lab.answer("lab", "up")
+        return lab
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def lab(lab_of: Callable[..., LabHosts]) -> LabHosts:
+    """Two hosts, Debian 12 and 13, for a whole module."""
+    return lab_of("test", "172.30.70")

@@ -1,0 +1,130 @@
+"""The seven nodes of the lab, for real: install, install again, verify, lose two, lose a third, come back, take the tour.
+
+The tests of this module are steps of one story and run in the order they are written.
+"""
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from nodeops.document.load import load_consortium
+from tests.contract.rules.tree import ROOT
+from tests.lab.conftest import FOLDER, LabHosts, down
+
+NAME, SUBNET = "network", "172.30.71"
+PATIENCE_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def seven() -> Iterator[LabHosts]:
+    """The lab inventory of the project under another name, in a network of its own."""
+    folder = FOLDER / NAME
+    down(folder)
+    leave = shutil.ignore_patterns(".lab", "ssh_config", "identities", "genesis.json")
+    shutil.copytree(ROOT / "inventories/lab", folder, ignore=leave)
+    for file in (folder / "consortium.yml", folder / "lab.yml"):
+        text = file.read_text(encoding="utf-8").replace("172.30.0.", f"{SUBNET}.")
+        file.write_text(text.replace("lab: demo", f"lab: {NAME}"), encoding="utf-8")
+    lab = LabHosts(NAME, folder, tuple(sorted(load_consortium(folder).nodes)))
+    lab.answer("lab", "up")
+    yield lab
+    down(folder)
+
+
+def changed_counts(recap: str) -> dict[str, int]:
+    found = re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=0\s+failed=0", recap, re.M)
+    return {name: int(count) for name, count in found}
+
+
+def fleet_status(lab: LabHosts) -> tuple[int, Any]:
+    done = lab.nodeops("fleet", "status", "--json")
+    return done.returncode, json.loads(done.stdout)
+
+
+def until(lab: LabHosts, chain: str, code: int) -> Any:
+    """Return the fleet's status once the chain is in a state; fail when it does not get there."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        exit_code, status = fleet_status(lab)
+        if (status["chain"], exit_code) == (chain, code):
+            return status
+        assert time.monotonic() < deadline, f"still {status['chain']} (exit code {exit_code}): {status['summary']}"
+        time.sleep(2)
+
+
+def systemctl(lab: LabHosts, action: str, *nodes: str) -> None:
+    for node in nodes:
+        assert lab.ssh(node, f"sudo systemctl {action} ledger.service").returncode == 0
+
+
+def test_site_installs_all_and_a_second_run_changes_nothing(seven: LabHosts) -> None:
+    first = seven.play("site.yml")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert set(changed_counts(first.stdout)) == set(seven.nodes)
+    second = seven.play("site.yml")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert changed_counts(second.stdout) == dict.fromkeys(seven.nodes, 0)
+
+
+def test_the_live_network_is_what_the_file_says(seven: LabHosts) -> None:
+    done = seven.play("playbooks/verify.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_two_validators_may_stop(seven: LabHosts) -> None:
+    systemctl(seven, "stop", "cu-1", "wx-2")
+    status = until(seven, "running", 1)
+    assert status["margin"] == 0
+
+
+def test_verify_says_that_nodes_are_missing(seven: LabHosts) -> None:
+    done = seven.play("playbooks/verify.yml")
+    assert done.returncode != 0
+    assert "cu-1" in done.stdout
+
+
+def test_a_third_halts_the_chain(seven: LabHosts) -> None:
+    systemctl(seven, "stop", "wi-1")
+    status = until(seven, "halted", 1)
+    assert "HALTED" in status["summary"].upper()
+    heights = {row["height"] for row in status["rows"] if row["height"]}
+    _, later = fleet_status(seven)
+    assert {row["height"] for row in later["rows"] if row["height"]} == heights
+
+
+def test_starting_them_again_resumes(seven: LabHosts) -> None:
+    systemctl(seven, "start", "cu-1", "wx-2", "wi-1")
+    status = until(seven, "running", 0)
+    assert status["live_power"] == len(seven.nodes)
+
+
+def test_a_dead_host_is_shown_and_delays_nothing_else(seven: LabHosts) -> None:
+    seven.answer("lab", "stop", "cu-2", "--kill")
+    try:
+        _, status = fleet_status(seven)
+        states = {row["name"]: row["state"] for row in status["rows"]}
+        assert states["cu-2"] == "dead"
+        assert {states[name] for name in seven.nodes if name != "cu-2"} == {"running"}
+    finally:
+        seven.answer("lab", "start", "cu-2")
+    until(seven, "running", 0)
+
+
+def test_a_record_changed_on_another_organisations_node_fails(seven: LabHosts) -> None:
+    done = seven.nodeops("lab", "tour")
+    assert done.returncode == 0, done.stdout + done.stderr
+    again = seven.nodeops("lab", "tour")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "already on the ledger" in again.stdout
+
+
+def test_a_killed_node_comes_back_with_its_identity(seven: LabHosts) -> None:
+    before = json.loads(seven.ssh("wi-2", "sudo nodeops ledger identity --json").stdout)
+    seven.ssh("wi-2", "sudo systemctl kill --signal=KILL ledger.service")
+    until(seven, "running", 0)
+    assert json.loads(seven.ssh("wi-2", "sudo nodeops ledger identity --json").stdout) == before

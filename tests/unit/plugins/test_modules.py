@@ -1,0 +1,156 @@
+"""Our Ansible modules, run for real in this process with Ansible's own argument loading."""
+
+import importlib.util
+import json
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+MODULES = Path(__file__).parents[3] / "plugins" / "modules"
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(name: str, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        spec = importlib.util.spec_from_file_location(name, MODULES / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+            module.main()
+        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return answer
+
+    return call
+
+
+def owned(path: Path, content: str, **more: str) -> dict[str, str]:
+    facts = path.parent.stat()
+    me = {"owner": path.owner() if path.exists() else path.parent.owner(), "group": path.parent.group()}
+    assert facts.st_uid == os.getuid()
+    return {"dest": str(path), "content": content, **me, **more}
+
+
+def test_files_are_written_once(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "made" / "a.conf"
+    arguments = {"files": [{**owned(tmp_path / "x", ""), "dest": str(file), "content": "one\n", "mode": "0640"}]}
+    assert run("nodeops_files", **arguments)["written"] == [str(file)]
+    assert file.read_text() == "one\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert run("nodeops_files", **arguments)["changed"] is False
+
+
+def test_check_mode_shows_the_difference_and_writes_nothing(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.conf"
+    file.write_text("old\n")
+    answer = run("nodeops_files", check=True, files=[owned(file, "new\n")])
+    assert answer["changed"]
+    assert (answer["diff"][0]["before"], answer["diff"][0]["after"]) == ("old\n", "new\n")
+    assert file.read_text() == "old\n"
+
+
+def test_mode_alone_is_a_difference(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.conf"
+    file.write_text("same\n")
+    file.chmod(0o666)
+    assert run("nodeops_files", files=[owned(file, "same\n", mode="0600")])["changed"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_one_invalid_file_leaves_all_as_they_were(run: Run, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.write_text("old\n")
+    files = [owned(good, "new\n"), owned(bad, "broken\n", validate="grep -q fine %s")]
+    answer = run("nodeops_files", files=files)
+    assert answer["failed"]
+    assert "nothing was changed" in answer["msg"]
+    assert good.read_text() == "old\n"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["good"]
+
+
+def test_an_unknown_owner_changes_nothing(run: Run, tmp_path: Path) -> None:
+    answer = run("nodeops_files", files=[owned(tmp_path / "a", "x", owner="no-such-user")])
+    assert answer["failed"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(run: Run, tmp_path: Path) -> None:
+    victim, file = tmp_path / "victim", tmp_path / "file"
+    victim.write_text("precious\n")
+    file.symlink_to(victim)
+    run("nodeops_files", files=[owned(file, "ours\n")])
+    assert victim.read_text() == "precious\n"
+    assert not file.is_symlink()
+
+
+def test_links_and_absent_files(run: Run, tmp_path: Path) -> None:
+    link, gone = tmp_path / "current", tmp_path / "gone"
+    link.symlink_to("v1")
+    gone.write_text("x")
+    arguments = {"links": [{"path": str(link), "target": "v2"}], "absent": [str(gone)]}
+    assert run("nodeops_files", **arguments)["written"] == [str(link), str(gone)]
+    assert str(link.readlink()) == "v2"
+    assert run("nodeops_files", **arguments)["changed"] is False
+
+
+def test_converge_commands_run_every_time_but_not_in_check_mode(run: Run, tmp_path: Path) -> None:
+    command = ["sh", "-c", f"echo ran >> {tmp_path}/log"]
+    run("nodeops_files", converge=[command])
+    run("nodeops_files", converge=[command])
+    run("nodeops_files", check=True, converge=[command])
+    assert (tmp_path / "log").read_text() == "ran\nran\n"
+
+
+def test_observe_sees_a_listening_socket_and_its_process(run: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        seen = run("nodeops_observe", ports=[port])["observed"]["listening"]
+    assert [(entry["port"], entry["address"]) for entry in seen] == [(port, "127.0.0.1")]
+    assert seen[0]["process"]
+
+
+def test_observe_names_files_links_and_room(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"abc")
+    (tmp_path / "current").symlink_to("v1")
+    answer = run(
+        "nodeops_observe",
+        hash=[str(tmp_path / "binary"), str(tmp_path / "none")],
+        links=[str(tmp_path / "current"), str(tmp_path / "none")],
+        filesystems=[str(tmp_path / "not" / "yet")],
+    )
+    assert answer["hashes"][str(tmp_path / "binary")] == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert answer["hashes"][str(tmp_path / "none")] is None
+    assert answer["targets"] == {str(tmp_path / "current"): "v1", str(tmp_path / "none"): None}
+    assert answer["observed"]["filesystems"][0]["free_bytes"] > 0
+
+
+def test_verb_without_an_agent_is_only_allowed_in_check_mode(run: Run, tmp_path: Path) -> None:
+    missing = str(tmp_path / "nodeops")
+    assert run("nodeops_verb", check=True, command=missing, verb=["status"], changes=True)["changed"]
+    assert run("nodeops_verb", command=missing, verb=["status"])["failed"]
+
+
+@pytest.mark.parametrize(
+    ("script", "failed", "text"),
+    [
+        ("""echo '{"changed": true, "findings": []}'""", False, ""),
+        ("""echo '{"findings": [{"id": "a", "verdict": "fail", "actual": "b", "expected": "c", "hint": "d"}]}'; exit 1""", True, "a: b"),
+        ("echo not json", True, "said nothing"),
+        ("echo 'host: it broke' >&2; exit 3", True, "it broke"),
+    ],
+)
+def test_verb_hands_over_answers_and_reasons(run: Run, tmp_path: Path, script: str, failed: bool, text: str) -> None:
+    command = tmp_path / "nodeops"
+    command.write_text(f"#!/bin/sh\n{script}\n")
+    command.chmod(0o755)
+    answer = run("nodeops_verb", command=str(command), verb=["x"])
+    assert bool(answer.get("failed")) is failed
+    assert text in answer.get("msg", "")
