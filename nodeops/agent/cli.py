@@ -11,7 +11,7 @@ from nodeops.console import DryRunFlag, JsonFlag, emit
 from nodeops.core.result import Change, Result, Table
 from nodeops.document.resolve import host_paths
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 # The tree of a host leaves out what only a controller needs.
 if importlib.util.find_spec("nodeops.agent.build_cli"):

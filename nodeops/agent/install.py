@@ -188,12 +188,16 @@ def link_target(link: Path) -> str:
     return str(link.readlink()) if link.is_symlink() else ""
 
 
+def _check_links(*links: Path) -> None:
+    for link in links:
+        if link.exists() and not link.is_symlink():
+            raise InstallError(f"{link} is not a link: move it away")
+
+
 def point(link: Path, target: str) -> bool:
-    """Make a link say `target` by one rename; tell whether that changed anything. Raise InstallError for a file in its place."""
+    """Make a link say `target` by one rename; tell whether that changed anything."""
     if link_target(link) == target:
         return False
-    if link.exists() and not link.is_symlink():
-        raise InstallError(f"{link} is not a link: move it away")
     new = link.with_name(f".{link.name}.new")
     new.unlink(missing_ok=True)
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -260,6 +264,7 @@ def install(archive: Path, sha256: str, root: Path, command: Path, digest: str =
     """
     os.umask(0o022)
     with alone(root):
+        _check_links(root / CURRENT, root / PREVIOUS, command)
         unpacked = not is_current(root, digest)
         name = make_tree(archive, sha256, root, digest) if unpacked else digest
         switched = switch(root, name)

@@ -11,6 +11,8 @@ from nodeops.document.models import Consortium
 from nodeops.document.profile import Profile, load_profile
 
 Location = tuple[str, ...]
+# Groups of the inventory, and what Ansible itself gives a meaning to. The platform's name is a group too.
+RESERVED_NAMES = frozenset({"all", "localhost", "monitors", "nodes", "ungrouped", "validator", "witness"})
 
 
 def checked_consortium(path: Path) -> tuple[Consortium, list[Finding]]:
@@ -39,6 +41,10 @@ def conflicts(consortium: Consortium) -> Iterator[tuple[Location, str]]:
             if host.address in seen:
                 yield (kind, name, "address"), f"address {host.address} of {name} is already that of {seen[host.address]}"
             seen.setdefault(host.address, name)
+    reserved = RESERVED_NAMES | {consortium.ledger.platform}
+    for kind in ("organisations", "nodes", "monitors"):
+        for name in sorted(reserved & set(getattr(consortium, kind))):
+            yield (kind, name), f"'{name}' is the name of an Ansible group; choose another"
     for name in sorted(set(consortium.nodes) & set(consortium.monitors)):
         yield ("monitors", name), f"'{name}' is already the name of a node"
     for name in sorted(set(consortium.organisations) & (set(consortium.nodes) | set(consortium.monitors))):

@@ -40,6 +40,8 @@ def chosen(folder: Path) -> Chosen:
     if not file.is_file():
         return Chosen((), {})
     tree = plain(read_source(file).tree) or {}
+    if not isinstance(tree, dict):
+        raise InputError("is not a mapping of variables", where=f"{file}:1")
     manages = tree.get("nodeops_manages", [])
     if not isinstance(manages, list) or not all(isinstance(name, str) for name in manages):
         raise InputError("nodeops_manages is not a list of organisation names", where=str(file))

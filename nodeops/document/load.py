@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
@@ -14,6 +14,8 @@ from nodeops.core.errors import InputError
 from nodeops.document.models import NAME_RULE, Consortium
 
 CONSORTIUM_FILE = "consortium.yml"
+# A consortium of a thousand nodes has some ten thousand values.
+MAX_VALUES = 100_000
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,33 @@ def read_source(path: Path) -> Source:
         raise InputError("no such file", where=str(path), hint="copy inventories/example to start one") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read: {error}", where=str(path)) from error
+    tree = _parsed(text, path)
+    if _too_large(tree):
+        raise InputError(f"holds more than {MAX_VALUES} values", where=str(path), hint="write it without aliases")
+    return Source(path, tree)
+
+
+def _parsed(text: str, path: Path) -> Any:
     try:
-        return Source(path, YAML(typ="rt").load(text))
+        return YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(str(error.problem or "is not YAML").split("\n")[0], where=f"{path}:{line}") from error
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:
+        # ValueError: what looks like a date or a number and is none, such as 2026-13-45.
         raise InputError(f"is not YAML: {error}", where=str(path)) from error
+    except RecursionError as error:
+        raise InputError("is nested too deeply", where=str(path)) from error
+
+
+def _too_large(tree: Any) -> bool:
+    """Tell whether data grows beyond all use once its aliases are followed, as when it contains itself."""
+    left, waiting = MAX_VALUES, [tree]
+    while waiting and left:
+        node, left = waiting.pop(), left - 1
+        if isinstance(node, dict | list):
+            waiting.extend(node.values() if isinstance(node, dict) else node)
+    return bool(waiting)
 
 
 def load_consortium(path: Path) -> Consortium:
@@ -111,13 +133,12 @@ def _problem(source: Source, item: Any) -> tuple[int, str]:
 
 def _allowed_keys(location: Sequence[str | int]) -> list[str]:
     """Return the keys that the model at the parent of a location knows."""
-    model: Any = Consortium
+    kind: Any = Consortium
     for step in location[:-1]:
-        if not hasattr(model, "model_fields"):
-            break
-        field = model.model_fields.get(str(step))
-        if field is None:
-            continue
-        inner = getattr(field.annotation, "__args__", [field.annotation])[-1]
-        model = inner
-    return list(getattr(model, "model_fields", {}))
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif hasattr(kind, "model_fields") and step in kind.model_fields:
+            kind = kind.model_fields[str(step)].annotation
+        else:
+            return []
+    return list(getattr(kind, "model_fields", {}))

@@ -16,11 +16,18 @@ MAX_POWER = 1_000_000
 def _address(value: str) -> str:
     """Return an IPv4, IPv6 or host name in its one canonical spelling. Raise ValueError for anything else."""
     try:
-        return str(ipaddress.ip_address(value))
+        found = ipaddress.ip_address(value)
     except ValueError:
-        pass
-    name = value.lower()
-    if not _HOSTNAME.fullmatch(name) or re.fullmatch(r"[0-9.]+", name):
+        return _host_name(value.lower())
+    found = getattr(found, "ipv4_mapped", None) or found
+    if found.is_unspecified or found.is_multicast or getattr(found, "scope_id", None):
+        raise ValueError("is an address that other hosts cannot connect to")
+    return str(found)
+
+
+def _host_name(name: str) -> str:
+    # With a number as its last label it would be read as an IPv4 address in another notation.
+    if not _HOSTNAME.fullmatch(name) or re.fullmatch(r"[0-9]+|0x[0-9a-f]*", name.rpartition(".")[2]):
         raise ValueError("is not an IPv4 address, an IPv6 address or a host name")
     return name
 

@@ -14,7 +14,7 @@ from nodeops.core.errors import HostError, Timeout
 OUTPUT_LIMIT_BYTES = 4 << 20
 # Codes that a verb of nodeops may leave with (docs/architecture.md). Anything else is trouble of the host.
 _VERB_CODES = range(Timeout.exit_code + 1)
-_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 
 
 class State(StrEnum):

@@ -97,13 +97,14 @@ def read_ssh_config(folder: Path, addresses: Mapping[str, str]) -> SshSource:
     own = file.exists()
     for path in (file,) if own else (path.expanduser() for path in _USER_FILES):
         if own or path.is_file():
-            _parse_into(config, path)
+            _parse_into(config, path, may_include=not own)
     # ssh takes the first value it finds, so blocks at the end are defaults.
     config.parse(StringIO("".join(f"Host {node}\n  HostName {address}\n" for node, address in addresses.items())))
     return SshSource(config, str(file if own else _USER_FILES[0]))
 
 
-def _parse_into(config: Any, path: Path) -> None:
+def _parse_into(config: Any, path: Path, may_include: bool) -> None:
+    """Add a file to a configuration. Includes are not followed: Debian's own file has one, an inventory must do without."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -114,6 +115,9 @@ def _parse_into(config: Any, path: Path) -> None:
         except (ConfigParseError, ValueError, IndexError) as error:
             hint = "write 'Keyword value', as in ssh_config(5)"
             raise InputError(one_line(str(error), 120), where=f"{path}:{number}", hint=hint) from error
+        if not may_include and line.strip().lower().startswith("include"):
+            hint = "write the included lines into this file"
+            raise InputError("Include is not followed here", where=f"{path}:{number}", hint=hint)
     config.parse(StringIO(text))
 
 

@@ -27,8 +27,6 @@ class SshChoices:
 def ssh_choices(options: Mapping[str, str | Sequence[str] | None], where: str) -> SshChoices:
     """Return the meaning of one host's options. Raise InputError for one that cannot work; `where` names the file."""
     text = {key: value for key, value in options.items() if isinstance(value, str)}
-    if "include" in text:
-        raise InputError("Include is not followed here", where=where, hint="write the included lines into this file")
     _port(text.get("port", "22"), where)
     identities = options.get("identityfile") or ()
     return SshChoices(

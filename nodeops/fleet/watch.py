@@ -38,7 +38,9 @@ def observed(crew: Crew, command: str, interval_seconds: float, rounds: int | No
     last reply, and its next one is taken in whichever round it comes.
     """
     known: dict[str, Reply] = {}
+    until = time.monotonic()
     for _ in range(rounds) if rounds else itertools.count():
+        time.sleep(max(0.0, until - time.monotonic()))
         until = time.monotonic() + interval_seconds
         crew.start(command)
         while crew.busy and time.monotonic() < until:
@@ -48,7 +50,6 @@ def observed(crew: Crew, command: str, interval_seconds: float, rounds: int | No
             if new:
                 yield known, False
         yield known, True
-        time.sleep(max(0.0, until - time.monotonic()))
 
 
 @contextmanager

@@ -32,8 +32,11 @@ def unit_settings(name: str) -> UnitSettings:
 
 def moment(text: str) -> float | None:
     """Return the Unix seconds of a timestamp as systemd prints it with us+utc ("Mon 2026-01-31 08:00:00.000001 UTC")."""
-    found = re.fullmatch(r"\S+ (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) UTC", text)
-    return datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp() if found else None
+    found = re.fullmatch(r"\S+ (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) UTC", text, re.ASCII)
+    try:
+        return datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp() if found else None
+    except ValueError:
+        return None
 
 
 def exposure(name: str) -> float:

@@ -24,9 +24,11 @@ from nodeops.lab.observe import observe
 from nodeops.lab.parallel import each
 from nodeops.lab.spec import lab_identity, load_lab
 from nodeops.lab.state import SSH_CONFIG_FILE, Act, Seen, SeenHost
+from nodeops.lab.tour_cli import tour
 from nodeops.lab.up import up as up_lab
 
 app = typer.Typer(no_args_is_help=True)
+app.command("tour")(tour)
 
 InventoryFlag = Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)]
 NodesArgument = Annotated[list[str], typer.Argument(help="Names of hosts of the lab.")]

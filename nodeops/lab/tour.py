@@ -18,8 +18,6 @@ from nodeops.document.inventory import managed_nodes
 from nodeops.document.models import Consortium
 
 _COMMAND_SECONDS = 120
-# Every process of one step starts in the home of the SSH user; the folder is ours and is replaced each time.
-_FOLDER = "records"
 
 
 @dataclass(frozen=True)
@@ -44,19 +42,17 @@ def steps(inventory: Path, records: Sequence[Path], changed: Path, nodes: tuple[
     """Yield the tour: status, write here, verify there, one changed byte."""
     writer, verifier = nodes
     ssh, scp = ("ssh", "-F", str(inventory / "ssh_config")), ("scp", "-q", "-F", str(inventory / "ssh_config"))
-    names = [f"{_FOLDER}/{record.name}" for record in records]
-    fresh = f"rm -rf {_FOLDER} && mkdir {_FOLDER}"
+    names = [record.name for record in records]
     status = ("nodeops", "fleet", "status", "--inventory", str(inventory))
-    yield Step("Seven nodes, three organisations: who signs, how far, what may still fail", status)
-    yield Step("Synthetic battery-charge records stay with their owner: only copies for this tour", (*ssh, writer, fresh))
-    yield Step(f"Copy them to {writer}", (*scp, *map(str, records), f"{writer}:{_FOLDER}/"))
-    yield Step(f"Put their hashes on the ledger through {writer}", (*ssh, writer, "sudo", "nodeops", "record", "add", *names))
-    yield Step(f"Another organisation gets the same files on {verifier}", (*ssh, verifier, fresh))
-    yield Step(f"Copy them to {verifier}", (*scp, *map(str, records), f"{verifier}:{_FOLDER}/"))
-    verify = (*ssh, verifier, "sudo", "nodeops", "record", "verify")
-    yield Step(f"{verifier} proves each of them against blocks signed by the validators", (*verify, *names))
-    yield Step("Now one byte of one record is changed", (*scp, str(changed), f"{verifier}:{_FOLDER}/{changed.name}"))
-    yield Step("The changed record fails", (*verify, f"{_FOLDER}/{changed.name}"), expects=1)
+    add, verify = ((*ssh, node, "sudo", "nodeops", "record", verb) for node, verb in zip(nodes, ("add", "verify"), strict=True))
+    yield Step("All nodes, by organisation: who signs, how far, what may still fail", status)
+    yield Step(f"Battery-charge records (synthetic), held off-chain by {writer}", (*scp, *map(str, records), f"{writer}:"))
+    yield Step(f"{writer} puts their hashes on the ledger", (*add, *names))
+    yield Step(f"Another organisation receives the records on {verifier}", (*scp, *map(str, records), f"{verifier}:"))
+    yield Step(f"{verifier} proves each of them against blocks that the validators signed", (*verify, *names))
+    yield Step(f"One byte of {changed.name} is changed on {verifier}", (*scp, str(changed), f"{verifier}:"))
+    yield Step("The changed record fails", (*verify, changed.name), expects=1)
+    yield Step("Meanwhile the chain went on", status)
 
 
 def change_one_byte(record: Path, folder: Path) -> Path:
@@ -81,6 +77,23 @@ def take_tour(inventory: Path) -> None:
         changed = change_one_byte(records[0], Path(folder))
         for step in steps(inventory, records, changed, nodes):
             _run(step, console)
+    console.print(Text(what_next(inventory, nodes)), soft_wrap=True)
+
+
+def what_next(inventory: Path, nodes: tuple[str, str]) -> str:
+    """Return what to try by hand after the tour."""
+    writer, verifier = nodes
+    where = "" if inventory.resolve() == Path("inventories/lab").resolve() else f" --inventory {inventory}"
+    lines = [
+        (f"nodeops fleet status --watch{where}", "heights moving, live"),
+        (f"nodeops lab ssh {writer}{where}", "a shell on a node; there: sudo nodeops status"),
+        (f"nodeops lab stop {writer} {verifier} --kill{where}", "two nodes lose power: the chain goes on; a third halts it"),
+        (f"nodeops lab start {writer} {verifier}{where}", "and they come back"),
+        (f"nodeops fleet run{where} -- ledger peers", "one verb on every node"),
+        ("ansible-playbook site.yml --check --diff", "what would change now: nothing"),
+    ]
+    width = max(len(command) for command, _ in lines)
+    return "\nWhat to try next:\n" + "\n".join(f"  {command:<{width}}  {text}" for command, text in lines)
 
 
 def _run(step: Step, console: Console) -> None:

@@ -16,7 +16,7 @@ from nodeops.ledger import artifact
 from nodeops.ledger.artifact_cache import Say
 from nodeops.ledger.artifact_plan import OVERRIDE_KEY, SOURCES_HINT, Manifest, architecture
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.command()

@@ -5,11 +5,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from paramiko.common import cMSG_CHANNEL_SUCCESS
 
 Shell = Callable[[str, paramiko.Channel], int | None]
 
@@ -22,6 +24,18 @@ def new_key(path: Path) -> paramiko.Ed25519Key:
     key = paramiko.Ed25519Key.from_private_key_file(str(path))
     path.with_name(f"{path.name}.pub").write_text(f"{key.get_name()} {key.get_base64()} test\n")
     return key
+
+
+class _Transport(paramiko.Transport):
+    """Starts a command only once the client has been told that it will be: sshd keeps that order, paramiko does not."""
+
+    pending: Callable[[], None] | None = None
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)
+        if data.asbytes()[:1] == cMSG_CHANNEL_SUCCESS and self.pending:
+            threading.Thread(target=self.pending, daemon=True).start()
+            self.pending = None
 
 
 class _Server(paramiko.ServerInterface):
@@ -40,7 +54,7 @@ class _Server(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self.owner.commands.append(command.decode())
-        threading.Thread(target=self._run, args=(channel, command.decode()), daemon=True).start()
+        channel.get_transport().pending = partial(self._run, channel, command.decode())
         return True
 
     def _run(self, channel: paramiko.Channel, command: str) -> None:
@@ -78,7 +92,7 @@ class SshServer:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            transport = paramiko.Transport(client)
+            transport = _Transport(client)
             transport.add_server_key(self.host_key)
             self.transports.append(transport)
             threading.Thread(target=self._start, args=(transport,), daemon=True).start()

@@ -56,7 +56,6 @@ def test_known_hosts_files(value: str, files: list[str]) -> None:
         ({"port": "65536"}, "Port '65536'"),
         ({"connecttimeout": "1m"}, "ConnectTimeout '1m'"),
         ({"connecttimeout": "0"}, "ConnectTimeout '0'"),
-        ({"include": "other"}, "Include"),
     ],
 )
 def test_an_option_that_cannot_work_is_refused(options: dict[str, str], named: str) -> None:

@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nodeops.cli import main
 from nodeops.core.errors import InputError
 from nodeops.lab.spec import HostSpec, lab_identity, load_lab
 
@@ -122,6 +123,7 @@ def test_a_lab_is_known_while_its_consortium_file_is_broken(tmp_path):
     assert lab_identity(tmp_path) == ("small", {"n1", "mon"})
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_lab_or_an_input_error(tmp_path_factory, data):
     folder = inventory(tmp_path_factory.mktemp("any"))
@@ -130,3 +132,27 @@ def test_any_bytes_are_a_lab_or_an_input_error(tmp_path_factory, data):
         load_lab(folder)
     except InputError as error:
         assert str(folder) in error.where
+
+
+@pytest.mark.parametrize("verb", [["up"], ["down"], ["ssh", "n1"], ["stop", "n1"], ["start", "n1"]], ids=lambda verb: verb[0])
+def test_no_verb_touches_an_inventory_that_is_no_lab(tmp_path, capsys, verb):
+    inventory(tmp_path)
+    (tmp_path / "lab.yml").unlink()
+    with pytest.raises(SystemExit) as left:
+        main(["lab", *verb, "--inventory", str(tmp_path)])
+    assert left.value.code == 2
+    assert "is not a lab" in capsys.readouterr().err
+
+
+def test_ssh_to_a_host_the_lab_does_not_have(tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["lab", "ssh", "n9", "--inventory", str(inventory(tmp_path))])
+    assert left.value.code == 2
+    assert "allowed: mon, n1" in capsys.readouterr().err
+
+
+def test_ssh_to_a_lab_that_is_down(tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["lab", "ssh", "n1", "--inventory", str(inventory(tmp_path))])
+    assert left.value.code == 3
+    assert "nodeops lab up" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -142,6 +143,16 @@ def test_a_consistent_forgery_of_the_transaction_fails_at_the_merkle_proof():
     assert caught.value.where == Step.MERKLE_PROOF
 
 
+def test_a_forged_transaction_with_an_honest_proof_fails_at_the_merkle_proof():
+    forged = b"record/x=forged"
+    data = base64.b64encode(forged).decode()
+    honest = TRANSACTIONS[0]
+    raw = {**honest, "tx": data, "hash": hashlib.sha256(forged).hexdigest(), "proof": {**honest["proof"], "data": data}}
+    with pytest.raises(ProofError) as caught:
+        prove_transaction(parse_transaction(raw), BLOCKS[409])
+    assert caught.value.where == Step.MERKLE_PROOF
+
+
 @pytest.mark.parametrize(
     ("powers", "silent", "holds"), [((1, 1, 1, 1), 0, True), ((9, 1, 1, 1), 0, False), ((9, 1, 1, 1), 1, True)]
 )
@@ -175,6 +186,13 @@ def test_chain_and_height_are_those_asked_for(chain: str, height: int, step: Ste
     with pytest.raises(ProofError) as caught:
         prove_block(FULL, height, TrustedSet(chain, TRUSTED.validators))
     assert caught.value.where == step
+
+
+@pytest.mark.parametrize("part", ["header", "commit"])
+def test_header_and_commit_are_both_of_the_height(part: str):
+    with pytest.raises(ProofError) as caught:
+        prove_block(_with(FULL, (part, "height"), "410"), 409, TRUSTED)
+    assert caught.value.where == Step.CHAIN_AND_HEIGHT
 
 
 def test_another_header_with_the_honest_commit_fails_at_the_header():

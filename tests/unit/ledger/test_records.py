@@ -247,16 +247,33 @@ def test_a_refused_transaction_is_an_error(store: Store, monkeypatch: pytest.Mon
         store.broadcast(KEY, b"x")
 
 
-def _other_transaction(method: str, result: Any) -> Any:
-    return {**Chain.entry(_OTHER, 1, 0)} if method == "tx" else result
-
-
-_OTHER = Chain()
-_OTHER.commit(transaction(KEY, b"one"))
-
-
 def test_a_node_that_answers_with_another_transaction_is_caught(chain: Chain):
-    chain.commit(transaction(KEY, b"one"), transaction(KEY, b"two"))
-    with served(chain, _other_transaction) as port, pytest.raises(ProofError) as caught:
+    height = chain.commit(transaction(KEY, b"one"), transaction(KEY, b"two"))
+
+    def first(method: str, result: Any) -> Any:
+        return chain.entry(height, 0) if method == "tx" else result
+
+    with served(chain, first) as port, pytest.raises(ProofError) as caught:
         _store(chain, port).find(transaction_hash(transaction(KEY, b"two")))
-    assert caught.value.where in (Step.MERKLE_PROOF, Step.TRANSACTION_HASH)
+    assert caught.value.where == Step.TRANSACTION_HASH
+
+
+def test_a_node_cannot_pass_one_record_off_as_another(chain: Chain):
+    height = chain.commit(transaction("record/other", b"proven, but under another key"))
+
+    def other(method: str, result: Any) -> Any:
+        return {"txs": [chain.entry(height, 0)], "total_count": "1"} if method == "tx_search" else result
+
+    with served(chain, other) as port:
+        assert _store(chain, port).history(KEY) == []
+
+
+def test_a_node_cannot_change_the_order(chain: Chain):
+    chain.commit(transaction(KEY, b"one"), transaction(KEY, b"two"))
+    chain.commit(transaction(KEY, b"three"))
+
+    def backwards(method: str, result: Any) -> Any:
+        return {**result, "txs": result["txs"][::-1] * 2, "total_count": "6"} if method == "tx_search" else result
+
+    with served(chain, backwards) as port:
+        assert [version.value for version in _store(chain, port).history(KEY)] == [b"one", b"two", b"three"]

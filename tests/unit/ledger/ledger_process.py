@@ -1,0 +1,58 @@
+"""A real CometBFT of one validator on loopback, for tests marked `lab`: $NODEOPS_COMETBFT, else `cometbft` on PATH."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nodeops.ledger.cometbft import CometBft
+from nodeops.ledger.rpc import Rpc
+from nodeops.ledger.wait import Goal, wait_for
+
+
+@dataclass(frozen=True)
+class Process:
+    url: str
+    chain: str
+    home: Path
+
+    def wait_for_height(self, height: int) -> None:
+        wait_for(CometBft(Rpc(self.url), self.chain), Goal(height=height), 60, lambda _: None)
+
+
+def binary() -> str:
+    found = os.environ.get("NODEOPS_COMETBFT") or shutil.which("cometbft")
+    if not found:
+        pytest.skip("no cometbft: set NODEOPS_COMETBFT")
+    return found
+
+
+def free_ports(count: int) -> list[int]:
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+@contextmanager
+def running_ledger(home: Path) -> Iterator[Process]:
+    """Start a chain of one validator with the builtin application; stop it in the end."""
+    program, (rpc, p2p) = binary(), free_ports(2)
+    subprocess.run([program, "init", "--home", home], check=True, capture_output=True, timeout=60)
+    chain = json.loads((home / "config" / "genesis.json").read_text())["chain_id"]
+    options = ["--proxy_app", "kvstore", "--rpc.laddr", f"tcp://127.0.0.1:{rpc}", "--p2p.laddr", f"tcp://127.0.0.1:{p2p}"]
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen([program, "start", "--home", home, *options], stdout=log, stderr=log)
+        try:
+            yield Process(f"http://127.0.0.1:{rpc}", chain, home)
+        finally:
+            process.terminate()
+            process.wait(30)
