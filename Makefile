@@ -35,7 +35,7 @@ $(READY): pyproject.toml $(LOCK)
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-venv git openssh-client
 	fi
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("python3 is " + sys.version.split()[0] + ", 3.11 or later is needed")'
-	$(call step,Python packages into .venv: about a minute)
+	$(call step,Python packages into .venv: a minute or two)
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(LOCK) --editable '.[operator,dev]'
 	touch $@
@@ -61,7 +61,7 @@ check: $(READY) ## Lint, types, unit and contract tests: under a minute, no host
 
 .PHONY: unit $(LINTS)
 unit:
-	@python -m pytest tests/unit tests/contract
+	@python -m pytest -m "not lab" tests/unit tests/contract
 lint-python:
 	@ruff check .
 	ruff format --check .

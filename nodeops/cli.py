@@ -1,6 +1,7 @@
 """The `nodeops` command: puts the rooms' verbs together and turns errors into messages and exit codes."""
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -85,8 +86,16 @@ def _run(argv: list[str], as_json: bool) -> Any:
         raise InputError(error.format_message(), where=place, hint=f"{place} --help") from error
 
 
+def _leave_on_signals() -> None:
+    """Make `kill` and a closed terminal end us as Ctrl-C does: what we started is ended, what we hold is released."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one of them on purpose
+            signal.signal(number, lambda caught, _: sys.exit(128 + caught))
+
+
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line. Known errors become a message and a named exit code, never a traceback."""
+    _leave_on_signals()
     argv = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in argv
     try:

@@ -99,10 +99,11 @@ def _read(folder: Path) -> Manifest | None:
         return None
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-        found = hashlib.sha256((folder / _ARCHIVE).read_bytes()).hexdigest()
+        data = (folder / _ARCHIVE).read_bytes()
     except (OSError, ValidationError) as error:
         raise _changed(folder, "it is not whole") from error
-    if found != manifest.sha256:
+    found = hashlib.sha256(data).hexdigest()
+    if (len(data), found) != (manifest.size, manifest.sha256):
         raise _changed(folder, f"it has SHA-256 {found}, its manifest says {manifest.sha256}")
     return manifest
 

@@ -1,7 +1,6 @@
 """Put an agent tree in its place with nothing but the host's bare Python: unpack, check, compile, switch.
 
-This one file is copied to a host that has no agent yet, so it imports the standard library only:
-`python3 install.py ARCHIVE --sha256 X --root /opt/nodeops --command /usr/local/bin/nodeops` prints JSON.
+This one file goes to a host that has no agent yet, so it imports the standard library only; `python3 install.py` prints JSON.
 
 A tree is a folder named by the SHA-256 of its files. It gets that name by one rename once it is whole and has run, and is
 never changed afterwards; `current` and `previous` are links to trees and change by one rename each. A run that is killed
@@ -149,9 +148,7 @@ def description(tree: Path) -> dict[str, Any]:
 def _compile(tree: Path, final: Path) -> None:
     """Compile once, so that no start pays for it. Unchecked: sources never change in a tree, and are not looked at again."""
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    compileall.compile_dir(
-        str(tree / "lib"), maxlevels=50, quiet=2, invalidation_mode=mode, stripdir=str(tree), prependdir=str(final)
-    )
+    compileall.compile_dir(tree / "lib", quiet=2, invalidation_mode=mode, stripdir=str(tree), prependdir=str(final))
 
 
 def _check_starts(tree: Path) -> None:
@@ -263,36 +260,40 @@ def install(archive: Path, sha256: str, root: Path, command: Path, digest: str =
     Return what was done: `changed`, `digest`, `unpacked`, `removed`. Raise InstallError, nothing switched.
     """
     os.umask(0o022)
-    with alone(root):
-        _check_links(root / CURRENT, root / PREVIOUS, command)
-        unpacked = not is_current(root, digest)
-        name = make_tree(archive, sha256, root, digest) if unpacked else digest
-        switched = switch(root, name)
-        linked = point(command, str(root / CURRENT / "bin" / "nodeops"))
-        removed = surplus(root)
-        for tree in removed:
-            remove(tree)
-    names = [tree.name for tree in removed]
-    changed = unpacked or switched or linked or bool(names)
-    return {"changed": changed, "digest": name, "unpacked": unpacked, "removed": names}
+    try:
+        with alone(root):
+            _check_links(root / CURRENT, root / PREVIOUS, command)
+            return _install(archive, sha256, root, command, digest)
+    except OSError as error:
+        raise InstallError(f"{error.filename or root}: {error.strerror}") from error
+
+
+def _install(archive: Path, sha256: str, root: Path, command: Path, digest: str) -> dict[str, Any]:
+    unpacked = not is_current(root, digest)
+    name = make_tree(archive, sha256, root, digest) if unpacked else digest
+    switched = switch(root, name)
+    linked = point(command, str(root / CURRENT / "bin" / "nodeops"))
+    removed = [tree.name for tree in surplus(root)]
+    for tree in removed:
+        remove(root / tree)
+    return {"changed": unpacked or switched or linked or bool(removed), "digest": name, "unpacked": unpacked, "removed": removed}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; print one JSON object. Return 0, or 3 when the tree cannot be installed."""
     parser = argparse.ArgumentParser(description="Install an agent tree with the host's bare Python.")
     parser.add_argument("archive", type=Path)
-    parser.add_argument("--sha256", required=True, help="SHA-256 of the archive, 64 hex digits")
-    parser.add_argument("--root", type=Path, required=True, help="folder of all trees")
-    parser.add_argument("--command", type=Path, required=True, help="link to the current tree's launcher")
+    parser.add_argument("--sha256", required=True, help="SHA-256 of the archive")
+    parser.add_argument("--root", required=True, type=Path, help="folder of all trees")
+    parser.add_argument("--command", required=True, type=Path, help="link to the current tree's launcher")
     parser.add_argument("--digest", default="", help="name of the tree: not unpacked when it is current and whole")
     given = parser.parse_args(arguments)
     try:
         answer = install(given.archive, given.sha256, given.root, given.command, given.digest)
-    except (InstallError, OSError) as error:
-        sys.stdout.write(json.dumps({"failed": True, "changed": False, "msg": str(error)}) + "\n")
-        return _FAILED
+    except InstallError as error:
+        answer = {"failed": True, "changed": False, "msg": str(error)}
     sys.stdout.write(json.dumps(answer) + "\n")
-    return 0
+    return _FAILED if "failed" in answer else 0
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def _parsed(text: str, path: Path) -> Any:
 
 
 def _too_large(tree: Any) -> bool:
-    """Tell whether data grows beyond all use once its aliases are followed, as when it contains itself."""
+    """Tell whether data grows beyond all use once its aliases are followed."""
     left, waiting = MAX_VALUES, [tree]
     while waiting and left:
         node, left = waiting.pop(), left - 1

@@ -8,7 +8,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, retry_if_res
 from nodeops.core.errors import HostError, Timeout
 from nodeops.lab import containers
 from nodeops.lab.engine import explained
-from nodeops.lab.state import Probe, SeenHost
+from nodeops.lab.state import Probe, SeenHost, container_name
 
 _BOOT_SECONDS = 90
 _SSH_SECONDS = 20
@@ -26,10 +26,16 @@ def start(client: docker.DockerClient, host: SeenHost, public_key: str, must_be_
         containers.authorise(client, host.id, public_key)
     containers.start(client, host)
     said = booted(client, host)
-    if said.state == "maintenance" or (must_be_well and said.failed):
-        raise HostError(unwell(said), where=f"host {host.node}", hint=f"docker exec -it {host.id[:12]} systemctl --failed")
-    await_ssh(host.node, host.features["address"])
+    check_ready(host.lab, host.node, host.features["address"], said, must_be_well)
     return said
+
+
+def check_ready(lab: str, node: str, address: str, said: Probe, must_be_well: bool = False) -> None:
+    """Make sure that a booted host can be worked with. Raise HostError that names failed units, Timeout without SSH."""
+    if said.state == "maintenance" or (must_be_well and said.failed):
+        hint = f"docker exec {container_name(lab, node)} systemctl --failed"
+        raise HostError(unwell(said), where=f"host {node}", hint=hint)
+    await_ssh(node, address)
 
 
 def unwell(probe: Probe) -> str:
@@ -69,7 +75,7 @@ def await_ssh(node: str, address: str) -> None:
         Retrying(retry=no_answer, stop=stop_after_delay(_SSH_SECONDS), wait=wait_fixed(0.1))(_greeted, address)
     except RetryError as error:
         reason = error.last_attempt.exception()
-        hint = "is the engine on this machine? A lab needs an engine whose networks can be reached from here"
+        hint = "its SSH server must run, and the engine must be on this machine"
         raise Timeout(f"SSH does not answer at {address}: {reason}", where=f"host {node}", hint=hint) from error
 
 

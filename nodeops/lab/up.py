@@ -22,7 +22,7 @@ def up(lab: Lab, recreate: bool, dry_run: bool, say: Say) -> Result:
         engine = [Step(Act.START_ENGINE, "", "none answers")] if client is None else []
         return Result({"lab": lab.name, "dry_run": True}, changes=[step.change for step in (*engine, *steps)])
     probes = act.bring_up(act.Site(client, HOME, lab.folder, seen, say), lab, tags, steps)
-    each(lambda host: boot.await_ssh(host.name, host.address), lab.hosts)
+    each(lambda host: boot.check_ready(lab.name, host.name, host.address, probes[host.name]), lab.hosts)
     return _result(lab, steps, probes, seen)
 
 

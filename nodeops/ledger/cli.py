@@ -1,18 +1,13 @@
-"""`nodeops ledger`: the ledger on this host: identity, start, status, peers, validators, wait."""
+"""`nodeops ledger`: the ledger on this host: identity, start, restart, verify, status, peers, validators, wait."""
 
 import base64
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.status import Status
-from rich.text import Text
 
-from nodeops.console import JsonFlag, emit
+from nodeops.console import JsonFlag, console, emit, plain_text
 from nodeops.core.result import Result, Table
 from nodeops.document.host import load_node_document
 from nodeops.document.profile import load_profile
@@ -72,7 +67,7 @@ def peers(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 
 def _peer_data(peer: Peer, name: str, height: int | None) -> dict[str, Any]:
     return {
-        "name": "-" if name == peer.node_id else name,
+        "name": None if name == peer.node_id else name,
         "node_id": peer.node_id,
         "address": peer.address,
         "dialled_by": "us" if peer.outbound else "them",
@@ -131,14 +126,8 @@ def wait(
     goal = Goal(height, blocks, synced)
     driver = driver_for(load_node_document(document), min(_QUESTION_SECONDS, timeout))
     started = time.monotonic()
-    with _progress() as shown:
-        seen = wait_for(driver, goal, timeout, lambda text: shown.update(Text(text)))
+    with console(stderr=True).status(f"waiting for {goal}") as shown:
+        seen = wait_for(driver, goal, timeout, lambda text: shown.update(plain_text(text)))
     waited = round(time.monotonic() - started, 1)
     line = f"{seen.chain}: height {seen.height} after {waited:g} s"
     emit(Result({**_status_data(seen), "waited_seconds": waited}, lines=[line]), as_json)
-
-
-@contextmanager
-def _progress() -> Iterator[Status]:
-    with Console(stderr=True, highlight=False).status("asking the ledger") as shown:
-        yield shown

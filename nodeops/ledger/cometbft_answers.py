@@ -17,6 +17,7 @@ from nodeops.ledger.light_block import Address, Answer, AppHash, Blob, HashBlob,
 MAX_VALIDATORS = 10_000
 _MAX_PEERS = 1_000
 _ADDRESS_BYTES = 20
+_HASH_BYTES = 32
 
 NodeId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=255)]
@@ -81,9 +82,11 @@ class SyncInfo(Answer):
     catching_up: bool
 
     @model_validator(mode="after")
-    def _newest_is_not_oldest(self) -> Self:
+    def _blocks_fit(self) -> Self:
         if self.earliest_block_height > self.latest_block_height > 0:
             raise ValueError("the earliest block is above the latest")
+        if len(self.latest_block_hash) != (_HASH_BYTES if self.latest_block_height else 0):
+            raise ValueError("latest_block_hash is not a hash of 32 bytes for a block, or one for no block")
         return self
 
 

@@ -158,6 +158,6 @@ class Evidence:
 
     def _power(self, name: str) -> int:
         address = self.addresses.get(name)
-        if address is None:
+        if address is None or not self.set_powers:
             return self.file_powers.get(name, 0)
         return self.set_powers.get(address, 0)

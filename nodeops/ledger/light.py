@@ -1,4 +1,4 @@
-"""Who is trusted, and how much of their voting power stands behind a commit.
+"""Who is trusted, and how much of their voting power stands behind a commit. Pure.
 
 The trusted validators are those of this host's genesis.json. What a node's RPC says about validators is never
 believed; it is at most explained.

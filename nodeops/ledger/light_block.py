@@ -1,4 +1,4 @@
-"""Block headers and commits of CometBFT v0.38 as an RPC shows them, and the bytes that are hashed and signed.
+"""Block headers and commits of CometBFT v0.38 as an RPC shows them, and the bytes that are hashed and signed. Pure.
 
 Everything here comes from a node that may lie: shapes, sizes and ranges are checked before use. Sources of the
 encodings: types/block.go (Header.Hash), types/canonical.go and types/vote.go (VoteSignBytes), crypto/merkle/tree.go

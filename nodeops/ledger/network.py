@@ -150,7 +150,9 @@ def _state(name: str, evidence: Evidence) -> tuple[NodeState, str]:
 
 
 def _standstill(status: NodeStatus) -> str:
-    return "no block yet" if status.block_age_seconds is None else f"newest block {status.block_age_seconds:.0f} s old"
+    if status.block_age_seconds is None:
+        return "no block yet"
+    return f"newest block {status.block_age_seconds:.0f} s old" + (f", {status.lag_blocks} behind" if status.lag_blocks else "")
 
 
 def _heard_of(name: str, evidence: Evidence) -> str:

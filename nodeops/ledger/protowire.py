@@ -1,4 +1,4 @@
-"""Protocol Buffers wire format, writing only: the few shapes that CometBFT hashes and signs.
+"""Protocol Buffers wire format, writing only: the few shapes that CometBFT hashes and signs. Pure.
 
 Source: the Protocol Buffers encoding guide. As proto3 demands, scalar fields that hold their default are left out;
 a message field is written even when it is empty, because CometBFT marks those fields as never absent.

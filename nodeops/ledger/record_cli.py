@@ -12,15 +12,15 @@ from rich.progress import Progress
 from nodeops.console import DryRunFlag, JsonFlag, emit
 from nodeops.document.host import load_node_document
 from nodeops.ledger.proof import ProofError
-from nodeops.ledger.records import RECORD_SPACE, FileDigest, History, ledger_key, record_history
-from nodeops.ledger.records_add import Author, Outcome, plan_all, send_all
+from nodeops.ledger.records import RECORD_SPACE, Author, FileDigest, History, Outcome, ledger_key, record_history
+from nodeops.ledger.records_add import plan_all, send_all
 from nodeops.ledger.records_files import name_keys, read_all, total_bytes
 from nodeops.ledger.records_report import added, check, shown, verified
 from nodeops.ledger.records_store import Store, open_store
 
 app = typer.Typer(no_args_is_help=True)
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The records, files on this host.", show_default=False)]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="The records, files on this host.", show_default=False)]
 KeyOption = Annotated[str | None, typer.Option("--key", help="Key of the record, for one file; its base name when not given.")]
 DocumentOption = Annotated[
     Path | None, typer.Option("--document", hidden=True, help="Node document to use instead of this host's.")

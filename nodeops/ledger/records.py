@@ -191,6 +191,38 @@ def plan_add(file: FileDigest, history: History, revise: bool) -> Plan:
     return Plan.REVISE if revise else Plan.REFUSE
 
 
+@dataclass(frozen=True)
+class Author:
+    """The node that writes a record, and its organisation."""
+
+    organisation: str
+    node: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is going to happen to one file, and the history it was decided by."""
+
+    file: FileDigest
+    key: str
+    plan: Plan
+    before: History
+
+    @property
+    def sends(self) -> bool:
+        """Tell whether a transaction is needed."""
+        return self.plan in (Plan.ADD, Plan.REVISE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file: the version on the ledger (None in a dry run), and versions put by others meanwhile."""
+
+    planned: Planned
+    version: RecordVersion | None
+    others: Sequence[RecordVersion] = ()
+
+
 def overtaken(before: History, after: History, own: str) -> list[RecordVersion]:
     """Return the versions that somebody else put while ours, transaction `own`, was on its way."""
     known = {version.proven.hash for version in before.versions} | {own}

@@ -1,15 +1,16 @@
 """Add records: look at all of them, refuse or plan, then send, wait and prove. Nothing is sent before all is planned."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from nodeops.core.errors import Refused
 from nodeops.ledger.proof import ProofError, Step
 from nodeops.ledger.records import (
     RECORD_SPACE,
+    Author,
     FileDigest,
-    History,
+    Outcome,
     Plan,
+    Planned,
     RecordValue,
     RecordVersion,
     ledger_key,
@@ -22,38 +23,6 @@ from nodeops.ledger.records_store import Store
 # Well below the 5000 transactions a node keeps waiting (CometBFT, mempool.size).
 _BATCH = 500
 _HINT = "give another key with --key, or put a new version in its place with --revise"
-
-
-@dataclass(frozen=True)
-class Author:
-    """The node that writes a record, and its organisation."""
-
-    organisation: str
-    node: str
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What is going to happen to one file, and the history it was decided by."""
-
-    file: FileDigest
-    key: str
-    plan: Plan
-    before: History
-
-    @property
-    def sends(self) -> bool:
-        """Tell whether a transaction is needed."""
-        return self.plan in (Plan.ADD, Plan.REVISE)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one file: the version on the ledger (None in a dry run), and versions put by others meanwhile."""
-
-    planned: Planned
-    version: RecordVersion | None
-    others: Sequence[RecordVersion] = ()
 
 
 def plan_all(store: Store, files: Sequence[FileDigest], revise: bool, on_file: Callable[[], object]) -> list[Planned]:

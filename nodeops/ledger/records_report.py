@@ -7,8 +7,7 @@ from typing import Any
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 from nodeops.ledger.proof import ANOTHER_NODE, ProofError, ProvenBlock
-from nodeops.ledger.records import FileDigest, History, Judgement, Plan, RecordVersion, Standing, judge
-from nodeops.ledger.records_add import Author, Outcome
+from nodeops.ledger.records import Author, FileDigest, History, Judgement, Outcome, Plan, RecordVersion, Standing, judge
 
 _HINTS = {
     Standing.CHANGED: "do not rely on this file; if the change is meant: nodeops record add --revise",

@@ -28,17 +28,30 @@ class Goal:
         """Return the same goal with further blocks counted from a height."""
         return self if self.blocks is None else Goal(height=height + self.blocks)
 
-    def reached(self, status: LedgerStatus) -> bool:
-        """Tell whether a node is there. Synced also wants a first block: an empty node has nothing to be in step with."""
-        if self.height is None:
-            return not status.catching_up and status.height > 0
-        return status.height >= self.height
+    def reached(self, driver: Driver, status: LedgerStatus) -> bool:
+        """Tell whether a node is there. Raise as the driver does."""
+        return in_step(driver, status) if self.height is None else status.height >= self.height
 
     def __str__(self) -> str:
         """Return the goal in words."""
         if self.blocks is not None:
             return f"{self.blocks} more blocks"
         return "the node to catch up" if self.height is None else f"height {self.height}"
+
+
+def in_step(driver: Driver, status: LedgerStatus) -> bool:
+    """Tell whether a node has what its peers have, up to the block that is on its way.
+
+    `catching_up` alone does not say so: CometBFT leaves block sync within a second when no peer has reported a height
+    yet, and then fetches the missing blocks one by one while it says that it is not catching up. Half of the peers must
+    be in reach, so that one that boasts changes nothing.
+    """
+    if status.catching_up or not status.height:
+        return False
+    claims = sorted(driver.peer_heights().values())
+    if not claims:
+        return [one.address for one in driver.validators().validators] == [status.validator_address]
+    return status.height >= claims[len(claims) // 2] - 1
 
 
 class _Watch:
@@ -51,12 +64,12 @@ class _Watch:
     def look(self) -> LedgerStatus | None:
         try:
             status = self.driver.status()
+            self.goal = self.goal.from_here(status.height)
+            self.seen = f"height {status.height}" + (", catching up" if status.catching_up else "")
+            return status if self.goal.reached(self.driver, status) else None
         except NodeopsError as error:
             self.seen = error.what
             return None
-        self.goal = self.goal.from_here(status.height)
-        self.seen = f"height {status.height}" + (", catching up" if status.catching_up else "")
-        return status if self.goal.reached(status) else None
 
     def tell(self, _: RetryCallState) -> None:
         self.report(f"waiting for {self.goal}: {self.seen}")

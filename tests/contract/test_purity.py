@@ -20,7 +20,14 @@ def test_rooms_names_and_docstrings_promise(plant):
     assert promises(root) == {"core.a", "document.models", "mesh.policy", "lab.plan", "ledger.artifact_plan", "ledger.quorum"}
 
 
-LINES = ["import os", "import os.path", "from subprocess import run", "import psutil", "def f():\n    import time"]
+LINES = [
+    "import os",
+    "import os.path",
+    "from subprocess import run",
+    "import psutil",
+    "from urllib import request",
+    "def f():\n    import time",
+]
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -36,3 +43,10 @@ def test_an_acting_library_is_found_behind_another_module(plant):
 
 def test_what_acts_may_act(plant):
     assert list(impurities(plant({"nodeops/host/a.py": "import os", "nodeops/document/load.py": "import os"}))) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["from urllib.parse import quote", "import json", "from pathlib import Path", "from importlib import resources"]
+)
+def test_what_does_not_act_is_allowed(plant, line):
+    assert list(impurities(plant({"nodeops/core/a.py": line}))) == []

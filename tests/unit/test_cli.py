@@ -1,6 +1,9 @@
 """The command as a whole: every verb is there, every mistake has a message, no mistake has a traceback."""
 
 import json
+import os
+import select
+import signal
 import subprocess
 import sys
 
@@ -46,7 +49,7 @@ def test_every_verb_says_what_it_does_and_what_its_options_mean(verb):
 
 @pytest.mark.parametrize("verb", cli.VERBS)
 def test_every_verb_speaks_json(verb):
-    speaks_to_people_only = {("lab", "ssh")}
+    speaks_to_people_only = {("lab", "ssh"), ("lab", "tour")}
     for path, command in leaves(cli.load_verb(verb), (verb,)):
         options = {option for parameter in command.params for option in parameter.opts}
         assert "--json" in options or path in speaks_to_people_only, path
@@ -128,6 +131,37 @@ def test_an_interrupt_leaves_with_130(capsys, failing, arguments):
 def test_a_failed_finding_leaves_with_1(capsys, failing, arguments):
     failing(typer.Exit(1))
     assert run(capsys, *arguments)[0] == 1
+
+
+LONG = """
+import sys, typer
+from nodeops import cli
+from nodeops.host.command import run
+
+app = typer.Typer()
+
+@app.command()
+def waits() -> None:
+    run(["/bin/sh", "-c", "echo $$; exec sleep 1000"], timeout_seconds=1000)
+
+sys.modules["waiting"] = sys.modules["__main__"]
+cli.VERBS["status"] = ("waiting", "waits")
+cli.main(["status"])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_what_was_started(number, tmp_path):
+    fifo = tmp_path / "pid"
+    os.mkfifo(fifo)
+    code = LONG.replace("echo $$", f"echo $$ > {fifo}")
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as process:
+        started = int(fifo.read_text(encoding="ascii"))  # waits for the writer
+        watched = os.pidfd_open(started)
+        process.send_signal(number)
+        assert process.wait(60) == 128 + number
+    assert select.select([watched], [], [], 60)[0], "what it started is still there"
+    os.close(watched)
 
 
 def test_help_does_not_import_the_verbs():

@@ -25,22 +25,27 @@ def modules(root: Path) -> dict[str, Path]:
     return found
 
 
-def imports(tree: ast.AST, known: set[str]) -> Iterator[tuple[str, int]]:
-    """Yield the dotted name and line of everything imported, anywhere in a file; our own modules by their full name."""
+def every_name(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Yield the dotted name and line of everything imported, anywhere in a file: `from a import b` is `a.b`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            for alias in node.names:
-                whole = f"{base}.{alias.name}"
-                yield (whole if whole in known else base), node.lineno
+            yield from ((f"{'.' * node.level}{node.module or ''}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def imports(tree: ast.AST, known: set[str]) -> Iterator[str]:
+    """Yield the modules of ours that a file imports, by their full name."""
+    for name, _ in every_name(tree):
+        module = name if name in known else name.rpartition(".")[0]
+        if module in known:
+            yield module
 
 
 def graph(root: Path) -> dict[str, set[str]]:
     """Return, for each module of the package, which of its modules it imports."""
     found = modules(root)
-    return {name: {target for target, _ in imports(parsed(path), set(found)) if target in found} for name, path in found.items()}
+    return {name: set(imports(parsed(path), set(found))) for name, path in found.items()}
 
 
 def room(module: str) -> str:
@@ -63,7 +68,7 @@ def upward_imports(root: Path) -> Iterator[str]:
 def relative_imports(root: Path) -> Iterator[str]:
     """Yield imports that do not say where they import from."""
     for name, path in modules(root).items():
-        yield from (f"{name}:{line} imports {target}" for target, line in imports(parsed(path), set()) if target.startswith("."))
+        yield from (f"{name}:{line} imports {target}" for target, line in every_name(parsed(path)) if target.startswith("."))
 
 
 def cycles(root: Path) -> Iterator[str]:

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from tests.contract.rules.floors import PACKAGE, graph, imports, modules
+from tests.contract.rules.floors import PACKAGE, every_name, graph, modules
 from tests.contract.rules.tree import parsed
 
 ACTING = {
     *("asyncio", "docker", "fabric", "http", "multiprocessing", "os", "paramiko", "psutil", "random", "requests", "rich"),
-    *("secrets", "shutil", "signal", "socket", "subprocess", "tempfile", "threading", "time", "typer", "urllib"),
+    *("secrets", "shutil", "signal", "socket", "subprocess", "tempfile", "threading", "time", "typer", "urllib.request"),
 }
 _PURE_NAMES = ("core.*", "document.*", "*.policy", "*.plan", "*_plan", "*_rules")
 _PURE_WORD = re.compile(r"\bPure[.:]")
@@ -35,15 +35,17 @@ def _by_name(name: str) -> bool:
 def impurities(root: Path) -> Iterator[str]:
     """Yield each pure module that imports an acting library, itself or through another module of ours."""
     links = graph(root)
-    acting = {name: sorted(_libraries(path) & ACTING) for name, path in modules(root).items()}
+    acting = {name: _acting(path) for name, path in modules(root).items()}
     for short in sorted(promises(root)):
         for reached in sorted(_reached(f"{PACKAGE}.{short}", links)):
             if acting.get(reached):
                 yield f"{short} promises to be pure but reaches {', '.join(acting[reached])} through {reached}"
 
 
-def _libraries(path: Path) -> set[str]:
-    return {target.split(".")[0] for target, _ in imports(parsed(path), set())}
+def _acting(path: Path) -> list[str]:
+    """Return the acting libraries a file imports; `urllib.parse` is none, `urllib.request` is one."""
+    names = {f"{target}." for target, _ in every_name(parsed(path))}
+    return sorted(library for library in ACTING if any(name.startswith(f"{library}.") for name in names))
 
 
 def _reached(start: str, links: dict[str, set[str]]) -> set[str]:

@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodeops.core.digest import canonical, digest, sha256
@@ -11,15 +11,17 @@ from nodeops.core.digest import canonical, digest, sha256
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=10,
+    max_leaves=6,
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(), JSON))
 def test_key_order_does_not_matter(data):
     assert digest(dict(reversed(data.items()))) == digest(data)
 
 
+@settings(max_examples=40)
 @given(JSON)
 def test_bytes_are_ascii_without_blanks_between(data):
     canonical(data).decode("ascii")

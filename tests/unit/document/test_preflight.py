@@ -1,7 +1,7 @@
 """Judging a host before anything is changed on it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -203,6 +203,7 @@ def test_facts_are_bounded(change):
         facts(**change)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=200), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=200))
 def test_no_text_or_number_breaks_the_judge(text, number, address):
     observed = facts(

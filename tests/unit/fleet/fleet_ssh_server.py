@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paramiko.common import cMSG_CHANNEL_SUCCESS
 
+from nodeops.fleet.ssh import Host, Limits, read_ssh_config
+
+# No limit of these is ever reached, unless a test is about that limit.
+PATIENT = Limits(command_seconds=60.0, connect_seconds=60.0)
 Shell = Callable[[str, paramiko.Channel], int | None]
 
 
@@ -125,3 +129,53 @@ def silent_port() -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield listener.getsockname()[1]
+
+
+def says(out: bytes, err: bytes = b"", code: int | None = 0) -> Shell:
+    def shell(command: str, channel: paramiko.Channel) -> int | None:
+        channel.sendall(out)
+        channel.sendall_stderr(err)
+        return code
+
+    return shell
+
+
+class World:
+    """A folder with ssh_config, keys and known hosts, and the servers it leads to."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder, self.stack = folder, stack
+        self.client_key = new_key(folder / "id_client")
+        self.known_hosts = folder / "known_hosts"
+        self.known_hosts.write_text("")
+        self.config = folder / "ssh_config"
+        self.config.write_text("")
+
+    def server(self, node: str, shell: Shell, known: bool = True, more: str = "", **options: object) -> SshServer:
+        server = SshServer(new_key(self.folder / f"host_{node}"), self.client_key, shell, **options)  # type: ignore[arg-type]
+        self.stack.enter_context(serving(server))
+        self.entry(node, server.address, server.port, more)
+        if known:
+            self.learn(server.known_line)
+        return server
+
+    def learn(self, line: str) -> None:
+        self.known_hosts.write_text(self.known_hosts.read_text() + line)
+
+    def entry(self, node: str, address: str, port: int, more: str = "") -> None:
+        lines = [
+            f"Host {node}",
+            f"  HostName {address}",
+            f"  Port {port}",
+            more,
+            "  User ops",
+            f"  IdentityFile {self.folder / 'id_client'}",
+            "  IdentitiesOnly yes",
+            f"  UserKnownHostsFile {self.known_hosts}",
+        ]
+        self.config.write_text(self.config.read_text() + "\n".join(lines) + "\n")
+
+    def host(self, node: str, limits: Limits = PATIENT) -> Host:
+        host = Host(node, read_ssh_config(self.folder, {}), limits)
+        self.stack.callback(host.close)
+        return host

@@ -1,20 +1,19 @@
 """Many hosts at once: nobody waits for anybody."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Event
 
 import pytest
+from stopped_clock import StoppedClock
 
 from nodeops.core.result import Result, Table
 from nodeops.fleet import crew as crew_module
-from nodeops.fleet import watch as watch_module
 from nodeops.fleet.crew import Crew
 from nodeops.fleet.reply import Reply, State
-from nodeops.fleet.watch import _TICK_SECONDS, observed, watch
+from nodeops.fleet.watch import observed, watch
 
 # Longer than any of these tests may take; nothing waits for it unless it fails.
 AGES = 60.0
@@ -82,29 +81,6 @@ def test_a_round_ends_without_the_host_that_is_busy_and_takes_its_answer_later()
         slow.may_answer.set()
         later = next(known for known in ends if "slow" in known and int(known["fast"].stdout.split()[1]) > 1)
     assert later["slow"].stdout == "status 1", "it was asked once, not again while it was busy"
-
-
-class StoppedClock:
-    """A clock that stands still while answers are waited for, so that no load on this machine can end a round early."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        if seconds == _TICK_SECONDS:
-            time.sleep(0.001)
-        else:
-            self.now += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
-    stopped = StoppedClock()
-    monkeypatch.setattr(watch_module, "time", stopped)
-    return stopped
 
 
 def judge(known: dict[str, Reply]) -> Result:

@@ -4,7 +4,7 @@ import json
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodeops.fleet.reply import (
@@ -85,6 +85,7 @@ def test_what_is_not_json_is_no_answer(text: str) -> None:
     assert parsed(text) is None
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_output_can_be_kept_as_json(text: str) -> None:
     json.dumps(as_data(Reply("cu-1", State.ANSWERED, 0, text, text), answer_is_json=True))
@@ -107,6 +108,7 @@ def test_output_loses_everything_that_steers_a_terminal(raw: str, shown: str) ->
     assert readable(raw) == shown
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(), max_size=300))
 def test_readable_text_has_no_control_characters(text: str) -> None:
     assert not [letter for letter in readable(text) if letter not in "\n\t" and unicodedata.category(letter)[0] == "C"]

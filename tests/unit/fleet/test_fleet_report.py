@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from fleet_samples import NODES, address, consortium, dead, reply, status
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodeops.core.finding import Finding, Verdict
@@ -157,6 +157,7 @@ HOSTILE = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.dictionaries(st.sampled_from(sorted(status("cu-2"))), HOSTILE, max_size=4))
 def test_no_field_of_a_status_breaks_the_table(changes: dict[str, object]) -> None:
     hostile = replace(reply("cu-2"), stdout=json.dumps({**status("cu-2"), **changes}))
@@ -166,6 +167,7 @@ def test_no_field_of_a_status_breaks_the_table(changes: dict[str, object]) -> No
         assert all(cell.isprintable() and len(cell) <= 31 for cell in cells)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_no_output_breaks_an_answer(stdout: str, stderr: str) -> None:
     answer = answer_of("cu-1", Reply("cu-1", State.ANSWERED, 0, stdout, stderr))

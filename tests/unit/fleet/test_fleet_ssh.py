@@ -1,78 +1,18 @@
 """SSH for real, over loopback: who is let in, whom we believe, and what a hostile or silent host can do to us."""
 
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import paramiko
 import pytest
-from fleet_ssh_server import Shell, SshServer, new_key, serving, silent_port
+from fleet_ssh_server import PATIENT, World, new_key, says, silent_port
 
 from nodeops.core.errors import InputError
 from nodeops.fleet import reply as reply_module
 from nodeops.fleet.reply import State
 from nodeops.fleet.ssh import Host, Limits, read_ssh_config
-
-PATIENT = Limits(command_seconds=60.0, connect_seconds=60.0)
-
-
-class World:
-    """A folder with ssh_config, keys and known hosts, and the servers it leads to."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.folder, self.stack = folder, stack
-        self.client_key = new_key(folder / "id_client")
-        self.known_hosts = folder / "known_hosts"
-        self.known_hosts.write_text("")
-        self.config = folder / "ssh_config"
-        self.config.write_text("")
-
-    def server(self, node: str, shell: Shell, known: bool = True, more: str = "", **options: object) -> SshServer:
-        server = SshServer(new_key(self.folder / f"host_{node}"), self.client_key, shell, **options)  # type: ignore[arg-type]
-        self.stack.enter_context(serving(server))
-        self.entry(node, server.address, server.port, more)
-        if known:
-            self.learn(server.known_line)
-        return server
-
-    def learn(self, line: str) -> None:
-        self.known_hosts.write_text(self.known_hosts.read_text() + line)
-
-    def entry(self, node: str, address: str, port: int, more: str = "") -> None:
-        lines = [
-            f"Host {node}",
-            f"  HostName {address}",
-            f"  Port {port}",
-            more,
-            "  User ops",
-            f"  IdentityFile {self.folder / 'id_client'}",
-            "  IdentitiesOnly yes",
-            f"  UserKnownHostsFile {self.known_hosts}",
-        ]
-        self.config.write_text(self.config.read_text() + "\n".join(lines) + "\n")
-
-    def host(self, node: str, limits: Limits = PATIENT) -> Host:
-        host = Host(node, read_ssh_config(self.folder, {}), limits)
-        self.stack.callback(host.close)
-        return host
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    with ExitStack() as stack:
-        yield World(tmp_path, stack)
-
-
-def says(out: bytes, err: bytes = b"", code: int | None = 0) -> Shell:
-    def shell(command: str, channel: paramiko.Channel) -> int | None:
-        channel.sendall(out)
-        channel.sendall_stderr(err)
-        return code
-
-    return shell
 
 
 def test_a_command_is_run_and_answered(world: World) -> None:
@@ -172,10 +112,6 @@ def test_a_port_that_is_closed_is_dead(world: World) -> None:
 def test_a_port_that_speaks_garbage_is_dead(world: World) -> None:
     listener = world.stack.enter_context(socket.create_server(("127.0.0.1", 0)))
     world.entry("cu-1", *listener.getsockname())
-    waiting = [socket.create_connection(listener.getsockname())]
-    listener.accept()[0].close()
-    host = world.host("cu-1", Limits(command_seconds=60.0, connect_seconds=5.0))
-    import threading
 
     def speak() -> None:
         with listener.accept()[0] as client:
@@ -183,8 +119,7 @@ def test_a_port_that_speaks_garbage_is_dead(world: World) -> None:
             client.recv(1)
 
     threading.Thread(target=speak, daemon=True).start()
-    assert host.run("x").state is State.DEAD
-    waiting[0].close()
+    assert world.host("cu-1").run("x").state is State.DEAD
 
 
 def test_a_command_without_end_is_cut(world: World) -> None:

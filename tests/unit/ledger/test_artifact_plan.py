@@ -1,7 +1,7 @@
 """Which source is taken, what the cache may answer, and what a host can run: decided without touching anything."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nodeops.core.errors import InputError
@@ -69,6 +69,7 @@ def test_a_wrong_override_is_refused_by_key_and_never_printed_whole(override: di
     assert "secret" not in str(caught.value)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["source", "url", "path", "sha256", "x"]), st.one_of(st.text(), st.integers(), st.none())))
 def test_any_override_is_read_or_refused(override: dict[str, object]) -> None:
     try:

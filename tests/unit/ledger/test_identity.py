@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_keys import UNUSED_STATE, USED_STATE, identity_of, node_key_file, pair, validator_key_file
 from pydantic import ValidationError
@@ -80,6 +80,7 @@ def test_halves_that_do_not_belong_together_are_found():
     assert_no_secret(caught.value)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=400))
 def test_no_bytes_break_the_parsers(data):
     for parse in (parse_node_key, parse_validator_key, parse_signing_state):

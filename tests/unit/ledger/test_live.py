@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_keys import consortium_of
 
+from nodeops import cli
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.models import NodeDocument
 from nodeops.document.resolve import resolve
@@ -128,6 +129,7 @@ def test_moments_of_systemd(text, seconds):
     assert moment(text) == seconds
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=60))
 def test_no_text_breaks_moments(text):
     assert moment(text) is None or isinstance(moment(text), float)
@@ -146,3 +148,11 @@ def test_a_process_that_has_ended_is_none():
     with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
         ended.wait()
         assert process(ended.pid) is None
+
+
+def test_verify_is_for_root(monkeypatch, capsys):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(["ledger", "verify"])
+    assert leaving.value.code == 3
+    assert "for root only" in capsys.readouterr().err

@@ -12,11 +12,22 @@ import pytest
 from records_chain import Chain, served
 
 from nodeops.cli import main
-from nodeops.document.load import load_consortium
+from nodeops.document.models import Consortium
 from nodeops.document.resolve import resolve
 from nodeops.ledger.records import RecordValue, transaction
 
-LAB = Path(__file__).parents[3] / "inventories/lab"
+CONSORTIUM = Consortium.model_validate(
+    {
+        "consortium": "battery-ledger",
+        "revision": 1,
+        "ledger": {"platform": "cometbft", "version": "v0.38.21", "chain": "battery-1"},
+        "organisations": {"china-unicom": {}, "wanxiang-institute": {}},
+        "nodes": {
+            "cu-1": {"organisation": "china-unicom", "duty": "validator", "address": "192.0.2.1"},
+            "wi-1": {"organisation": "wanxiang-institute", "duty": "validator", "address": "192.0.2.2"},
+        },
+    }
+)
 Run = Callable[..., tuple[int, dict[str, Any]]]
 
 
@@ -46,9 +57,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @contextmanager
 def node(chain: Chain, folder: Path, name: str = "cu-1", lie: Any = None) -> Iterator[Path]:
-    """Run a node of the lab's consortium and yield its node document."""
+    """Run a node and yield its node document."""
     with served(chain, lie) as port:
-        document = resolve(load_consortium(LAB), name, {}).model_dump(mode="json")
+        document = resolve(CONSORTIUM, name, {}).model_dump(mode="json")
         (folder / "genesis.json").write_bytes(chain.genesis())
         document["ledger"]["ports"]["rpc"]["port"] = port
         document["ledger"]["paths"]["genesis"] = str(folder / "genesis.json")

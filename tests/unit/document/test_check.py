@@ -1,0 +1,114 @@
+"""What no single field can see: contradictions are errors, weaknesses are findings."""
+
+import pytest
+from written import GOOD, inventory, with_change
+
+from nodeops.core.errors import InputError
+from nodeops.core.finding import Verdict
+from nodeops.document.check import checked_consortium
+
+
+def problem(tmp_path, text: str) -> str:
+    with pytest.raises(InputError) as caught:
+        checked_consortium(inventory(tmp_path, text))
+    return str(caught.value).replace(f"{tmp_path}/", "")
+
+
+CONTRADICTIONS = {
+    "unknown organisation": (
+        with_change("organisation: telecom", "organisation: tellecom"),
+        "consortium.yml:10: unknown organisation 'tellecom'; allowed: telecom, maker",
+    ),
+    "unknown organisation of a monitor": (
+        with_change("tel-mon: {organisation: telecom", "tel-mon: {organisation: who"),
+        "consortium.yml:19: unknown organisation 'who'",
+    ),
+    "shared address": (
+        with_change("10.0.0.2", "10.0.0.1"),
+        "consortium.yml:14: address 10.0.0.1 of tel-2 is already that of tel-1",
+    ),
+    "shared address, other spelling": (with_change("10.0.0.2", '"::ffff:10.0.0.1"'), "already that of tel-1"),
+    "shared name, other spelling": (with_change("10.0.0.3", "NODE2.maker.example"), "already that of mak-2"),
+    "address of a monitor": (
+        with_change("10.0.0.9", "10.0.0.3"),
+        "consortium.yml:19: address 10.0.0.3 of tel-mon is already that of mak-3",
+    ),
+    "name of a node and a monitor": (
+        with_change("tel-mon:", "tel-1:"),
+        "consortium.yml:19: 'tel-1' is already the name of a node",
+    ),
+    "name of an organisation and a node": (
+        with_change("tel-2:", "telecom:"),
+        "consortium.yml:6: 'telecom' names both an organisation and a host",
+    ),
+    "a node called all": (with_change("tel-2:", "all:"), "consortium.yml:14: 'all' is the name of an Ansible group"),
+    "an organisation called monitors": (
+        GOOD.replace("maker", "monitors"),
+        "consortium.yml:7: 'monitors' is the name of an Ansible group",
+    ),
+    "a monitor called as the platform": (with_change("tel-mon:", "cometbft:"), "'cometbft' is the name of an Ansible group"),
+    "unknown platform": (
+        with_change("platform: cometbft", "platform: bitcoin"),
+        "consortium.yml:4: unknown ledger platform 'bitcoin'; allowed: cometbft",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_a_contradiction_is_an_error_with_its_line(tmp_path, text, said):
+    assert said in problem(tmp_path, text)
+
+
+def test_all_contradictions_are_named_at_once(tmp_path):
+    said = problem(tmp_path, GOOD.replace("10.0.0.2", "10.0.0.1").replace("platform: cometbft", "platform: bitcoin"))
+    assert "consortium.yml:14:" in said
+    assert "consortium.yml:4:" in said
+
+
+def powers(tmp_path, **held: int) -> list[tuple[str, Verdict, str]]:
+    """Return the findings on a consortium whose nodes (a1, b1, ... of organisations a, b, ...) have these powers."""
+    nodes = ""
+    for number, (name, power) in enumerate(held.items(), start=1):
+        duty = f"duty: validator, power: {power}" if power else "duty: witness"
+        nodes += f"  {name}: {{organisation: org-{name[0]}, {duty}, address: 10.0.0.{number}}}\n"
+    organisations = "".join(f"  org-{letter}: {{}}\n" for letter in sorted({name[0] for name in held}))
+    head = "consortium: c\nrevision: 1\nledger: {platform: cometbft, version: v0.38.21, chain: c-1}\n"
+    text = f"{head}organisations:\n{organisations}nodes:\n{nodes}"
+    _, findings = checked_consortium(inventory(tmp_path, text))
+    return [(finding.id, finding.verdict, finding.actual) for finding in findings]
+
+
+ADVICE = {
+    "seven of three, as in the lab": (
+        {"a1": 1, "a2": 1, "a3": 1, "b1": 1, "b2": 1, "c1": 1, "c2": 1},
+        ["7 validators", "org-a holds 3 of 7"],
+    ),
+    "four of four": ({"a1": 1, "b1": 1, "c1": 1, "d1": 1}, ["4 validators"]),
+    "three": ({"a1": 1, "b1": 1, "c1": 1}, ["no node may be down", "org-a holds", "org-b holds", "org-c holds"]),
+    "one": ({"a1": 1, "b1": 0}, ["one validator", "org-a holds 1 of 1 voting power and can commit blocks alone"]),
+    "none": ({"a1": 0}, ["no validator"]),
+    "one rules": ({"a1": 7, "b1": 1, "c1": 1, "d1": 1}, ["4 validators", "org-a holds 7 of 10 voting power and can commit"]),
+    "exactly two thirds is not a quorum": (
+        {"a1": 2, "b1": 1, "a2": 2, "b2": 1},
+        ["4 validators", "org-a holds 4 of 6 voting power: the chain halts", "org-b holds 2 of 6 voting power: the chain halts"],
+    ),
+    "one third can halt": (
+        {"a1": 1, "a2": 1, "b1": 1, "b2": 1, "c1": 2},
+        ["5 validators", "org-a holds 2 of 6", "org-b holds 2 of 6", "org-c holds 2 of 6"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("held", "said"), ADVICE.values(), ids=ADVICE)
+def test_weaknesses_are_findings_and_never_errors(tmp_path, held, said):
+    findings = powers(tmp_path, **held)
+    assert len(findings) == len(said)
+    for (_, _, actual), text in zip(findings, said, strict=True):
+        assert text in actual
+    assert all(verdict is not Verdict.FAIL for _, verdict, _ in findings)
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(0, Verdict.WARN), (1, Verdict.WARN), (3, Verdict.WARN), (4, Verdict.PASS)])
+def test_how_many_validators_are_enough(tmp_path, count, verdict):
+    held = {f"{letter}1": 1 for letter in "abcd"[:count]} | {"e1": 0}
+    assert powers(tmp_path, **held)[0][1] is verdict

@@ -1,0 +1,85 @@
+"""`nodeops document check|show`, called as a person and as a machine would."""
+
+import json
+
+import pytest
+from written import inventory, with_change
+
+from nodeops import cli
+from nodeops.document.load import load_consortium
+from nodeops.document.resolve import consortium_digest, resolve
+
+CHOICES = "nodeops_manages: [maker]\nnodeops_choices: {log_level: debug}\n"
+
+
+def run(capsys, *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as leaving:
+        cli.main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return int(leaving.value.code or 0), out, err
+
+
+def test_check_says_what_it_read(tmp_path, capsys):
+    folder = inventory(tmp_path)
+    code, out, _ = run(capsys, "document", "check", folder, "--json")
+    answer = json.loads(out)
+    assert code == 0
+    assert (answer["consortium"], answer["revision"], answer["nodes"]) == ("battery-ledger", 3, 5)
+    assert answer["digest"] == consortium_digest(load_consortium(folder))
+    assert {finding["verdict"] for finding in answer["findings"]} == {"pass", "warn"}
+
+
+def test_check_for_people_shows_findings(tmp_path, capsys):
+    code, out, _ = run(capsys, "document", "check", inventory(tmp_path) / "consortium.yml")
+    assert code == 0
+    assert "battery-ledger revision 3: 5 nodes" in out
+    assert "pass validators: 4 validators" in out
+
+
+def test_a_mistake_leaves_with_2_and_its_line(tmp_path, capsys):
+    folder = inventory(tmp_path, with_change("power: 2", "powr: 2"))
+    code, _, err = run(capsys, "document", "check", folder)
+    assert code == 2
+    assert f"{folder}/consortium.yml:12: nodes.tel-1.powr: unknown key" in err
+    code, out, _ = run(capsys, "document", "check", folder, "--json")
+    assert code == 2
+    assert json.loads(out)["error"]["where"] == f"{folder}/consortium.yml:12"
+
+
+def test_show_is_what_the_host_gets(tmp_path, capsys):
+    folder = inventory(tmp_path, choices=CHOICES)
+    code, out, _ = run(capsys, "document", "show", "mak-1", "--inventory", folder, "--json")
+    document = resolve(load_consortium(folder), "mak-1", {"log_level": "debug"})
+    assert code == 0
+    assert json.loads(out)["document"] == document.model_dump(mode="json")
+
+
+def test_show_for_people_names_every_key(tmp_path, capsys):
+    _, out, _ = run(capsys, "document", "show", "mak-1", "--inventory", inventory(tmp_path, choices=CHOICES))
+    assert "ledger.log_level" in out
+    assert "debug" in out
+
+
+def test_show_compares_with_an_older_document(tmp_path, capsys):
+    folder = inventory(tmp_path)
+    old = tmp_path / "old.json"
+    document = resolve(load_consortium(folder), "mak-1", {}).model_dump(mode="json")
+    old.write_text(json.dumps(document))
+    assert "no difference" in run(capsys, "document", "show", "mak-1", "-i", folder, "--diff", old)[1]
+    old.write_text(json.dumps({**document, "revision": 2}))
+    _, out, _ = run(capsys, "document", "show", "mak-1", "-i", folder, "--diff", old, "--json")
+    assert json.loads(out)["differences"] == [{"key": "revision", "old": 2, "new": 3}]
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{", "null"])
+def test_what_is_no_document_cannot_be_compared(tmp_path, capsys, content):
+    (tmp_path / "old.json").write_text(content)
+    code, _, err = run(capsys, "document", "show", "mak-1", "-i", inventory(tmp_path), "--diff", tmp_path / "old.json")
+    assert code == 2
+    assert "is not a node document" in err
+
+
+def test_an_unknown_node_leaves_with_2(tmp_path, capsys):
+    code, _, err = run(capsys, "document", "show", "nobody", "-i", inventory(tmp_path))
+    assert code == 2
+    assert "allowed: mak-1" in err
