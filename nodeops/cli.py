@@ -4,6 +4,7 @@ import importlib
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -11,20 +12,29 @@ from typer.core import TyperCommand, TyperGroup
 
 from nodeops import __version__
 from nodeops.console import emit_error
-from nodeops.core.errors import InputError, NodeopsError
+from nodeops.core.errors import HostError, InputError, NodeopsError
 
 # Verb -> (module that holds its typer `app`, help). Modules are imported only when their verb is called, so that
 # `nodeops --help` and a small verb on a busy host do not pay for libraries they do not use.
-VERBS: dict[str, tuple[str, str]] = {
+_ALL_VERBS: dict[str, tuple[str, str]] = {
     "agent": ("nodeops.agent.cli", "The agent on this host: which tree is active, build one, roll back."),
     "artifact": ("nodeops.ledger.artifact_cli", "Ledger binaries: fetch or build, verify, list the cache."),
     "document": ("nodeops.document.cli", "The consortium file and node documents: check, show, compare."),
     "fleet": ("nodeops.fleet.cli", "All managed nodes at once, over SSH."),
     "lab": ("nodeops.lab.cli", "Docker containers that stand for hosts."),
-    "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, status, peers, validators, wait."),
+    "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, start, status, peers, validators, wait, verify."),
     "record": ("nodeops.ledger.record_cli", "Put hashes of records on the ledger, and verify records against them."),
     "status": ("nodeops.ledger.status_cli", "This node at a glance."),
 }
+_PACKAGE = Path(__file__).parent
+
+
+def _is_here(module: str) -> bool:
+    """Tell whether a verb's module was shipped: a host is given no rooms that only a controller needs."""
+    return _PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py").is_file()
+
+
+VERBS = {name: row for name, row in _ALL_VERBS.items() if _is_here(row[0])}
 
 # typer does not export the parent of its own usage errors.
 _UsageError: Any = typer.BadParameter.__bases__[0]
@@ -50,9 +60,13 @@ class LazyGroup(TyperGroup):
 
 
 def load_verb(name: str) -> Any:
-    """Import the module of a verb and return its whole command."""
+    """Import the module of a verb and return its whole command. Raise HostError when a library it needs is not installed."""
     module, text = VERBS[name]
-    command = typer.main.get_command(importlib.import_module(module).app)
+    try:
+        command = typer.main.get_command(importlib.import_module(module).app)
+    except ModuleNotFoundError as error:
+        hint = "install nodeops with its extra 'operator'; verbs for controllers need more than hosts are given"
+        raise HostError(f"the library '{error.name}' is not installed", where=f"nodeops {name}", hint=hint) from error
     command.help = text
     return command
 

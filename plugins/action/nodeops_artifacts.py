@@ -8,8 +8,6 @@ from nodeops.agent.build import build
 from nodeops.core.errors import NodeopsError
 from nodeops.ledger.artifact import fetch
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-
 
 class ActionModule(ActionBase):
     """A door to nodeops.ledger.artifact and nodeops.agent.build."""
@@ -42,5 +40,5 @@ class ActionModule(ActionBase):
         return {"ledger": binaries, "agent": agents}
 
     def _binary(self, ledger: dict[str, Any], machine: str, override: Any) -> dict[str, str]:
-        found = fetch(str(ledger["platform"]), str(ledger["version"]), arch=_ARCHITECTURES[machine], override=override)
+        found = fetch(str(ledger["platform"]), str(ledger["version"]), arch=machine, override=override)
         return {"path": str(found.path), "sha256": found.sha256}

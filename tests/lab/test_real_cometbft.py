@@ -19,10 +19,10 @@ from nodeops.document.models import Consortium
 from nodeops.ledger.gather import gather
 from nodeops.ledger.identity_files import Layout, ensure, key_findings, read_identity
 from nodeops.ledger.identity_plan import READY
+from tests.unit.ledger.ledger_process import binary
 
 pytestmark = pytest.mark.lab
 
-BINARY = Path(os.environ.get("NODEOPS_COMETBFT") or shutil.which("cometbft") or "cometbft")
 ME = (os.getuid(), os.getgid())
 # A single validator commits its first block within two seconds; a loaded machine gets more.
 FIRST_BLOCK_SECONDS = 60
@@ -50,12 +50,12 @@ def consortium(*names: str) -> Consortium:
 
 def test_the_real_binary_makes_an_identity_it_recognises_itself(tmp_path):
     at = layout(tmp_path / "home")
-    assert len(ensure(at, BINARY)) == 1
+    assert len(ensure(at, Path(binary()))) == 1
     shown = read_identity(at, "n1", "org")
-    said = subprocess.run([BINARY, "show-node-id", "--home", as_home(at, tmp_path / "look")], capture_output=True, check=True)
+    said = subprocess.run([binary(), "show-node-id", "--home", as_home(at, tmp_path / "look")], capture_output=True, check=True)
     assert said.stdout.decode().strip() == shown.node_id
     assert {finding.verdict for finding in key_findings(at)} == {Verdict.PASS}
-    assert ensure(at, BINARY) == []
+    assert ensure(at, Path(binary())) == []
 
 
 def as_home(at: Layout, home: Path) -> Path:
@@ -82,14 +82,14 @@ ensure(at, binary)
 @pytest.mark.parametrize("milliseconds", [0, 5, 10, 20, 30, 40, 60, 100])
 def test_a_making_that_is_killed_is_completed(tmp_path, milliseconds):
     at = layout(tmp_path / "home")
-    with subprocess.Popen([sys.executable, "-c", MAKER, at.home, BINARY], stdout=subprocess.PIPE) as maker:
+    with subprocess.Popen([sys.executable, "-c", MAKER, at.home, binary()], stdout=subprocess.PIPE) as maker:
         assert maker.stdout is not None
         maker.stdout.readline()
         time.sleep(milliseconds / 1000)
         maker.send_signal(signal.SIGKILL)
     promised = [folder / at.validator_key.name for folder in (at.keys, at.home / READY)]
     before = [file.read_bytes() for file in promised if file.exists()]
-    ensure(at, BINARY)
+    ensure(at, Path(binary()))
     assert before in ([], [at.validator_key.read_bytes()])
     assert {finding.verdict for finding in key_findings(at)} == {Verdict.PASS}
 
@@ -99,7 +99,7 @@ def running(home: Path) -> Iterator[Path]:
     """Run a node with its RPC on a socket in the file system, so that no port is needed; yield the socket's path."""
     rpc = home / "rpc"
     words = [
-        BINARY,
+        binary(),
         "start",
         "--home",
         home,
@@ -144,7 +144,7 @@ def founded(tmp_path: Path, *names: str) -> tuple[dict[str, Layout], str]:
     """Make an identity for each node, gather them, and return the layouts and the genesis."""
     layouts = {name: layout(tmp_path / name) for name in names}
     for at in layouts.values():
-        ensure(at, BINARY)
+        ensure(at, Path(binary()))
     answers = {name: read_identity(at, name, "org").model_dump(mode="json") for name, at in layouts.items()}
     (tmp_path / "inventory").mkdir()
     gathered = gather(tmp_path / "inventory", consortium(*names), answers, names)

@@ -142,7 +142,8 @@ app = typer.Typer()
 
 @app.command()
 def waits() -> None:
-    run(["/bin/sh", "-c", "echo $$; exec sleep 1000"], timeout_seconds=1000)
+    # It reads first: what it is told comes once we are waiting for it.
+    run(["/bin/sh", "-c", "read go; echo $$; exec sleep 1000"], timeout_seconds=1000, stdin=b"go\\n")
 
 sys.modules["waiting"] = sys.modules["__main__"]
 cli.VERBS["status"] = ("waiting", "waits")

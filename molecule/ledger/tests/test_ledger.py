@@ -95,7 +95,7 @@ def test_running_ensure_again_keeps_the_identity(host: Any) -> None:
 
 def test_a_record_is_proved_and_a_changed_byte_is_caught(host: Any) -> None:
     name = f"charge-of-{host.check_output('hostname')}.csv"
-    host.check_output(f"cd /root && printf 'session,kwh\\n1,20.5\\n' > {name} && nodeops record add {name}")
-    assert host.run(f"nodeops record verify /root/{name}").rc == 0
-    host.check_output(f"printf 'session,kwh\\n1,20.6\\n' > /root/{name}")
-    assert host.run(f"nodeops record verify /root/{name}").rc == 1
+    host.check_output(f"cd /var/tmp && printf 'session,kwh\\n1,20.5\\n' > {name} && nodeops record add {name}")
+    assert host.run(f"nodeops record verify /var/tmp/{name}").rc == 0
+    host.check_output(f"cd /var/tmp && printf 'session,kwh\\n1,20.6\\n' > /var/tmp/{name}")
+    assert host.run(f"nodeops record verify /var/tmp/{name}").rc == 1

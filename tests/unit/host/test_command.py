@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -89,13 +90,21 @@ def test_codes_can_be_allowed():
     assert run(["/bin/sh", "-c", "exit 3"], timeout_seconds=10, allowed_codes=(0, 3)).returncode == 3
 
 
-def test_a_timeout_kills_the_command_and_what_it_started(tmp_path):
-    pids = tmp_path / "pids"
-    script = f"sleep 1000 & echo $$ $! > {pids}; wait"
+def test_a_timeout_kills_the_command_and_what_it_started(tmp_path, monkeypatch):
+    fifo = tmp_path / "pids"
+    os.mkfifo(fifo)
+    pids, communicate = [], subprocess.Popen.communicate
+
+    def once_all_are_started(*arguments):
+        pids.extend(map(int, fifo.read_text(encoding="ascii").split()))
+        return communicate(*arguments)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", once_all_are_started)
     with pytest.raises(Timeout) as raised:
-        run(["/bin/sh", "-c", script], timeout_seconds=1)
-    assert str(raised.value) == "/bin/sh: did not finish within 1 s"
-    for pid in map(int, pids.read_text(encoding="ascii").split()):
+        run(["/bin/sh", "-c", f"sleep 1000 & echo $$ $! > {fifo}; wait"], timeout_seconds=0.1)
+    assert str(raised.value) == "/bin/sh: did not finish within 0.1 s"
+    assert len(pids) == 2
+    for pid in pids:
         assert_ends(pid)
 
 
@@ -114,8 +123,9 @@ def assert_ends(pid: int) -> None:
 
 def test_an_interrupt_kills_the_command(tmp_path):
     pid = tmp_path / "pid"
-    script = f"echo $$ > {pid}; kill -INT {os.getpid()}; exec sleep 1000"
+    script = f"read go; echo $$ > {pid}; kill -INT {os.getpid()}; exec sleep 1000"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     with pytest.raises(KeyboardInterrupt):
-        run(["/bin/sh", "-c", script], timeout_seconds=60)
+        # It reads first: what it is told comes once we are waiting for it.
+        run(["/bin/sh", "-c", script], timeout_seconds=60, stdin=b"go\n")
     assert_ends(int(pid.read_text(encoding="ascii")))

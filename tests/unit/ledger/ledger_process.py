@@ -1,8 +1,7 @@
-"""A real CometBFT of one validator on loopback, for tests marked `lab`: $NODEOPS_COMETBFT, else `cometbft` on PATH."""
+"""A real CometBFT of one validator on loopback, for tests marked `lab`: from the artifact cache, built when absent."""
 
 import json
-import os
-import shutil
+import platform
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -10,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
+from nodeops.ledger.artifact import fetch
 from nodeops.ledger.cometbft import CometBft
 from nodeops.ledger.rpc import Rpc
 from nodeops.ledger.wait import Goal, wait_for
@@ -28,10 +26,7 @@ class Process:
 
 
 def binary() -> str:
-    found = os.environ.get("NODEOPS_COMETBFT") or shutil.which("cometbft")
-    if not found:
-        pytest.skip("no cometbft: set NODEOPS_COMETBFT")
-    return found
+    return str(fetch("cometbft", "v0.38.21", arch=platform.machine()).path)
 
 
 def free_ports(count: int) -> list[int]:

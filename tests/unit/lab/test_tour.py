@@ -1,0 +1,50 @@
+"""The tour: which nodes it uses, which commands it shows, and what one changed byte is."""
+
+from pathlib import Path
+
+import pytest
+
+from nodeops.core.errors import InputError
+from nodeops.document.load import load_consortium
+from nodeops.lab.tour import change_one_byte, pick_nodes, steps, take_tour, what_next
+from tests.contract.rules.tree import ROOT
+
+LAB = ROOT / "inventories/lab"
+CONSORTIUM = load_consortium(LAB)
+
+
+def test_it_writes_through_one_organisation_and_verifies_on_another() -> None:
+    writer, verifier = pick_nodes(CONSORTIUM, sorted(CONSORTIUM.nodes))
+    assert CONSORTIUM.nodes[writer].organisation != CONSORTIUM.nodes[verifier].organisation
+
+
+@pytest.mark.parametrize("managed", [[], ["cu-1"], ["cu-1", "cu-2"]])
+def test_it_needs_two_organisations(managed: list[str]) -> None:
+    with pytest.raises(InputError, match="two organisations"):
+        pick_nodes(CONSORTIUM, managed)
+
+
+def test_only_the_changed_record_is_expected_to_fail(tmp_path: Path) -> None:
+    record, changed = tmp_path / "a.csv", tmp_path / "changed" / "a.csv"
+    tour = list(steps(LAB, [record], changed, ("cu-1", "wx-2")))
+    assert [step.shows for step in tour if step.expects] == ["The changed record fails"]
+    assert all(step.words[0] in ("nodeops", "ssh", "scp") for step in tour)
+
+
+def test_exactly_one_byte_is_changed(tmp_path: Path) -> None:
+    for record in sorted((LAB / "records").glob("*.csv")):
+        before, after = record.read_bytes(), change_one_byte(record, tmp_path).read_bytes()
+        assert len(before) == len(after)
+        assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
+
+
+def test_a_lab_without_records_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "consortium.yml").write_text((LAB / "consortium.yml").read_text())
+    with pytest.raises(InputError, match="no sample records"):
+        take_tour(tmp_path)
+
+
+def test_what_next_names_the_inventory_only_where_it_is_not_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert "--inventory" not in what_next(Path("inventories/lab"), ("cu-1", "wx-2"))
+    assert f"--inventory {tmp_path}" in what_next(tmp_path, ("cu-1", "wx-2"))
