@@ -16,10 +16,7 @@ step = printf '\n==> %s\n' '$(1)'
 
 .PHONY: help
 help: ## Show this list
-	@echo "make TARGET, one of:"
-	grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do
-		printf '  %-10s %s\n' "$$name" "$$text"
-	done
+	@awk -F ':.*## ' 'BEGIN {print "make TARGET, one of:"} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with everything the controller needs (demo, check, test do it themselves)
@@ -101,6 +98,6 @@ lock: $(READY) ## Pin the controller's packages as they are in .venv now
 	touch $(READY)
 
 .PHONY: clean
-clean: ## Remove .venv, caches and build leftovers; labs and identities stay
-	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible
+clean: ## Remove .venv, caches; labs and identities stay
+	@rm -rf .venv *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
