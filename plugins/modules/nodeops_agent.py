@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 module: nodeops_agent
 short_description: Install an agent tree and switch to it
 options:
-  archive: {description: The tree's archive; on the controller for the task, on the host for the module., type: path, required: true}
+  archive: {description: The tree's archive on the controller; the module finds it copied., type: path, required: true}
   sha256: {description: SHA-256 of the archive., type: str, required: true}
   digest: {description: Name of the tree., type: str, required: true}
   current: {description: Target of the link C(current) as observed before; used on the controller only., type: str}

@@ -99,7 +99,7 @@ def test_a_port_that_is_taken(hosts: LabHosts) -> None:
 
 def test_a_clock_that_is_minutes_off(hosts: LabHosts) -> None:
     """A container has its host's clock, so the host's Python is told another time: what a wrong clock looks like over SSH."""
-    code = 'import time; time.time = lambda now=time.time: now() - 300'
+    code = "import time; time.time = lambda now=time.time: now() - 300"
     folder = must(hosts, "t-1", "python3 -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))'").strip()
     spoil = f"sudo mkdir -p {folder} && echo '{code}' | sudo tee {folder}/late.pth"
     with spoiled(hosts, "t-1", spoil, f"sudo rm {folder}/late.pth"):

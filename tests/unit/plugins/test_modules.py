@@ -14,6 +14,7 @@ from ansible.module_utils.testing import patch_module_args
 
 MODULES = Path(__file__).parents[3] / "plugins" / "modules"
 Run = Callable[..., dict[str, Any]]
+FAILING = '{"id": "a", "verdict": "fail", "actual": "b", "expected": "c", "hint": "d"}'
 
 
 @pytest.fixture
@@ -142,7 +143,11 @@ def test_verb_without_an_agent_is_only_allowed_in_check_mode(run: Run, tmp_path:
     ("script", "failed", "text"),
     [
         ("""echo '{"changed": true, "findings": []}'""", False, ""),
-        ("""echo '{"findings": [{"id": "a", "verdict": "fail", "actual": "b", "expected": "c", "hint": "d"}]}'; exit 1""", True, "a: b"),
+        (
+            """echo '{"findings": [{"id": "a", "verdict": "fail", "actual": "b", "expected": "c", "hint": "d"}]}'; exit 1""",
+            True,
+            "a: b",
+        ),
         ("echo not json", True, "said nothing"),
         ("echo 'host: it broke' >&2; exit 3", True, "it broke"),
     ],
