@@ -54,7 +54,7 @@ demo-down: $(READY) ## Remove the demo's hosts, and nothing else
 
 .PHONY: check
 check: $(READY) ## Lint, types, unit and contract tests: under a minute, no hosts
-	@$(MAKE) --jobs=2 --keep-going --output-sync=target unit $(LINTS)
+	@$(MAKE) --jobs=2 --keep-going unit $(LINTS)
 
 .PHONY: unit $(LINTS)
 unit:
@@ -73,7 +73,7 @@ lint-yaml:
 test: $(READY) ## Everything: check, then lab tests and molecule scenarios on real hosts; cleans up after itself
 	@trap '$(MAKE) --silent labs-down >/dev/null 2>&1 || true' EXIT
 	status=0
-	$(MAKE) --jobs=2 --keep-going --output-sync=target $(LINTS) || status=1
+	$(MAKE) --jobs=2 --keep-going $(LINTS) || status=1
 	python -m pytest --verbose tests/unit tests/contract tests/lab || status=1
 	exit $$status
 
