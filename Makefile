@@ -69,13 +69,17 @@ lint-ansible:
 lint-yaml:
 	@yamllint --strict .
 
-.PHONY: test
+.PHONY: lint
+lint: $(READY)
+	@$(MAKE) --jobs=2 --keep-going --output-sync=target $(LINTS)
+
+# The last lines are pytest's, whatever the linters said before.
+.PHONY: test everything
 test: $(READY) ## Everything: check, then lab tests and molecule scenarios on real hosts; cleans up after itself
-	@trap '$(MAKE) --silent labs-down >/dev/null 2>&1 || true' EXIT
-	status=0
-	$(MAKE) --jobs=2 --keep-going $(LINTS) || status=1
-	python -m pytest --verbose tests/unit tests/contract tests/lab || status=1
-	exit $$status
+	@$(MAKE) --keep-going lint everything
+everything:
+	@trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
+	python -m pytest --verbose tests/unit tests/contract tests/lab
 
 # The labs of tests, scenarios and benchmarks; never the demo's.
 .PHONY: labs-down

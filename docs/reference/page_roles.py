@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 def lines(root: Path) -> Iterator[str]:
     """Yield the lines of the page."""
-    yield from ("# Roles", "", "What each role does and the variables it takes. `node_document` is made by the role `host`.", "")
+    yield from ("# Roles", "", "What each role does and the variables it takes.", "")
     for specs in sorted(root.glob("roles/*/meta/argument_specs.yml")):
         role = specs.parents[1].name
         entries = YAML(typ="safe").load(specs.read_text(encoding="utf-8"))["argument_specs"]
