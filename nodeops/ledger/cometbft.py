@@ -26,6 +26,8 @@ from nodeops.ledger.rpc_answer import LIE_HINT, printable
 
 A = TypeVar("A", bound=Answer)
 _PAGE = 100
+# A key has a handful of versions; a node that claims more than this wants to keep its reader busy.
+_MAX_SEARCH_PAGES = 30
 # Quotes and backslashes would end the key inside the query language of tx_search.
 _SEARCH_KEY = re.compile(r"[^'\"\\\s]{1,400}")
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - translated away, never listened on
@@ -143,7 +145,7 @@ class CometBft:
         if not _SEARCH_KEY.fullmatch(key):
             raise InputError("cannot be searched for", where=printable(key), allowed="up to 400 characters, no quotes, no spaces")
         found: list[dict[str, Any]] = []
-        for number in range(1, 10_000 + 1):
+        for number in range(1, _MAX_SEARCH_PAGES + 1):
             page = self._search_page(f"app.key='{key}'", number)
             found += page.txs
             if len(found) >= page.total_count:

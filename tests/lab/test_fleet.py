@@ -1,25 +1,29 @@
 """`nodeops fleet` against real OpenSSH servers: one good, one slow, one lying, one silent, one with another host key."""
 
+import io
 import json
 import os
-import pwd
-import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+from tests.lab.conftest import LabHosts
+
 SERVER_START_SECONDS = 30.0
+# The servers of one lab host, beside its own: each has a port, a host key and a way to answer.
+PORTS = {"good": 2201, "slow": 2202, "garbage": 2203, "other-key": 2204}
+ON_HOST = "/var/tmp/fleet"
 # Plays nodeops on a host: ForceCommand hands it what the client asked for.
-STAND_IN = """#!{python}
+STAND_IN = """#!/usr/bin/python3
 import os, sys, time
 words = os.environ["SSH_ORIGINAL_COMMAND"].split()
 assert words[:3] == ["sudo", "-n", "/usr/local/bin/nodeops"], words
@@ -32,14 +36,18 @@ if mode == "garbage":
 print('{{"node": "{mode}", "words": "' + " ".join(words[3:]) + '"}}')
 """
 
-pytestmark = [pytest.mark.lab, pytest.mark.skipif(SSHD is None, reason="needs sshd: apt-get install openssh-server")]
-
 
 @dataclass(frozen=True)
 class Site:
-    """An inventory folder and what its ssh_config refers to."""
+    """An inventory folder, what its ssh_config refers to, and the host that the servers run on."""
 
     folder: Path
+    host: LabHosts
+
+    @property
+    def address(self) -> str:
+        """Return the address of the host."""
+        return self.host.ssh("t-1", "hostname -I").stdout.split()[0]
 
     @property
     def user_key(self) -> Path:
@@ -60,51 +68,68 @@ def keygen(path: Path, passphrase: str = "") -> str:
     return " ".join(path.with_name(f"{path.name}.pub").read_text().split()[:2])
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+def server_files(site: Site, mode: str) -> tuple[dict[str, bytes], str]:
+    """Return the files of an OpenSSH server whose every command is the stand-in, and its public host key."""
+    public = keygen(site.folder / f"host_{mode}")
+    home = f"{ON_HOST}/{mode}"
+    options = {
+        "Port": PORTS[mode],
+        "HostKey": f"{home}/host_key",
+        "PidFile": "none",
+        "AuthorizedKeysFile": f"{home}/authorized_keys",
+        "StrictModes": "no",
+        "UsePAM": "no",
+        "PasswordAuthentication": "no",
+        "ForceCommand": f"{home}/stand_in",
+    }
+    texts = {
+        "config": "".join(f"{name} {value}\n" for name, value in options.items()),
+        "host_key": (site.folder / f"host_{mode}").read_text(),
+        "authorized_keys": site.user_key.with_name("id_user.pub").read_text(),
+        "stand_in": STAND_IN.format(mode=mode),
+    }
+    return {f"{mode}/{name}": text.encode() for name, text in texts.items()}, public
+
+
+def send(site: Site, files: dict[str, bytes]) -> None:
+    """Put files below ON_HOST, root-owned; keys for root only."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o600 if name.endswith("host_key") else 0o755
+            archive.addfile(member, io.BytesIO(data))
+    line = f"sudo rm -rf {ON_HOST} && sudo mkdir -p {ON_HOST} && sudo tar -xC {ON_HOST} && sudo chmod 755 {ON_HOST} {ON_HOST}/*"
+    words = ["ssh", "-F", str(site.host.inventory / "ssh_config"), "t-1", line]
+    subprocess.run(words, input=buffer.getvalue(), check=True)
 
 
 @contextmanager
-def sshd(site: Site, mode: str) -> Iterator[tuple[int, str]]:
-    """Run an OpenSSH server whose every command is the stand-in, and yield its port and host key."""
-    home = site.folder / mode
-    home.mkdir()
-    host_key = keygen(home / "host_key")
-    stand_in = home / "stand_in"
-    stand_in.write_text(STAND_IN.format(python=sys.executable, mode=mode))
-    stand_in.chmod(0o755)
-    port = free_port()
-    options = {
-        "Port": port,
-        "ListenAddress": "127.0.0.1",
-        "HostKey": home / "host_key",
-        "PidFile": home / "pid",
-        "AuthorizedKeysFile": site.folder / "id_user.pub",
-        "StrictModes": "no",
-        "UsePAM": "no",
-        "PermitRootLogin": "prohibit-password",
-        "PasswordAuthentication": "no",
-        "ForceCommand": stand_in,
-    }
-    (home / "config").write_text("".join(f"{name} {value}\n" for name, value in options.items()))
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(home / "config")], stderr=log, stdin=subprocess.DEVNULL)
+def servers(site: Site) -> Iterator[dict[str, str]]:
+    """Run all servers as units of the host, and yield their public host keys."""
+    files: dict[str, bytes] = {}
+    keys: dict[str, str] = {}
+    for mode in PORTS:
+        mine, keys[mode] = server_files(site, mode)
+        files |= mine
+    send(site, files)
+    units = " ".join(f"fleet-{mode}" for mode in PORTS)
+    run = "sudo systemd-run --quiet --collect --unit=fleet-{0} /usr/sbin/sshd -D -e -f {1}/{0}/config"
     try:
-        wait_for(port, server, home / "log")
-        yield port, host_key
+        started = site.host.ssh("t-1", " && ".join(run.format(mode, ON_HOST) for mode in PORTS))
+        assert started.returncode == 0, started.stderr
+        for port in PORTS.values():
+            wait_for(site.address, port)
+        yield keys
     finally:
-        server.terminate()
-        server.wait()
+        site.host.ssh("t-1", f"sudo systemctl stop {units}")
 
 
-def wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(address: str, port: int) -> None:
     until = time.monotonic() + SERVER_START_SECONDS
     while time.monotonic() < until:
-        if server.poll() is not None:
-            pytest.fail(f"sshd did not start: {log.read_text()}")
         try:
-            socket.create_connection(("127.0.0.1", port), 1.0).close()
+            socket.create_connection((address, port), 1.0).close()
         except OSError:
             time.sleep(0.05)
         else:
@@ -112,28 +137,27 @@ def wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail("sshd does not listen")
 
 
+@pytest.fixture(scope="module")
+def host(lab_of: Callable[..., LabHosts]) -> LabHosts:
+    return lab_of("fleet", "172.30.74", ("debian12",))
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, host: LabHosts) -> Iterator[Site]:
     """Five nodes: good, slow, garbage, other-key (known under another key), silent (accepts and never speaks)."""
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # what the package's unit makes, and sshd refuses to start without
-    made = Site(tmp_path)
+    made = Site(tmp_path, host)
     keygen(made.user_key)
-    with ExitStack() as stack:
-        ports, keys = {}, {}
-        for mode in ("good", "slow", "garbage", "other-key"):
-            ports[mode], keys[mode] = stack.enter_context(sshd(made, mode))
-        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        ports["silent"] = silent.getsockname()[1]
+    with servers(made) as keys, socket.create_server(("127.0.0.1", 0)) as silent:
+        places = {mode: (made.address, port) for mode, port in PORTS.items()} | {"silent": silent.getsockname()}
         keys["other-key"] = keys["good"]
-        write_inventory(made, ports, keys)
+        write_inventory(made, places, keys)
         yield made
 
 
-def write_inventory(site: Site, ports: dict[str, int], keys: dict[str, str]) -> None:
+def write_inventory(site: Site, places: dict[str, tuple[str, int]], keys: dict[str, str]) -> None:
     nodes = {
         name: {"organisation": "one", "duty": "validator", "power": 1, "address": f"192.0.2.{number}"}
-        for number, name in enumerate(ports, 1)
+        for number, name in enumerate(places, 1)
     }
     consortium = {
         "consortium": "test",
@@ -146,9 +170,9 @@ def write_inventory(site: Site, ports: dict[str, int], keys: dict[str, str]) -> 
     (site.folder / "group_vars").mkdir()
     (site.folder / "group_vars" / "all.yml").write_text("nodeops_manages: [one]\n")
     known = site.folder / "known_hosts"
-    known.write_text("".join(f"[127.0.0.1]:{ports[name]} {key}\n" for name, key in keys.items()))
-    hosts = "".join(f"Host {name}\n  HostName 127.0.0.1\n  Port {port}\n" for name, port in ports.items())
-    common = f"  User {pwd.getpwuid(os.geteuid()).pw_name}\n  IdentityFile {site.user_key}\n  IdentitiesOnly yes\n"
+    known.write_text("".join(f"[{places[name][0]}]:{places[name][1]} {key}\n" for name, key in keys.items()))
+    hosts = "".join(f"Host {name}\n  HostName {place}\n  Port {port}\n" for name, (place, port) in places.items())
+    common = f"  User ops\n  IdentityFile {site.user_key}\n  IdentitiesOnly yes\n"
     (site.folder / "ssh_config").write_text(f"{hosts}Host *\n{common}  UserKnownHostsFile {known}\n")
 
 
