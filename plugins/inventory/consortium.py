@@ -1,5 +1,6 @@
 """Inventory from consortium.yml: a door to nodeops.document; only managed organisations become hosts."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from nodeops.core.errors import NodeopsError
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import managed_nodes
 from nodeops.document.load import CONSORTIUM_FILE
+from nodeops.host.ssh import ssh_arguments
 
 DOCUMENTATION = r"""
 name: consortium
@@ -54,8 +56,6 @@ class InventoryModule(BaseInventoryPlugin):
         organisation = self.inventory.add_group(host.organisation.replace("-", "_"))
         for group in (*groups, organisation):
             self.inventory.add_host(name, group=group)
-        self.inventory.set_variable(name, "ansible_host", host.address)
+        arguments = ssh_arguments(path.parent / "ssh_config", name, host.address)
+        self.inventory.set_variable(name, "ansible_ssh_common_args", shlex.join(arguments))
         self.inventory.set_variable(name, "nodeops_inventory", str(path.parent))
-        ssh_config = path.parent / "ssh_config"
-        if ssh_config.is_file():
-            self.inventory.set_variable(name, "ansible_ssh_common_args", f"-F {ssh_config}")
