@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import DryRunFlag, JsonFlag, emit
+from nodeops.console import DryRunFlag, JsonFlag, console, emit, plain_text
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
+from nodeops.ledger.rejoin import moving_height, rejoin
 from nodeops.ledger.service import carry_out, observe, plan_restart, plan_start, require_running
 
 # Long enough for a process that cannot read its configuration to leave again.
@@ -27,16 +28,25 @@ def start(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
 
 def restart(
     if_stale: Annotated[bool, typer.Option("--if-stale", help="Only when the process runs an older configuration.")] = False,
+    timeout: Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the node gets to come back.")] = 90,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Restart the ledger on this host."""
+    """Restart the ledger on this host; where the chain moves, wait until this node takes part in it again."""
     document = load_node_document()
     changes = plan_restart(observe(document), if_stale)
     if changes and not dry_run:
+        height = moving_height(document)
         carry_out(changes)
         _settle(document)
+        if height is not None:
+            _wait_until_back(document, height, timeout)
     emit(_result(document, changes), as_json)
+
+
+def _wait_until_back(document: NodeDocument, height: int, timeout: int) -> None:
+    with console(stderr=True).status("waiting until the node takes part again") as shown:
+        rejoin(document, height, timeout, lambda text: shown.update(plain_text(text)))
 
 
 def _settle(document: NodeDocument) -> None:

@@ -77,6 +77,18 @@ def test_the_live_network_is_what_the_file_says(seven: LabHosts) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_changed_choice_restarts_one_node_at_a_time_and_the_chain_goes_on(seven: LabHosts) -> None:
+    before = until(seven, "running", 0, live=7)["height"]
+    choice = json.dumps({"nodeops_choices": {"log_level": "error"}})
+    done = seven.play("site.yml", "-e", choice)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("changed: ") > 2 * len(seven.nodes)
+    # Each restart waits for a block above the one before it: blocks were made between the restarts.
+    assert until(seven, "running", 0, live=7)["height"] >= before + len(seven.nodes)
+    back = seven.play("site.yml")
+    assert back.returncode == 0, back.stdout + back.stderr
+
+
 def test_two_validators_may_stop(seven: LabHosts) -> None:
     systemctl(seven, "stop", "cu-1", "wx-2")
     network = until(seven, "running", 1, live=5)
