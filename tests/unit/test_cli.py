@@ -134,7 +134,10 @@ def test_a_failed_finding_leaves_with_1(capsys, failing, arguments):
 
 
 LONG = """
-import sys, typer
+import signal, sys, typer
+# Who runs the tests may ignore signals (nohup, a background job); a child inherits that.
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 from nodeops import cli
 from nodeops.host.command import run
 
@@ -160,7 +163,10 @@ def test_a_signal_ends_what_was_started(number, tmp_path):
         started = int(fifo.read_text(encoding="ascii"))  # waits for the writer
         watched = os.pidfd_open(started)
         process.send_signal(number)
-        assert process.wait(60) == 128 + number
+        try:
+            assert process.wait(60) == 128 + number
+        finally:
+            process.kill()
     assert select.select([watched], [], [], 60)[0], "what it started is still there"
     os.close(watched)
 
