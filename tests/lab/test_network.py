@@ -64,8 +64,10 @@ def systemctl(lab: LabHosts, action: str, *nodes: str) -> None:
 
 
 def test_site_installs_all_and_a_second_run_changes_nothing(seven: LabHosts) -> None:
+    assert seven.ssh("cu-1", "sudo apt-get purge -y -qq ca-certificates").returncode == 0
     first = seven.play("site.yml")
     assert first.returncode == 0, first.stdout + first.stderr
+    assert seven.ssh("cu-1", "dpkg-query -W -f '${db:Status-Status}' ca-certificates").stdout == "installed"
     assert set(changed_counts(first.stdout)) == set(seven.nodes)
     second = seven.play("site.yml")
     assert second.returncode == 0, second.stdout + second.stderr
