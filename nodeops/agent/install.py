@@ -32,8 +32,7 @@ KEPT_TREES = 3
 # Enough of a SHA-256 to name a folder: 64 bits, for a handful of trees a host.
 NAME_DIGITS = 16
 DESCRIPTION = "tree.json"
-MAX_FILES = 20_000
-MAX_BYTES = 256 << 20
+MAX_FILES, MAX_BYTES = 20_000, 256 << 20
 _TREE_NAME = re.compile(rf"[0-9a-f]{{{NAME_DIGITS}}}")
 _PART = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.+-]{1,120}")
 _START_SECONDS = 60
