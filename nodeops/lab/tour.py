@@ -85,6 +85,7 @@ def what_next(inventory: Path, nodes: tuple[str, str]) -> str:
     writer, verifier = nodes
     where = "" if inventory.resolve() == Path("inventories/lab").resolve() else f" --inventory {inventory}"
     lines = [
+        (f"export PATH={Path(sys.executable).parent}:$PATH", "once, so that your shell finds these"),
         (f"nodeops fleet status --watch{where}", "heights moving, live"),
         (f"nodeops lab ssh {writer}{where}", "a shell on a node; there: sudo nodeops status"),
         (f"nodeops lab stop {writer} {verifier} --kill{where}", "two nodes lose power: the chain goes on; a third halts it"),

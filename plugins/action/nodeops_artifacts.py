@@ -3,6 +3,7 @@
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from nodeops.agent.build import build
 from nodeops.core.errors import NodeopsError
@@ -35,10 +36,10 @@ class ActionModule(ActionBase):
         machines = {str(host["architecture"]) for host in arguments["hosts"]}
         pythons = {(str(host["python"]), str(host["architecture"])) for host in arguments["hosts"]}
         binaries = {machine: self._binary(ledger, machine, override) for machine in sorted(machines)}
-        trees = {f"{python}-{machine}": build(python, machine) for python, machine in sorted(pythons)}
+        trees = {f"{python}-{machine}": build(python, machine, say=Display().display) for python, machine in sorted(pythons)}
         agents = {key: {"path": str(tree.path), "digest": tree.digest, "sha256": tree.sha256} for key, tree in trees.items()}
         return {"ledger": binaries, "agent": agents}
 
     def _binary(self, ledger: dict[str, Any], machine: str, override: Any) -> dict[str, str]:
-        found = fetch(str(ledger["platform"]), str(ledger["version"]), arch=machine, override=override)
+        found = fetch(str(ledger["platform"]), str(ledger["version"]), arch=machine, override=override, say=Display().display)
         return {"path": str(found.path), "sha256": found.sha256}
