@@ -60,6 +60,18 @@ def spoiled(lab: LabHosts, node: str, spoil: str, mend: str) -> Iterator[None]:
         must(lab, node, mend)
 
 
+@contextlib.contextmanager
+def edited(file: Path, old: str, new: str) -> Iterator[None]:
+    """Spoil a file of the controller for a while."""
+    right = file.read_text(encoding="utf-8")
+    assert old in right
+    file.write_text(right.replace(old, new), encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.write_text(right, encoding="utf-8")
+
+
 def test_a_host_that_does_not_answer(hosts: LabHosts) -> None:
     hosts.answer("lab", "stop", "t-2")
     try:
@@ -108,23 +120,13 @@ def test_a_clock_that_is_minutes_off(hosts: LabHosts) -> None:
 
 def test_an_unknown_choice_and_an_unknown_version(hosts: LabHosts) -> None:
     is_refused(hosts, "-e", json.dumps({"nodeops_choices": {"log_levle": "info"}}), says="log_levle")
-    file = hosts.inventory / "consortium.yml"
-    right = file.read_text(encoding="utf-8")
-    file.write_text(right.replace("v0.38.21", "v0.38.99"), encoding="utf-8")
-    try:
+    with edited(hosts.inventory / "consortium.yml", "v0.38.21", "v0.38.99"):
         is_refused(hosts, says="v0.38.21")
-    finally:
-        file.write_text(right, encoding="utf-8")
 
 
 def test_a_mistake_in_the_consortium_file(hosts: LabHosts) -> None:
-    file = hosts.inventory / "consortium.yml"
-    right = file.read_text(encoding="utf-8")
-    file.write_text(right.replace('"revision"', '"revison"'), encoding="utf-8")
-    try:
+    with edited(hosts.inventory / "consortium.yml", '"revision"', '"revison"'):
         is_refused(hosts, says="unknown key 'revison'")
-    finally:
-        file.write_text(right, encoding="utf-8")
 
 
 def test_a_corrupted_artifact_cache(hosts: LabHosts, tmp_path: Path) -> None:
@@ -177,16 +179,11 @@ def die_after(lab: LabHosts, seconds: int) -> None:
 
 
 def test_a_genesis_that_disagrees_with_the_file_is_refused(hosts: LabHosts) -> None:
-    file = hosts.inventory / "genesis.json"
-    right = file.read_text(encoding="utf-8")
-    file.write_text(right.replace("bad-input-1", "other-chain"), encoding="utf-8")
-    try:
+    with edited(hosts.inventory / "genesis.json", "bad-input-1", "other-chain"):
         done = hosts.play("site.yml")
         assert done.returncode != 0
         assert "genesis.json" in done.stdout
         assert "changed=1" not in done.stdout
-    finally:
-        file.write_text(right, encoding="utf-8")
 
 
 def test_a_lost_identity_on_the_host_is_never_made_anew(hosts: LabHosts) -> None:
