@@ -94,6 +94,16 @@ def benches() -> Iterator[Bench]:
     yield Bench(
         "agent install with preflight, per host", agent, task, 3, prepare=agent_away, runs=3, share=nodes(), unit="s/host"
     )
+    yield from guards(task)
+
+
+def guards(task: str) -> Iterator[Bench]:
+    """Yield the promises of firewall and hardening, on all nodes and on one. A first run installs its packages from a mirror."""
+    everyone, one = (*PLAY, "benchmarks/guards.yml"), (*PLAY, "benchmarks/guards.yml", "--limit", "nodes[0]")
+    yield Bench(f"firewall and hardening, first run, {nodes()} nodes", everyone, task, 60, prepare=guards_away)
+    yield Bench(f"firewall and hardening, second run, {nodes()} nodes", everyone, task, 20, runs=3)
+    yield Bench("firewall and hardening, first run, one node", one, task, 15, prepare=guards_away, runs=3)
+    yield Bench("firewall and hardening, second run, one node", one, task, 8, runs=3)
 
 
 def run(words: Words) -> str:
@@ -114,8 +124,8 @@ def write_inventory() -> None:
     if (INVENTORY / "lab.yml").is_file():
         lab_down()
     shutil.rmtree(INVENTORY, ignore_errors=True)
-    shutil.copytree(ROOT / "inventories/lab/group_vars", INVENTORY / "group_vars")
-    for name in ("consortium.yml", "lab.yml"):
+    (INVENTORY / "group_vars").mkdir(parents=True)
+    for name in ("consortium.yml", "lab.yml", "group_vars/all.yml"):
         text = (ROOT / "inventories/lab" / name).read_text(encoding="utf-8")
         (INVENTORY / name).write_text(text.replace(*NETWORK).replace("lab: demo", "lab: bench"), encoding="utf-8")
 
@@ -136,6 +146,13 @@ def agent_away() -> None:
     """Remove the agent from every node, as on a host that never had it."""
     paths = host_paths()
     run((*ADHOC, "-m", "ansible.builtin.raw", "-a", f"rm -rf {paths['agent']} {paths['command']}"))
+
+
+def guards_away() -> None:
+    """Undo firewall and hardening on every node: stock hosts again, without the packages that hardening installed."""
+    command, rules = host_paths()["command"], f"{host_paths()['etc']}/firewall.nft"
+    firewall = f"systemctl disable --quiet --now nodeops-firewall.service; rm -f {rules}"
+    run((*ADHOC, "-m", "ansible.builtin.raw", "-a", f"{command} hardening undo --console && {firewall}"))
 
 
 def seconds(words: Words) -> float:

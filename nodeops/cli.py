@@ -20,11 +20,13 @@ _ALL_VERBS: dict[str, tuple[str, str]] = {
     "agent": ("nodeops.agent.cli", "The agent on this host: which tree is active, build one, roll back."),
     "artifact": ("nodeops.ledger.artifact_cli", "Ledger binaries: fetch or build, verify, list the cache."),
     "document": ("nodeops.document.cli", "The consortium file and node documents: check, show, compare."),
+    "firewall": ("nodeops.firewall.cli", "The firewall of this host: show, check, apply on trial, confirm, explain."),
     "fleet": ("nodeops.fleet.cli", "All managed nodes at once, over SSH."),
+    "hardening": ("nodeops.hardening.cli", "Hardening of this host: audit, plan, apply on trial, confirm, undo, explain."),
     "lab": ("nodeops.lab.cli", "Docker containers that stand for hosts."),
     "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, start, status, peers, validators, wait, verify."),
     "record": ("nodeops.ledger.record_cli", "Put hashes of records on the ledger, and verify records against them."),
-    "status": ("nodeops.ledger.status_cli", "This node at a glance."),
+    "status": ("nodeops.status.cli", "This node at a glance."),
 }
 _PACKAGE = Path(__file__).parent
 

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -18,6 +19,9 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
+DocumentOption = Annotated[
+    Path | None, typer.Option("--document", hidden=True, help="Node document to use instead of this host's.")
+]
 DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 
 _STYLE = {

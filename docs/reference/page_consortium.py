@@ -69,6 +69,9 @@ def _row(name: str, field: FieldInfo) -> str:
     return f"| `{name}` | {kind} | {default} | {', '.join(dict.fromkeys(rules))} |"
 
 
+_WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no", "date": "date such as 2026-12-31"}
+
+
 def _plain(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
@@ -91,7 +94,9 @@ def _kind(annotation: Any) -> tuple[str, list[str]]:
         return f"list of {inner}", rules
     if issubclass(annotation, BaseModel):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})", []
-    return {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no"}[annotation.__name__], []
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no", "date": "date (2026-12-31)"}[
+        annotation.__name__
+    ], []
 
 
 def _rules(metadata: Any) -> list[str]:

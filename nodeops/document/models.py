@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -32,6 +33,17 @@ def _host_name(name: str) -> str:
     return name
 
 
+def _network(value: str) -> str:
+    """Return an IPv4 or IPv6 network in its canonical spelling; an address is a network of one. Raise ValueError for others."""
+    try:
+        found = ipaddress.ip_network(value, strict=True)
+    except ValueError as error:
+        raise ValueError(f"is not a network such as 192.0.2.0/24 or 2001:db8::/32 ({error})") from error
+    if found.is_multicast or (found.is_unspecified and found.prefixlen == found.max_prefixlen):
+        raise ValueError("is a network that nobody connects from")
+    return str(found)
+
+
 def _ssh_key(value: str) -> str:
     if not _SSH_KEY.fullmatch(value):
         raise ValueError("is not an OpenSSH public key line such as 'ssh-ed25519 AAAA... name'")
@@ -41,6 +53,9 @@ def _ssh_key(value: str) -> str:
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Address = Annotated[str, AfterValidator(_address)]
 SshKey = Annotated[str, AfterValidator(_ssh_key)]
+Network = Annotated[str, AfterValidator(_network)]
+Why = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,300}$")]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
 ChainId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,48}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^v?[0-9][0-9A-Za-z.+-]{0,40}$")]
 Socket = Annotated[str, StringConstraints(pattern=r"^(tcp|unix)://\S{1,200}$")]
@@ -114,20 +129,82 @@ class Consortium(Model):
     monitors: dict[Name, Monitor] = {}
 
 
+class Published(Model):
+    """A port that a container on the host publishes: who may reach it. Others may not, whatever Docker says."""
+
+    port: PortNumber
+    protocol: Literal["tcp", "udp"] = "tcp"
+    sources: Annotated[list[Network], Field(min_length=1)]
+    why: Why
+
+
+class EgressRule(Model):
+    """Connections that a host may open, besides those to the other members. No port: every port."""
+
+    to: Annotated[list[Network], Field(min_length=1)]
+    protocol: Literal["tcp", "udp"] = "tcp"
+    port: PortNumber | None = None
+    why: Why
+
+
+class FirewallChoices(Model):
+    """Who may reach the hosts of one organisation, besides members and monitors.
+
+    `operators` are the networks of people and controllers that log in over SSH, `clients` those of business applications
+    that may use the ledger's RPC. `egress` None lets hosts open any connection. A new rule set must be confirmed over a
+    new SSH connection within `confirm_seconds`, or the old one comes back.
+    """
+
+    operators: list[Network] = []
+    clients: list[Network] = []
+    ssh_port: PortNumber = 22
+    published: list[Published] = []
+    egress: list[EgressRule] | None = None
+    confirm_seconds: Annotated[int, Field(ge=10, le=600)] = 60
+
+
+class HardeningChoices(Model):
+    """What an organisation chooses about hardening; single controls are left out by waivers, with a reason and an end.
+
+    `banner` is what everyone reads before logging in. A changed set must be confirmed over a new SSH connection within
+    `confirm_seconds`, or it is undone.
+    """
+
+    banner: Annotated[str, StringConstraints(max_length=2000)] = (
+        "Authorised operators only. Everything that is done here is logged and may be used as evidence.\n"
+    )
+    confirm_seconds: Annotated[int, Field(ge=10, le=600)] = 90
+
+
+class Waiver(Model):
+    """One control that is not applied, and why: who answers for it and until when (the last day it holds, UTC).
+
+    `scope` is "all", the name of an organisation, or the name of a node.
+    """
+
+    control: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$", max_length=80)]
+    scope: Name
+    owner: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{3,100}$")]
+    reason: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{10,500}$")]
+    expires: date
+
+
 class Choices(Model):
     """What one organisation chooses for its own nodes (`nodeops_choices` in group_vars). Sizes in bytes."""
 
     log_level: Literal["debug", "info", "error"] = "info"
     min_free_bytes: Annotated[int, Field(ge=0)] = 1 << 30
     max_clock_skew_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    firewall: FirewallChoices = FirewallChoices()
+    hardening: HardeningChoices = HardeningChoices()
 
 
 class Port(Model):
     """One listening port of the ledger: who may reach it, on which address it listens, and why."""
 
-    port: Annotated[int, Field(ge=1, le=65535)]
+    port: PortNumber
     bind: str
-    scope: Literal["members", "monitors", "local"]
+    scope: Literal["members", "monitors", "clients", "local"]
     why: str
 
 
@@ -175,3 +252,4 @@ class NodeDocument(Model):
     ledger: LedgerPlan
     paths: dict[str, str]
     limits: Choices
+    waivers: list[Waiver] = []

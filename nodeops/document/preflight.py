@@ -126,6 +126,7 @@ def judge_host(
         _clock(document.limits.max_clock_skew_seconds, observed.time, min(clock), max(clock)),
         _synchronised(observed),
         _packages(observed.packages_missing),
+        _operators(document),
     ]
 
 
@@ -249,6 +250,13 @@ def _synchronised(observed: HostFacts) -> Finding:
     actual = "not synchronised" if observed.time_synchronised is False else "cannot tell"
     hint = "name time servers that this host can reach (host_time_servers); see timedatectl timesync-status"
     return Finding("clock-synchronised", Verdict.WARN, expected, actual, hint)
+
+
+def _operators(document: NodeDocument) -> Finding:
+    """A firewall without operators would shut everyone out for good."""
+    named = document.limits.firewall.operators
+    hint = "name the networks of operators and of this controller: nodeops_choices, firewall, operators (docs/firewall.md)"
+    return _finding("operators", bool(named), "networks from which operators log in", ", ".join(named) or "none are named", hint)
 
 
 def _packages(missing: Sequence[str]) -> Finding:

@@ -1,7 +1,7 @@
 """Resolve the consortium file, the profile and one organisation's choices into the node document of one host."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from nodeops.core.digest import digest
 from nodeops.core.errors import InputError
-from nodeops.document.models import Choices, Consortium, LedgerPlan, Member, Node, NodeDocument
+from nodeops.document.models import Choices, Consortium, LedgerPlan, Member, Node, NodeDocument, Port, Waiver
 from nodeops.document.profile import Profile, load_profile
+
+LOOPBACK = "127.0.0.1"
 
 
 def consortium_digest(consortium: Consortium) -> str:
@@ -45,8 +47,11 @@ def _member(name: str, node: Node) -> Member:
     return Member(name=name, organisation=node.organisation, duty=node.duty, power=power, address=node.address, site=node.site)
 
 
-def resolve(consortium: Consortium, node: str, choices: Mapping[str, Any]) -> NodeDocument:
-    """Return the node document of one node. Raise InputError for an unknown node or an impossible choice."""
+def resolve(consortium: Consortium, node: str, choices: Mapping[str, Any], waivers: Sequence[Waiver] = ()) -> NodeDocument:
+    """Return the node document of one node. `waivers` are all of the inventory's; those for this node are kept.
+
+    Raise InputError for an unknown node or an impossible choice.
+    """
     found = {member.name: member for member in members(consortium)}
     if node not in found:
         raise InputError(f"unknown node '{node}'", where="consortium.yml", allowed=", ".join(found))
@@ -62,7 +67,16 @@ def resolve(consortium: Consortium, node: str, choices: Mapping[str, Any]) -> No
         ledger=_ledger_plan(consortium, load_profile(consortium.ledger.platform), limits),
         paths=host_paths(),
         limits=limits,
+        waivers=[waiver for waiver in waivers if waiver.scope in ("all", node, found[node].organisation)],
     )
+
+
+def admitted_ports(profile: Profile, consortium: Consortium, choices: Choices) -> dict[str, Port]:
+    """Return the ledger's ports, each bound where its scope needs it: a port that nobody may reach listens on loopback."""
+    admits = {"members": True, "monitors": bool(consortium.monitors), "clients": bool(choices.firewall.clients), "local": False}
+    return {
+        name: port if admits[port.scope] else port.model_copy(update={"bind": LOOPBACK}) for name, port in profile.ports.items()
+    }
 
 
 def _ledger_plan(consortium: Consortium, profile: Profile, limits: Choices) -> LedgerPlan:
@@ -84,7 +98,7 @@ def _ledger_plan(consortium: Consortium, profile: Profile, limits: Choices) -> L
         log_level=limits.log_level,
         user=profile.user,
         unit=profile.unit,
-        ports=dict(profile.ports),
+        ports=admitted_ports(profile, consortium, limits),
         paths=dict(sorted(paths.items())),
     )
 

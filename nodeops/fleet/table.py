@@ -10,13 +10,15 @@ from nodeops.fleet.reply import one_line
 from nodeops.ledger.network import NetworkView, NodeRow
 from nodeops.ledger.node_status import NodeStatus
 
-COLUMNS = ("node", "site", "state", "height", "behind", "peers", "signing", "disk", "version", "document")
+# Capabilities that protect a host; each says in a word how it is doing.
+GUARDS = ("firewall", "hardening")
+COLUMNS = ("node", "site", "state", "height", "behind", "peers", "signing", "disk", *GUARDS, "version", "document")
 NOT_MANAGED = "not managed here"
 LEDGER_DOWN = "ledger down"
 _NOTHING = "-"
 _CELL_CHARACTERS = 24
 # What a narrow terminal does without, first to last; the rest is always shown.
-_DISPENSABLE = ("site", "document", "version", "disk", "peers", "behind")
+_DISPENSABLE = ("site", "document", "version", "disk", "peers", "hardening", "behind", "firewall")
 _GAP_CHARACTERS = 2
 
 
@@ -73,6 +75,7 @@ def _figures(seen: Seen, row: NodeRow) -> Sequence[str]:
         _number(row.peers),
         row.signed or votes_of(seen, row.name),
         _fullest(status) if status else "",
+        *(status.guards.get(guard, "") if status else "" for guard in GUARDS),
         row.version,
         status.document_digest[:8] if status else "",
     )

@@ -91,6 +91,8 @@ def what_next(inventory: Path, nodes: tuple[str, str]) -> str:
         (f"nodeops lab stop {writer} {verifier} --kill{where}", "two nodes lose power: the chain goes on; a third halts it"),
         (f"nodeops lab start {writer} {verifier}{where}", "and they come back"),
         (f"nodeops fleet run{where} -- ledger peers", "one verb on every node"),
+        (f"nodeops fleet run{where} -n {writer} -- firewall explain 192.0.2.1 22", "which rule stops a stranger, and why"),
+        (f"nodeops fleet run{where} -n {writer} -- hardening audit", "every control as it is live on a node"),
         ("ansible-playbook site.yml --check --diff", "what would change now: nothing"),
     ]
     width = max(len(command) for command, _ in lines)

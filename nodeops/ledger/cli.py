@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nodeops.console import JsonFlag, console, emit, plain_text
+from nodeops.console import DocumentOption, JsonFlag, console, emit, plain_text
 from nodeops.core.result import Result, Table
 from nodeops.document.host import load_node_document
 from nodeops.document.profile import load_profile
@@ -19,7 +19,6 @@ from nodeops.ledger.node_status import SignerShare, live_signers
 from nodeops.ledger.quorum import margin, needed
 from nodeops.ledger.service_cli import restart, start
 from nodeops.ledger.status import peer_names, settled_commits, signer_shares
-from nodeops.ledger.status_cli import DocumentOption
 from nodeops.ledger.wait import Goal, wait_for
 
 app = typer.Typer(no_args_is_help=True)

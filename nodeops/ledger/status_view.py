@@ -56,6 +56,7 @@ def _signing(status: NodeStatus) -> str:
 def _host_rows(status: NodeStatus) -> Iterator[tuple[str, str]]:
     for use in status.disk:
         yield f"disk {use.path}", _disk(use)
+    yield from sorted(status.guards.items())
     yield "document", f"revision {status.revision}, {status.document_digest[:16]}"
     yield "genesis", (status.genesis_digest or _NONE)[:16]
     yield "agent", status.agent

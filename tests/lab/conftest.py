@@ -64,6 +64,11 @@ class LabHosts:
         return command("ansible-playbook", "-i", self.inventory / "consortium.yml", playbook, *words, seconds=3 * LAB_SECONDS)
 
 
+def choices(subnet: str, **others: Any) -> dict[str, Any]:
+    """Return the choices of a lab in a network such as `172.30.70`: its first address, the controller, may log in."""
+    return {"firewall": {"operators": [f"{subnet}.1/32"]}, **others}
+
+
 def write_inventory(folder: Path, subnet: str, releases: Sequence[str]) -> tuple[str, ...]:
     """Write the inventory folder of one host for each release, all validators of one organisation; return their names.
 
@@ -80,7 +85,7 @@ def write_inventory(folder: Path, subnet: str, releases: Sequence[str]) -> tuple
     files = {
         "consortium.yml": consortium,
         "lab.yml": {"lab": folder.name, "subnet": f"{subnet}.0/24", "release": "debian12", "hosts": hosts},
-        "group_vars/all.yml": {"nodeops_manages": ["test"]},
+        "group_vars/all.yml": {"nodeops_manages": ["test"], "nodeops_choices": choices(subnet)},
     }
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import pytest
 
 from nodeops.document.load import load_consortium
 from tests.contract.rules.tree import ROOT
-from tests.lab.conftest import FOLDER, LabHosts, down
+from tests.lab.conftest import FOLDER, LabHosts, choices, down
 
 NAME, SUBNET = "network", "172.30.71"
 PATIENCE_SECONDS = 120
@@ -27,7 +27,7 @@ def seven() -> Iterator[LabHosts]:
     down(folder)
     leave = shutil.ignore_patterns(".lab", "ssh_config", "identities", "genesis.json")
     shutil.copytree(ROOT / "inventories/lab", folder, ignore=leave)
-    for file in (folder / "consortium.yml", folder / "lab.yml"):
+    for file in (folder / "consortium.yml", folder / "lab.yml", folder / "group_vars/all.yml"):
         text = file.read_text(encoding="utf-8").replace("172.30.0.", f"{SUBNET}.")
         file.write_text(text.replace("lab: demo", f"lab: {NAME}"), encoding="utf-8")
     lab = LabHosts(NAME, folder, tuple(sorted(load_consortium(folder).nodes)))
@@ -81,7 +81,7 @@ def test_the_live_network_is_what_the_file_says(seven: LabHosts) -> None:
 
 def test_a_changed_choice_restarts_one_node_at_a_time_and_the_chain_goes_on(seven: LabHosts) -> None:
     before = until(seven, "running", 0, live=7)["height"]
-    choice = json.dumps({"nodeops_choices": {"log_level": "error"}})
+    choice = json.dumps({"nodeops_choices": choices(SUBNET, log_level="error")})
     done = seven.play("site.yml", "-e", choice)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("changed: ") > 2 * len(seven.nodes)

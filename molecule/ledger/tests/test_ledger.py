@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from nodeops.document.inventory import chosen
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
 
@@ -16,7 +17,7 @@ testinfra_hosts = sorted(CONSORTIUM.nodes)
 
 @pytest.fixture
 def document(host: Any) -> Any:
-    return resolve(CONSORTIUM, host.check_output("hostname"), {})
+    return resolve(CONSORTIUM, host.check_output("hostname"), chosen(SCENARIO).choices)
 
 
 def answer(host: Any, *verb: str) -> Any:

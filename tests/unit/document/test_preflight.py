@@ -24,7 +24,7 @@ def document(**choices: object) -> NodeDocument:
             "nodes": {"n1": {"organisation": "org", "duty": "validator", "address": "10.0.0.1"}},
         }
     )
-    return resolve(consortium, "n1", choices)
+    return resolve(consortium, "n1", {"firewall": {"operators": ["192.0.2.0/24"]}, **choices})
 
 
 PLAN = document().ledger
@@ -215,3 +215,9 @@ def test_no_text_or_number_breaks_the_judge(text, number, address):
 def test_every_law_has_a_reason():
     law = release_support()
     assert all(row.why for row in (*law.releases, *law.architectures, law.limits))
+
+
+def test_a_host_without_operators_is_refused():
+    findings = judged(facts(), firewall={"operators": []})
+    assert not_passed(findings) == {"operators": Verdict.FAIL}
+    assert "nodeops_choices" in findings["operators"].hint

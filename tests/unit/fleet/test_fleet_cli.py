@@ -151,5 +151,5 @@ def test_damaged_identities_do_not_hide_the_network(world: World, inventory: Pat
 
 
 def test_other_verbs_do_not_pay_for_ssh() -> None:
-    check = "import sys, nodeops.cli, nodeops.ledger.status_cli; sys.exit('fabric' in sys.modules or 'paramiko' in sys.modules)"
+    check = "import sys, nodeops.cli, nodeops.status.cli; sys.exit('fabric' in sys.modules or 'paramiko' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

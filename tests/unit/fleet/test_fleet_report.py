@@ -49,6 +49,8 @@ def test_a_healthy_network_is_grouped_by_organisation() -> None:
         "peers": "3",
         "signing": "20/20",
         "disk": "42%",
+        "firewall": "on",
+        "hardening": "98.5 %",
         "version": "v0.38.21",
         "document": status("cu-1")["document_digest"][:8],
     }
@@ -99,6 +101,8 @@ def test_a_dead_ledger_is_told_apart_from_a_dead_host() -> None:
         "peers": "-",
         "signing": "20/20",
         "disk": "42%",
+        "firewall": "on",
+        "hardening": "98.5 %",
         "version": "v0.38.21",
         "document": "",
     }

@@ -92,7 +92,7 @@ def test_spellings_of_the_same_address_are_one(address):
 
 
 def test_a_local_port_must_be_on_loopback_even_if_the_document_says_otherwise():
-    ports = {**PLAN.ports, "rpc": PLAN.ports["rpc"].model_copy(update={"bind": "0.0.0.0"})}
+    ports = {**PLAN.ports, "rpc": PLAN.ports["rpc"].model_copy(update={"bind": "0.0.0.0", "scope": "local"})}
     document = DOCUMENT.model_copy(update={"ledger": PLAN.model_copy(update={"ports": ports})})
     findings = {finding.id: finding.verdict for finding in judge_live(document, with_socket("::", 26657))}
     assert findings["listen:rpc"] is Verdict.FAIL

@@ -1,0 +1,22 @@
+"""Measure the stock hosts and remember what is on them; run by prepare.yml, before anything of ours is there."""
+
+import json
+
+import remote
+import snapshot
+import witnesses
+
+
+def main() -> None:
+    """Write build/witnesses/<release>/before.json, and a snapshot of each host that the tests break."""
+    older, newer = remote.MEASURED
+    remote.at_once(witnesses.install, remote.MEASURED)
+    witnesses.install_content(newer, older)
+    remote.BUILD.mkdir(parents=True, exist_ok=True)
+    for node, seen in remote.at_once(snapshot.take, remote.BROKEN).items():
+        (remote.BUILD / f"stock-{node}.json").write_text(json.dumps(seen), encoding="utf-8")
+    remote.at_once(lambda node: witnesses.measure(node, "before"), remote.MEASURED)
+
+
+if __name__ == "__main__":
+    main()

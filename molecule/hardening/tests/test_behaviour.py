@@ -1,0 +1,136 @@
+"""What people and programs meet on a hardened host: who gets in, and what still works. Run by molecule over SSH."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import remote
+
+testinfra_hosts = list(remote.NODES)
+# From the host to itself: sshd of Debian 13 shuts out for a while whoever fails to log in too often.
+LOGIN = "ssh -F /dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5"
+# ssh ends with 255, which would be taken for a connection of the test itself that failed.
+REFUSED = 9
+
+
+def attempt(host: Any, user: str, *options: str) -> Any:
+    return host.run(f"{LOGIN} {' '.join(options)} {user}@{host.check_output('hostname -I').split()[0]} id || exit {REFUSED}")
+
+
+def test_a_password_does_not_get_in(host: Any) -> None:
+    found = attempt(host, "ops", "-v", "-o PubkeyAuthentication=no", "-o NumberOfPasswordPrompts=0")
+    assert found.rc == REFUSED
+    (offered,) = {line.strip() for line in found.stderr.splitlines() if "Authentications that can continue" in line}
+    assert offered.endswith(": publickey")
+
+
+@pytest.fixture
+def key_of_root(host: Any) -> Iterator[str]:
+    """A key pair whose owner root lets in: only the server's configuration keeps it out."""
+    host.check_output("rm -f /run/root_key*; ssh-keygen -q -t ed25519 -N '' -f /run/root_key")
+    host.check_output("install -d -m 0700 ~root/.ssh && cp /run/root_key.pub ~root/.ssh/authorized_keys")
+    yield "/run/root_key"
+    host.check_output("rm -f /run/root_key* ~root/.ssh/authorized_keys; rmdir --ignore-fail-on-non-empty ~root/.ssh")
+
+
+def test_root_does_not_get_in_with_a_key_that_is_good(host: Any, key_of_root: str) -> None:
+    found = attempt(host, "root", f"-i {key_of_root}", "-o BatchMode=yes")
+    assert found.rc == REFUSED
+    assert "Permission denied" in found.stderr
+
+
+def test_an_operator_gets_in_with_the_key_and_becomes_root(host: Any) -> None:
+    node = host.check_output("hostname")
+    found = remote.run(node, "id -un", new=True)
+    assert (found.code, found.out.strip()) == (0, "root"), found
+
+
+def test_sudo_works_for_a_playbook_without_a_terminal(host: Any) -> None:
+    node = host.check_output("hostname")
+    done = remote.ssh(node, "-T", "sudo -n true")
+    assert done.returncode == 0, done.stderr
+
+
+def test_cron_runs_a_job(host: Any) -> None:
+    mark = "/run/cron-was-here"
+    host.check_output(
+        f"rm -f {mark}; printf '* * * * * root touch {mark}\\n' >/etc/cron.d/witness && chmod 0600 /etc/cron.d/witness"
+    )
+    try:
+        host.check_output(f"for i in $(seq 75); do test -e {mark} && exit; sleep 1; done; exit 1")
+    finally:
+        host.check_output(f"rm -f /etc/cron.d/witness {mark}")
+
+
+def test_packages_can_be_installed_and_removed(host: Any) -> None:
+    """Their scripts run from /var and /tmp: a mount without exec there breaks them."""
+    host.check_output("apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install debconf-utils hello")
+    assert host.check_output("hello -g works") == "works"
+    host.check_output("apt-get -qq -y purge hello debconf-utils")
+
+
+def test_forwarding_is_left_to_who_needs_it(host: Any) -> None:
+    """Container engines turn it on for themselves; turning it off cuts off every container of the host."""
+    before = host.check_output("cat /proc/sys/net/ipv4/ip_forward")
+    host.check_output("echo 1 >/proc/sys/net/ipv4/ip_forward")
+    try:
+        assert not [line for line in files_of_sysctl(host) if "ip_forward" in line or "ipv4.conf.all.forwarding" in line]
+        node = host.check_output("hostname")
+        if node in remote.BROKEN:
+            remote.apply(node)
+        assert host.check_output("cat /proc/sys/net/ipv4/ip_forward") == "1"
+    finally:
+        host.check_output(f"echo {before} >/proc/sys/net/ipv4/ip_forward")
+
+
+def files_of_sysctl(host: Any) -> list[str]:
+    lines = host.check_output("cat /etc/sysctl.d/*nodeops*").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def test_traffic_between_containers_is_routed(host: Any) -> None:
+    """A bridge with two network namespaces on it, as container engines make them."""
+    make = """
+    ip link add br-test type bridge && ip addr add 10.99.0.1/24 dev br-test && ip link set br-test up
+    for i in 2 3; do
+      ip netns add c$i && ip link add v$i type veth peer name eth0 netns c$i && ip link set v$i master br-test up
+      ip -n c$i addr add 10.99.0.$i/24 dev eth0 && ip -n c$i link set eth0 up && ip -n c$i route add default via 10.99.0.1
+    done
+    """
+    try:
+        host.check_output(make)
+        reach = "ip netns exec c2 python3 -c \"import socket; socket.create_connection(('{}', 22), 3)\""
+        refused = host.run(reach.format("10.99.0.3"))
+        assert "refused" in refused.stderr, "the neighbour is reached: nobody listens there"
+    finally:
+        host.run("ip netns del c2; ip netns del c3; ip link del br-test")
+
+
+def test_the_agent_works(host: Any) -> None:
+    assert host.run("nodeops ledger status --json").rc == 0
+    assert host.run("nodeops agent status --json || nodeops --help").rc == 0
+
+
+def test_no_unit_has_failed(host: Any) -> None:
+    assert host.check_output("systemctl --failed --no-legend --plain") == ""
+
+
+def test_upgrades_leave_the_ledger_alone(host: Any) -> None:
+    said = host.run("unattended-upgrade --dry-run -d 2>&1").stdout
+    (blacklist,) = {line.partition(":")[2] for line in said.splitlines() if line.startswith("Initial blacklist")}
+    assert "ledger" in blacklist or "cometbft" in blacklist
+    assert "Automatic-Reboot" not in said
+
+
+def test_needrestart_never_restarts_the_ledger(host: Any) -> None:
+    """The ledger's binary is replaced by an older copy of itself, so that it would have to be restarted."""
+    before = host.check_output("systemctl show -p MainPID --value ledger.service")
+    said = host.run("needrestart -b -r l")
+    assert said.rc == 0
+    assert "ledger" not in said.stdout
+    rules = host.check_output(
+        "perl -e '%nrconf=(); do $_ for sort glob(q(/etc/needrestart/conf.d/*.conf)); "
+        "for my $r (keys %{$nrconf{override_rc}}) { print qq($nrconf{override_rc}{$r}) if q(ledger.service) =~ $r }'"
+    )
+    assert rules == "0"
+    assert host.check_output("systemctl show -p MainPID --value ledger.service") == before

@@ -1,0 +1,103 @@
+"""kill -9 and a full disk in the middle of apply: what is there afterwards is the old state or the new one."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import remote
+import snapshot
+from conftest import assert_nothing, failing
+from test_undo import VOLATILE
+
+from nodeops.hardening import settings
+from nodeops.hardening.catalogue import catalogue
+
+pytestmark = pytest.mark.usefixtures("hardened")
+# Shares of the time that an undisturbed apply takes.
+MOMENTS = (0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+PACKAGES = sorted(
+    setting.name
+    for control in catalogue().values()
+    for setting in control.sets
+    if isinstance(setting, settings.Package) and setting.state == "present"
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def packages_by_hand() -> Iterator[None]:
+    """Install what would be installed: what is interrupted is our own work, not dpkg's."""
+    added = remote.at_once(with_packages, remote.BROKEN)
+    yield
+    remote.at_once(lambda node: without_packages(node, added[node]), remote.BROKEN)
+
+
+def with_packages(node: str) -> list[str]:
+    """Return the packages that this installed."""
+    remote.apply(node, "undo")
+    before = snapshot.take(node)["packages"]
+    get = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install"
+    remote.must(node, f"apt-get -qq update && {get} {' '.join(PACKAGES)}" if PACKAGES else "true")
+    return sorted(snapshot.take(node)["packages"].keys() - before.keys())
+
+
+def without_packages(node: str, names: list[str]) -> None:
+    remote.apply(node, "undo")
+    remote.must(node, f"apt-get -qq -y purge {' '.join(names)}" if names else "true")
+    remote.apply(node)
+
+
+def test_killed_in_the_middle() -> None:
+    assert_nothing(remote.at_once(killed, remote.BROKEN))
+
+
+def killed(node: str) -> list[str]:
+    remote.apply(node, "undo")
+    before = snapshot.take(node)
+    began = time.monotonic()
+    remote.apply(node)
+    took = time.monotonic() - began
+    after = snapshot.take(node)
+    wrong = []
+    for moment in MOMENTS:
+        remote.apply(node, "undo")
+        wrong += [f"{moment}: undo left {line}" for line in snapshot.differences(before, snapshot.take(node), VOLATILE)]
+        remote.must(
+            node, f"nodeops hardening apply --json >/run/killed 2>&1 & sleep {took * moment:.2f}; kill -9 $! || true; wait"
+        )
+        remote.verb(node, "hardening", "recover", codes=(0, 1))
+        now = snapshot.take(node)
+        if snapshot.differences(after, now, VOLATILE):
+            wrong += [f"{moment}: neither old nor new: {line}" for line in snapshot.differences(before, now, VOLATILE)]
+        remote.apply(node)
+        wrong += [f"{moment}: applied again: {line}" for line in failing(node)]
+    return wrong
+
+
+@pytest.mark.parametrize(("folder", "free"), [("/var/lib/nodeops/hardening", 0), ("/etc", 0), ("/etc", 12)])
+def test_a_full_disk(folder: str, free: int) -> None:
+    assert_nothing(remote.at_once(lambda node: full(node, folder, free), remote.BROKEN))
+
+
+def full(node: str, folder: str, free: int) -> list[str]:
+    """Put a folder on a filesystem of its own with so many free pages, apply, and return what is not as it was."""
+    remote.apply(node, "undo")
+    before = snapshot.take(node)
+    remote.must(
+        node, f"mkdir -p {folder} /run/small && mount -t tmpfs -o mode=0755 small /run/small && cp -a {folder}/. /run/small"
+    )
+    fill = "used=$(df --output=used -k /run/small | tail -n 1)"
+    remote.must(node, f"{fill}; mount -o remount,size=$((used + 4 * {free}))k /run/small && mount --bind /run/small {folder}")
+    try:
+        said = remote.run(node, "nodeops hardening apply --json")
+        wrong = [] if said.code in (0, 1, 3, 4) else [f"a full disk is told badly: {said}"]
+        if said.code in (0, 1):
+            remote.must(node, "nodeops hardening rollback")
+        # Where undoing failed too, the timer stays armed and tries again.
+        wrong += snapshot.differences(before, snapshot.take(node), (*VOLATILE, "nodeops-hardening-undo"))
+    finally:
+        remote.must(node, f"umount -l {folder}; umount -l /run/small")
+        remote.run(node, "nodeops hardening recover")
+    remote.apply(node)
+    wrong += failing(node)
+    remote.apply(node, "undo")
+    return wrong + snapshot.differences(before, snapshot.take(node), VOLATILE)

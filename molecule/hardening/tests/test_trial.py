@@ -1,0 +1,81 @@
+"""A change of SSH that nobody confirms undoes itself; a hand-edited drop-in that wins over ours is found."""
+
+import time
+
+import pytest
+import remote
+from conftest import assert_nothing, failing, verdicts
+
+from nodeops.document.inventory import chosen
+from nodeops.hardening.catalogue import catalogue
+
+pytestmark = pytest.mark.usefixtures("hardened")
+CONFIRM_SECONDS = int(chosen(remote.SCENARIO).choices["hardening"]["confirm_seconds"])
+FORWARDING = next(
+    one.id for one in catalogue().values() for setting in one.sets if getattr(setting, "key", "") == "X11Forwarding"
+)
+BY_HAND = "/etc/ssh/sshd_config.d/00-0-by-hand.conf"
+
+
+def test_a_controller_that_dies_before_it_confirms() -> None:
+    assert_nothing(remote.at_once(unconfirmed, remote.BROKEN))
+
+
+def unconfirmed(node: str) -> list[str]:
+    remote.apply(node, "undo", FORWARDING)
+    before = remote.must(node, "sshd -T | sort; cat /etc/ssh/sshd_config.d/*")
+    trial = remote.apply(node, confirm=False)["trial"]
+    wrong = [] if remote.must(node, "sshd -T | sort; cat /etc/ssh/sshd_config.d/*") != before else ["apply changed nothing"]
+    time.sleep(trial["seconds"] + 1)
+    until = time.monotonic() + 20
+    while remote.must(node, "sshd -T | sort; cat /etc/ssh/sshd_config.d/*") != before and time.monotonic() < until:
+        time.sleep(1)
+    wrong += [] if remote.must(node, "sshd -T | sort; cat /etc/ssh/sshd_config.d/*") == before else ["was not undone"]
+    wrong += [] if remote.run(node, "true", new=True).code == 0 else ["no new login"]
+    late = remote.run(node, f"nodeops hardening confirm {trial['token']}", new=True)
+    return wrong + ([] if late.code == 4 else [f"confirmed too late: {late}"])
+
+
+def test_the_login_that_applied_cannot_confirm() -> None:
+    node = remote.BROKEN[0]
+    remote.apply(node, "undo", FORWARDING)
+    token = remote.apply(node, confirm=False)["trial"]["token"]
+    assert remote.run(node, f"nodeops hardening confirm {token}").code == 4
+    assert remote.run(node, f"nodeops hardening confirm {'0' * len(token)}", new=True).code == 4
+    assert remote.run(node, f"nodeops hardening confirm {token}", new=True).code == 0
+    assert verdicts(node, FORWARDING) == {FORWARDING: "pass"}
+
+
+def test_a_trial_is_undone_by_hand() -> None:
+    node = remote.BROKEN[1]
+    remote.apply(node, "undo", FORWARDING)
+    remote.apply(node, confirm=False)
+    remote.verb(node, "hardening", "rollback")
+    assert remote.run(node, "nodeops hardening rollback").code in (0, 4), "a second rollback has nothing to do"
+    assert verdicts(node, FORWARDING) == {FORWARDING: "fail"}
+
+
+def test_a_drop_in_by_hand_that_wins_is_found() -> None:
+    for node in remote.BROKEN:
+        remote.must(node, f"echo 'X11Forwarding yes' >{BY_HAND} && systemctl reload ssh")
+        try:
+            (line,) = failing(node, FORWARDING)
+            assert "yes" in line
+            # It is not ours to remove: applying says that it did not help, and changes nothing.
+            assert remote.run(node, "nodeops hardening apply --json").code in (1, 4)
+            assert remote.must(node, f"cat {BY_HAND}") == "X11Forwarding yes\n"
+        finally:
+            remote.must(node, f"rm {BY_HAND} && systemctl reload ssh")
+            remote.run(node, "nodeops hardening rollback")
+        assert failing(node, FORWARDING) == []
+
+
+def test_a_drop_in_that_sshd_refuses_stops_apply_before_anything_is_changed() -> None:
+    node = remote.BROKEN[0]
+    remote.apply(node, "undo", FORWARDING)
+    try:
+        remote.must(node, f"echo 'Nonsense yes' >{BY_HAND}")
+        assert remote.run(node, "nodeops hardening apply --json").code in (2, 3, 4)
+        assert "x11forwarding no" not in remote.must(node, f"rm {BY_HAND} && sshd -T").lower()
+    finally:
+        remote.must(node, f"rm -f {BY_HAND}")

@@ -1,0 +1,79 @@
+"""Undo of everything: bytes, modes, owners, live settings, services, packages are what they were on the stock host."""
+
+import json
+
+import pytest
+import remote
+import snapshot
+from conftest import assert_nothing, failing
+
+pytestmark = pytest.mark.usefixtures("hardened")
+# What the other roles write, and what any installed and removed package or any login leaves on a Debian host.
+OTHERS = (
+    "/etc/nodeops",
+    "/usr/local/bin/nodeops",
+    "/etc/systemd/system/nodeops-",
+    "/etc/systemd/system/ledger.service",
+    "/etc/systemd/system/multi-user.target.wants/ledger.service",
+    "/etc/systemd/system/multi-user.target.wants/nodeops-",
+    "/etc/systemd/system/sysinit.target.wants/nodeops-",
+    "/etc/sysusers.d",
+    "/etc/tmpfiles.d/nodeops.conf",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/shadow",
+    "/etc/gshadow",
+    "/var/log/ledger",
+    "/home/ops/.ansible",
+    "ledger.service",
+    "passwd ledger",
+    "group ledger",
+    "shadow ledger",
+    "gshadow ledger",
+    "nodeops-",
+)
+VOLATILE = (
+    "net/netfilter/nf_conntrack_count",
+    "net/netfilter/nf_conntrack_buckets",
+    "/etc/ld.so.cache",
+    "/etc/.pwd.lock",
+    "/var/log/",
+    "apt-daily",
+    "run-",
+    "session-",
+    "user@",
+    "user-runtime-dir@",
+    "systemd-",
+)
+
+
+def stock(node: str) -> snapshot.Snapshot:
+    seen: snapshot.Snapshot = json.loads((remote.BUILD / f"stock-{node}.json").read_text(encoding="utf-8"))
+    return seen
+
+
+def test_undo_of_everything_leaves_a_stock_host() -> None:
+    remote.at_once(lambda node: remote.apply(node, "undo"), remote.BROKEN)
+    assert_nothing(
+        remote.at_once(lambda node: snapshot.differences(stock(node), snapshot.take(node), OTHERS + VOLATILE), remote.BROKEN)
+    )
+
+
+def test_apply_and_undo_change_nothing_at_all() -> None:
+    assert_nothing(remote.at_once(there_and_back, remote.BROKEN))
+
+
+def there_and_back(node: str) -> list[str]:
+    remote.apply(node, "undo")
+    before = snapshot.take(node)
+    remote.apply(node)
+    wrong = failing(node)
+    remote.apply(node, "undo")
+    return wrong + snapshot.differences(before, snapshot.take(node), VOLATILE)
+
+
+def test_a_second_run_changes_nothing() -> None:
+    remote.at_once(remote.apply, remote.BROKEN)
+    for node, answer in remote.at_once(remote.apply, remote.BROKEN).items():
+        assert not answer["changed"], (node, answer["changes"])
+        assert answer["trial"] is None

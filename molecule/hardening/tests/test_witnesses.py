@@ -1,0 +1,59 @@
+"""What judges that are not ours say of hardened hosts, and what they said of stock ones. Reports: build/witnesses."""
+
+from typing import Any
+
+import pytest
+import remote
+import witnesses
+
+RELEASES = sorted({remote.RELEASE[node] for node in remote.MEASURED})
+# Of every hundred rules that a container can show; what it cannot is counted too, and shown beside it.
+PROFILES = {"minimal": 100.0, "intermediary": 95.0, "enhanced": 90.0}
+
+
+@pytest.fixture(scope="module")
+def after() -> dict[str, Any]:
+    measured = remote.at_once(lambda node: witnesses.measure(node, "after"), remote.MEASURED)
+    return {remote.RELEASE[node]: figures for node, figures in measured.items()}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_lynis(after: dict[str, Any], release: str) -> None:
+    found, stock = after[release]["lynis"], witnesses.figures(release, "before")["lynis"]
+    assert found["index"] >= 90, (stock["index"], found["index"], found["suggestions"])
+    assert not found["warnings"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_openscap_on_debian_12(after: dict[str, Any], profile: str) -> None:
+    found = after["debian12"]["openscap"][profile]
+    assert found["passed"] > witnesses.figures("debian12", "before")["openscap"][profile]["passed"]
+    assert found["percent_here"] >= PROFILES[profile], (found["percent"], found["failing"])
+
+
+def test_openscap_has_no_content_for_debian_13(after: dict[str, Any]) -> None:
+    assert after["debian13"]["openscap"] == witnesses.NO_CONTENT
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_ssh_server_passes_the_policy_of_ssh_audit(after: dict[str, Any], release: str) -> None:
+    assert not witnesses.figures(release, "before")["ssh_audit"]["passed"]
+    assert after[release]["ssh_audit"]["passed"], after[release]["ssh_audit"]
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_ledger_is_hardly_exposed(after: dict[str, Any], release: str) -> None:
+    assert after[release]["exposure"]["ledger.service"] <= 1.5
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_no_unit_of_ours_is_exposed(after: dict[str, Any], release: str) -> None:
+    ours = {unit: value for unit, value in after[release]["exposure"].items() if unit.startswith(("nodeops", "ledger"))}
+    assert len(ours) >= 2, ours
+    assert {unit: value for unit, value in ours.items() if value > 2.5} == {}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("unit", witnesses.OTHERS)
+def test_ssh_and_cron_are_less_exposed_than_stock(after: dict[str, Any], release: str, unit: str) -> None:
+    assert after[release]["exposure"][unit] < witnesses.figures(release, "before")["exposure"][unit]

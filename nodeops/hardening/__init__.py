@@ -1,0 +1,1 @@
+"""Hardening of the operating system: controls are data, one engine audits, applies and undoes them."""

@@ -1,0 +1,182 @@
+"""What a control can set on a host, kind by kind: the shapes of `[[controls.sets]]` in controls/*.toml. Pure."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nodeops.document.models import Model
+
+Mode = Annotated[str, Field(pattern=r"^0[0-7]{3}$|^[0-7]{4}$")]
+AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00-\x20]*$")]
+
+
+class Sshd(Model):
+    """A keyword of sshd_config, in our drop-in that sorts first (the first value wins). Live: `sshd -T`."""
+
+    kind: Literal["sshd"]
+    key: str
+    value: str
+
+
+class Sysctl(Model):
+    """A kernel parameter. `accept` are other values that are as good. Live: /proc/sys; a container can set net.* only."""
+
+    kind: Literal["sysctl"]
+    key: str
+    value: str
+    accept: list[str] = Field(default_factory=list)
+
+
+class Modprobe(Model):
+    """A kernel module that must not be loaded: `install MODULE /bin/false` and `blacklist MODULE`."""
+
+    kind: Literal["modprobe"]
+    module: str
+
+
+class SystemdConf(Model):
+    """A key of one of systemd's own configuration files, in a drop-in. Live: the merged value, and a service started after.
+
+    `file` is such as "journald.conf"; the drop-in is /etc/systemd/<file>.d/90-nodeops.conf. `service` is restarted when
+    the drop-in changes.
+    """
+
+    kind: Literal["systemd_conf"]
+    file: str
+    section: str
+    key: str
+    value: str
+    service: str | None = None
+
+
+class Unit(Model):
+    """A directive in a drop-in of a unit: /etc/systemd/system/<unit>.d/90-nodeops.conf. Never the ledger's unit.
+
+    `restart` says whether the unit is restarted to take it on; else it counts from its next start.
+    """
+
+    kind: Literal["unit"]
+    unit: str
+    section: str = "Service"
+    key: str
+    value: str
+    restart: bool = True
+
+
+class Exposure(Model):
+    """The most that `systemd-analyze security` may say of a unit, 0 to 10. Only judged, sets nothing."""
+
+    kind: Literal["exposure"]
+    unit: str
+    at_most: Annotated[float, Field(ge=0, le=10)]
+
+
+class Service(Model):
+    """A unit that must run at boot (enabled), or must never start (masked; one that is not installed is fine)."""
+
+    kind: Literal["service"]
+    unit: str
+    state: Literal["enabled", "masked"]
+
+
+class Package(Model):
+    """A Debian package that must be there or must not. All are installed by one call of apt-get."""
+
+    kind: Literal["package"]
+    name: str
+    state: Literal["present", "absent"]
+
+
+class Lines(Model):
+    """Lines of a drop-in that is ours alone: `path` holds the lines of all applied controls, in the order of their ids.
+
+    Live: the file holds them; `validate` names the checker of the merged whole, if there is one. `reload` is a command
+    run once when the file changed.
+    """
+
+    kind: Literal["lines"]
+    path: AbsolutePath
+    lines: Annotated[list[str], Field(min_length=1)]
+    mode: Mode = "0644"
+    reload: list[str] = Field(default_factory=list)
+
+
+class KeyValue(Model):
+    """A key of a vendor's file that has no drop-in folder (login.defs, pwquality.conf): edited in place, the original is kept."""
+
+    kind: Literal["key_value"]
+    path: AbsolutePath
+    key: str
+    value: str
+    separator: str = " "
+
+
+class Content(Model):
+    """The whole content of a vendor's file (/etc/issue). `{banner}` stands for the organisation's text. The original is kept."""
+
+    kind: Literal["content"]
+    path: AbsolutePath
+    content: str
+    mode: Mode = "0644"
+
+
+class FileMode(Model):
+    """Owner and permission bits of a file or folder; also written as a `z` line of tmpfiles.d. One that is absent is fine."""
+
+    kind: Literal["mode"]
+    path: AbsolutePath
+    mode: Mode
+    user: str = "root"
+    group: str = "root"
+
+
+class Pam(Model):
+    """A profile for pam-auth-update: /usr/share/pam-configs/<name>. Live: /etc/pam.d/common-* hold its lines."""
+
+    kind: Literal["pam"]
+    name: str
+    content: str
+
+
+class Mount(Model):
+    """Mount options of a filesystem that systemd or fstab mounts, set by a remount at boot. Live: /proc/self/mounts."""
+
+    kind: Literal["mount"]
+    path: AbsolutePath
+    options: list[str]
+
+
+class KernelCommandLine(Model):
+    """A parameter of the kernel's command line, in /etc/default/grub.d. Live: /proc/cmdline, after the next boot."""
+
+    kind: Literal["kernel_command_line"]
+    parameter: str
+
+
+class Check(Model):
+    """A fact that is only judged: `name` is a function of the engine (checks.py). `hint` says what a person must do."""
+
+    kind: Literal["check"]
+    name: str
+    hint: str
+
+
+Setting = Annotated[
+    Sshd
+    | Sysctl
+    | Modprobe
+    | SystemdConf
+    | Unit
+    | Exposure
+    | Service
+    | Package
+    | Lines
+    | KeyValue
+    | Content
+    | FileMode
+    | Pam
+    | Mount
+    | KernelCommandLine
+    | Check,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,185 @@
+"""A change on trial: it is undone by itself unless it is confirmed in time over a new SSH connection.
+
+Whoever is cut off by a change cannot undo it. So before the change a timer of systemd is armed that undoes it, and only a
+login that began after the change can disarm the timer: an old connection may live on where a new one is refused.
+"""
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from nodeops.core.errors import HostError, Refused
+from nodeops.host import systemd
+from nodeops.host.command import run
+from nodeops.host.files import sync_folder, write_atomic
+
+_RECORD = "trial.json"
+_ACTION_SECONDS = 30
+_TOKEN_BYTES = 16
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# OpenSSH up to 9.7 calls a session `sshd`, later ones `sshd-session`; both have a privileged parent of the same name.
+_SSHD_NAMES = ("sshd", "sshd-session", "sshd-auth")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A change that was made and not confirmed yet. `began` and `ends` are seconds since boot, of the boot `boot`."""
+
+    name: str
+    token: str
+    boot: str
+    began: float
+    ends: float
+
+    @property
+    def unit(self) -> str:
+        """Return the name of the timer's unit, without its suffix."""
+        return f"nodeops-{self.name}-undo"
+
+    @property
+    def remaining_seconds(self) -> float:
+        """Return the time left to confirm; 0 when it is over."""
+        return max(0.0, self.ends - now()) if self.boot == _boot() else 0.0
+
+
+def now() -> float:
+    """Return the seconds since boot: no clock that is set can move it."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _boot() -> str:
+    return _BOOT_ID.read_text(encoding="ascii").strip()
+
+
+def begin(name: str, folder: Path, undo: Sequence[str], seconds: int) -> Trial:
+    """Arm the timer that runs `undo` in `seconds`, and return the trial. Called before the change is made.
+
+    `folder` is the capability's state folder. Raise Refused while another trial is running, HostError when systemd cannot
+    arm the timer: then nothing may be changed.
+    """
+    running = pending(folder)
+    if running is not None:
+        left = f"{running.remaining_seconds:.0f} s"
+        raise Refused(f"a change is still on trial for {left}", where=name, hint=f"confirm it, or nodeops {name} rollback")
+    trial = Trial(name, secrets.token_hex(_TOKEN_BYTES), _boot(), now(), now() + seconds)
+    _clear_unit(trial)
+    _record(folder, trial)
+    timer = [f"--on-active={seconds}s", "--timer-property=AccuracySec=100ms", f"--unit={trial.unit}", "--collect"]
+    # One that fails (a full disk) tries again until it succeeds: nobody may be left outside.
+    service = ["--property=Type=oneshot", "--property=Restart=on-failure", "--property=RestartSec=5s"]
+    try:
+        run(["systemd-run", "--quiet", *timer, *service, *undo], timeout_seconds=_ACTION_SECONDS)
+    except HostError:
+        forget(folder)
+        raise
+    return trial
+
+
+def made(folder: Path, trial: Trial) -> Trial:
+    """Say that the change is in force now: only logins after this moment prove anything."""
+    marked = replace(trial, began=now())
+    _record(folder, marked)
+    return marked
+
+
+def _record(folder: Path, trial: Trial) -> None:
+    write_atomic(folder / _RECORD, json.dumps(asdict(trial)).encode(), 0o600)
+
+
+def _clear_unit(trial: Trial) -> None:
+    """Remove what an earlier trial left: systemd refuses a transient unit whose name is taken."""
+    units = [f"{trial.unit}.timer", f"{trial.unit}.service"]
+    run(["systemctl", "stop", *units], timeout_seconds=_ACTION_SECONDS, allowed_codes=(0, 5))
+    run(["systemctl", "reset-failed", *units], timeout_seconds=_ACTION_SECONDS, allowed_codes=(0, 1, 5))
+
+
+def recorded(folder: Path) -> Trial | None:
+    """Return the trial that was begun last and neither confirmed nor forgotten; None when there is none."""
+    try:
+        return Trial(**json.loads((folder / _RECORD).read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise HostError(f"the record of a trial is damaged: {error}", where=str(folder / _RECORD), hint="remove it") from error
+
+
+def pending(folder: Path) -> Trial | None:
+    """Return the trial whose timer is still armed, or whose undo is at work; None when none is."""
+    trial = recorded(folder)
+    if trial is None or trial.boot != _boot():
+        return None
+    armed = any(_is_up(f"{trial.unit}.{kind}") for kind in ("timer", "service"))
+    return trial if armed else None
+
+
+def _is_up(unit: str) -> bool:
+    state = run(["systemctl", "is-active", unit], timeout_seconds=_ACTION_SECONDS, allowed_codes=(0, 1, 2, 3, 4)).stdout
+    return state.strip() in (b"active", b"activating", b"reloading", b"deactivating")
+
+
+def require(folder: Path, token: str, name: str) -> Trial:
+    """Return the trial that a token belongs to. Raise Refused when it is over, was undone or is another one."""
+    trial = pending(folder)
+    if trial is None:
+        hint = f"nodeops {name} status says what is in force; apply again to try again"
+        raise Refused("no change is on trial: it was undone when nobody confirmed it in time, or confirmed", name, hint=hint)
+    if not secrets.compare_digest(trial.token, token):
+        raise Refused("the token belongs to another change", where=name, hint="use the token that the last apply printed")
+    return trial
+
+
+def commit(folder: Path, trial: Trial) -> None:
+    """Disarm the timer for good. Raise Refused when it has fired meanwhile: then the change was undone."""
+    systemd.systemctl("stop", f"{trial.unit}.timer")
+    if _is_up(f"{trial.unit}.service") or trial.remaining_seconds <= 0:
+        raise Refused("too late: the change was undone", where=trial.name, hint="apply again")
+    forget(folder)
+
+
+def disarm(trial: Trial) -> None:
+    """Stop the timer because the change is being undone by hand."""
+    systemd.systemctl("stop", f"{trial.unit}.timer")
+
+
+def forget(folder: Path) -> None:
+    """Remove the record of a trial that is over."""
+    (folder / _RECORD).unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+def require_new_session(trial: Trial) -> None:
+    """Raise Refused unless this process was started over an SSH connection that was made after the trial began."""
+    started = _session_start()
+    if started is None:
+        raise Refused(
+            "this is not an SSH login, so it proves nothing about SSH",
+            where=trial.name,
+            hint="confirm from a new SSH connection; at a console, add --console",
+        )
+    if started <= trial.began:
+        hint = "log in again (with OpenSSH multiplexing: -o ControlPath=none) and confirm from there"
+        raise Refused("this SSH connection is older than the change", where=trial.name, hint=hint)
+
+
+def _session_start() -> float | None:
+    """Return when the SSH connection above this process was accepted, in seconds since boot; None when there is none."""
+    above = psutil.Process().parents()
+    sessions = [process for process in above if process.name() in _SSHD_NAMES and _is_session(process)]
+    return _started(sessions[-1]) if sessions else None
+
+
+def _is_session(process: psutil.Process) -> bool:
+    """Tell a session from the listener that accepted it: only the listener is a child of process 1."""
+    return bool(process.ppid() != 1)
+
+
+def _started(process: psutil.Process) -> float:
+    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    # proc(5): field 22 is the start in clock ticks since boot; two fields stand before the text split here.
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK")
