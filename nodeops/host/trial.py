@@ -5,26 +5,22 @@ login that began after the change can disarm the timer: an old connection may li
 """
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import psutil
-
 from nodeops.core.errors import HostError, Refused
 from nodeops.host import systemd
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
+from nodeops.host.session import session_start
 
 _RECORD = "trial.json"
 _ACTION_SECONDS = 30
 _TOKEN_BYTES = 16
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-# OpenSSH up to 9.7 calls a session `sshd`, later ones `sshd-session`; both have a privileged parent of the same name.
-_SSHD_NAMES = ("sshd", "sshd-session", "sshd-auth")
 
 
 @dataclass(frozen=True)
@@ -63,10 +59,7 @@ def begin(name: str, folder: Path, undo: Sequence[str], seconds: int) -> Trial:
     `folder` is the capability's state folder. Raise Refused while another trial is running, HostError when systemd cannot
     arm the timer: then nothing may be changed.
     """
-    running = pending(folder)
-    if running is not None:
-        left = f"{running.remaining_seconds:.0f} s"
-        raise Refused(f"a change is still on trial for {left}", where=name, hint=f"confirm it, or nodeops {name} rollback")
+    require_none(name, folder)
     trial = Trial(name, secrets.token_hex(_TOKEN_BYTES), _boot(), now(), now() + seconds)
     _clear_unit(trial)
     _record(folder, trial)
@@ -79,6 +72,14 @@ def begin(name: str, folder: Path, undo: Sequence[str], seconds: int) -> Trial:
         forget(folder)
         raise
     return trial
+
+
+def require_none(name: str, folder: Path) -> None:
+    """Raise Refused while a trial is running: what its undo needs must not be overwritten."""
+    running = pending(folder)
+    if running is not None:
+        left = f"{running.remaining_seconds:.0f} s"
+        raise Refused(f"a change is still on trial for {left}", where=name, hint=f"confirm it, or nodeops {name} rollback")
 
 
 def made(folder: Path, trial: Trial) -> Trial:
@@ -155,7 +156,7 @@ def forget(folder: Path) -> None:
 
 def require_new_session(trial: Trial) -> None:
     """Raise Refused unless this process was started over an SSH connection that was made after the trial began."""
-    started = _session_start()
+    started = session_start()
     if started is None:
         raise Refused(
             "this is not an SSH login, so it proves nothing about SSH",
@@ -165,21 +166,3 @@ def require_new_session(trial: Trial) -> None:
     if started <= trial.began:
         hint = "log in again (with OpenSSH multiplexing: -o ControlPath=none) and confirm from there"
         raise Refused("this SSH connection is older than the change", where=trial.name, hint=hint)
-
-
-def _session_start() -> float | None:
-    """Return when the SSH connection above this process was accepted, in seconds since boot; None when there is none."""
-    above = psutil.Process().parents()
-    sessions = [process for process in above if process.name() in _SSHD_NAMES and _is_session(process)]
-    return _started(sessions[-1]) if sessions else None
-
-
-def _is_session(process: psutil.Process) -> bool:
-    """Tell a session from the listener that accepted it: only the listener is a child of process 1."""
-    return bool(process.ppid() != 1)
-
-
-def _started(process: psutil.Process) -> float:
-    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    # proc(5): field 22 is the start in clock ticks since boot; two fields stand before the text split here.
-    return int(fields[19]) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,81 @@
+"""Containers that are no hosts of ours, at addresses of the scenario's network; and hosts that are left as they were found."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+
+import hosts
+import pytest
+
+# By the scenario's group_vars and consortium.yml; nobody has the stranger's address.
+STRANGER, OPERATOR, CLIENT, MONITOR = "172.30.41.99", "172.30.41.60", "172.30.41.70", "172.30.41.50"
+_KNOCK = """
+import json, socket, sys
+answers = {}
+for end in sys.argv[1:]:
+    address, port = end.rsplit(":", 1)
+    try:
+        socket.create_connection((address, int(port)), 1.5).close()
+        answers[end] = "open"
+    except ConnectionRefusedError:
+        answers[end] = "closed"
+    except OSError:
+        answers[end] = "filtered"
+print(json.dumps(answers))
+"""
+
+
+def docker(*words: str) -> str:
+    """Return what the engine's command line says; it must succeed."""
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+def container(node: str) -> str:
+    """Return the container of a host."""
+    return docker("ps", "-q", "--filter", f"label=nodeops.lab={hosts.LAB}", "--filter", f"label=nodeops.node={node}")
+
+
+def knock_from_address(address: str, ends: Sequence[str]) -> dict[str, str]:
+    """Return how each `address:port` answers a new connection from a throw-away container at an address."""
+    image = docker("inspect", "--format", "{{.Image}}", container(hosts.NODES[0]))
+    where = ["--rm", "--label", f"nodeops.lab={hosts.LAB}", "--network", f"nodeops-{hosts.LAB}", "--ip", address]
+    found: dict[str, str] = json.loads(docker("run", *where, "--entrypoint", "python3", image, "-c", _KNOCK, *ends))
+    return found
+
+
+def knock_from_host(node: str, ends: Sequence[str]) -> dict[str, str]:
+    """Return how each `address:port` answers a new connection from a host of the lab."""
+    found: dict[str, str] = json.loads(docker("exec", container(node), "python3", "-c", _KNOCK, *ends))
+    return found
+
+
+def apply(node: str, confirm: bool = True) -> dict[str, object]:
+    """Apply, confirm over a new connection as the role does, and return the answer."""
+    answer: dict[str, object] = hosts.verb(node, "firewall", "apply", codes=(0, 1))
+    trial = answer["trial"]
+    if confirm and isinstance(trial, dict):
+        confirmed = hosts.run(
+            node, f"for try in 1 2 3 4; do nodeops firewall confirm {trial['token']} && exit; done; exit 5", new=True
+        )
+        assert confirmed.code == 0, confirmed
+    return answer
+
+
+def live(node: str) -> str:
+    """Return our table as it is loaded, without counters."""
+    return hosts.run(node, "nft -s -t list table inet nodeops").out
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """Leave every host with the rules of its document, whatever the test did."""
+    yield
+    hosts.at_once(_restore, hosts.NODES)
+
+
+def _restore(node: str) -> None:
+    docker("exec", container(node), "sh", "-c", "nodeops firewall rollback; true")
+    if hosts.run(node, "nodeops firewall check").code:
+        apply(node)

@@ -1,0 +1,83 @@
+"""The hosts of a scenario, and how a test reaches them: as an operator does, over SSH."""
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
+ROOT = Path(__file__).parents[2]
+_LAB = yaml.safe_load((SCENARIO / "lab.yml").read_text(encoding="utf-8"))
+_NODES = yaml.safe_load((SCENARIO / "consortium.yml").read_text(encoding="utf-8"))["nodes"]
+LAB = str(_LAB["lab"])
+NODES = sorted(_NODES)
+ADDRESS = {node: str(_NODES[node]["address"]) for node in NODES}
+RELEASE = {node: str(_LAB["hosts"].get(node, {}).get("release", _LAB["release"])) for node in NODES}
+# A login that authenticates anew shows what a stranger would meet; one that is shared is ten times as quick.
+_SHARED = ("-o", "ControlMaster=auto", "-o", "ControlPersist=120", "-o", f"ControlPath=/tmp/{LAB}-{os.getpid()}-%C")
+_ALONE = ("-o", "ControlPath=none", "-o", "ConnectTimeout=3")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command on a host said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def __str__(self) -> str:
+        return f"exit {self.code}\n{self.out[-6000:]}\n{self.err[-3000:]}"
+
+
+def ssh(node: str, *words: str, new: bool = False, given: bytes = b"", seconds: int = 600) -> subprocess.CompletedProcess[bytes]:
+    """Run `ssh WORDS` to a host. `new` authenticates anew instead of sharing a connection."""
+    options = ("-F", str(SCENARIO / "ssh_config"), *(_ALONE if new else _SHARED))
+    return subprocess.run(["ssh", *options, node, *words], input=given, capture_output=True, timeout=seconds, check=False)
+
+
+def run(node: str, line: str, new: bool = False, given: bytes = b"", seconds: int = 600) -> Said:
+    """Run a shell line on a host as root."""
+    done = ssh(node, f"sudo sh -c {shlex.quote(line)}", new=new, given=given, seconds=seconds)
+    return Said(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def must(node: str, line: str, given: bytes = b"", seconds: int = 600) -> str:
+    """Return what a shell line says that must succeed on a host as root."""
+    said = run(node, line, given=given, seconds=seconds)
+    assert said.code == 0, f"{node}: {line[:400]}\n{said}"
+    return said.out
+
+
+def script(node: str, text: str, *words: str, seconds: int = 600) -> str:
+    """Return what a Python program says that must succeed on a host as root."""
+    done = ssh(node, f"sudo python3 - {shlex.join(words)}", given=text.encode(), seconds=seconds)
+    assert done.returncode == 0, f"{node}: {done.stderr.decode(errors='replace')[-4000:]}"
+    return done.stdout.decode()
+
+
+def verb(node: str, *words: str, codes: Iterable[int] = (0,), new: bool = False, seconds: int = 600) -> Any:
+    """Return what `nodeops WORDS --json` answers on a host; it must end with one of `codes`."""
+    said = run(node, shlex.join(["nodeops", *words, "--json"]), new=new, seconds=seconds)
+    assert said.code in tuple(codes) and said.out, f"{node}: nodeops {' '.join(words)}: {said}"
+    return json.loads(said.out)
+
+
+def play(playbook: str, inventory: Path = SCENARIO, seconds: int = 900) -> subprocess.CompletedProcess[str]:
+    """Run a playbook of the project against the scenario."""
+    words = ["ansible-playbook", "-i", str(inventory / "consortium.yml"), f"playbooks/{playbook}"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
+
+
+def at_once(work: Callable[[str], Any], nodes: Iterable[str]) -> dict[str, Any]:
+    """Return what the same work gives on several hosts, done at the same time."""
+    nodes = list(nodes)
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        return dict(zip(nodes, pool.map(work, nodes), strict=True))

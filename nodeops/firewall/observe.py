@@ -1,0 +1,48 @@
+"""Look at a host's firewall: what the document asks, what is loaded, what is loaded at boot, what is on trial."""
+
+from pathlib import Path
+
+from nodeops.core.errors import HostError
+from nodeops.document.models import NodeDocument
+from nodeops.firewall.addresses import current_rules
+from nodeops.firewall.drift_rules import Seen
+from nodeops.firewall.live import loaded, normalised
+from nodeops.firewall.rules import RuleSet
+from nodeops.firewall.ruleset import nft_text
+from nodeops.host import systemd, trial
+
+NAME = "firewall"
+UNIT = "nodeops-firewall.service"
+
+
+def state_folder(document: NodeDocument) -> Path:
+    """Return where a trial keeps what it needs to be undone."""
+    return Path(document.paths["state"]) / NAME
+
+
+def confirmed_file(document: NodeDocument) -> Path:
+    """Return the script that is loaded at boot."""
+    return Path(document.paths["etc"]) / "firewall.nft"
+
+
+def observe(document: NodeDocument, rules: RuleSet | None = None) -> Seen:
+    """Return what was observed. Raise Refused when nft cannot read the wanted rules, HostError without root."""
+    script = nft_text(rules or current_rules(document))
+    running = trial.pending(state_folder(document))
+    return Seen(
+        wanted=normalised(script),
+        script=script,
+        live=loaded(),
+        confirmed=_confirmed(confirmed_file(document)),
+        enabled=systemd.unit(UNIT).enabled,
+        trial_seconds=None if running is None else running.remaining_seconds,
+    )
+
+
+def _confirmed(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise HostError(f"cannot be read: {error.strerror}", where=str(path), hint="run as root") from error

@@ -1,0 +1,95 @@
+"""What the ledger must show after a change of the rules: as many peers as before, within reach, and a height that moves."""
+
+import json
+import socket
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nodeops.core.errors import NodeopsError, Timeout
+from nodeops.document.models import NodeDocument
+from nodeops.host.files import write_atomic
+from nodeops.ledger.driver import driver_for
+from nodeops.ledger.rejoin import moving_height
+
+_FILE = "before.json"
+_DIAL_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Before:
+    """The ledger before the change: addresses of its peers, and its height, None when it did not move or not answer."""
+
+    peers: Sequence[str] = ()
+    height: int | None = None
+
+
+def remember(document: NodeDocument, folder: Path) -> Before:
+    """Write down and return how the ledger does now. One that does not answer has nothing to prove afterwards."""
+    try:
+        peers = sorted(peer.address for peer in driver_for(document).peers())
+    except NodeopsError:
+        peers = []
+    before = Before(peers, moving_height(document))
+    write_atomic(folder / _FILE, json.dumps(asdict(before)).encode(), 0o600)
+    return before
+
+
+def recalled(folder: Path) -> Before:
+    """Return what was remembered; nothing when it was not."""
+    try:
+        return Before(**json.loads((folder / _FILE).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return Before()
+
+
+def require_proof(document: NodeDocument, before: Before) -> None:
+    """Raise Timeout while the ledger does not show yet that it is as well connected as before, with what is missing."""
+    missing = [*_height(document, before), *_peers(document, before)]
+    if missing:
+        hint = "try again while the change is on trial; when its time is over it is undone"
+        raise Timeout("; ".join(missing), where="firewall", hint=hint)
+
+
+def _height(document: NodeDocument, before: Before) -> Iterator[str]:
+    if before.height is None:
+        return
+    try:
+        height = driver_for(document).status().height
+    except NodeopsError as error:
+        yield f"the ledger does not answer: {error.what}"
+        return
+    if height <= before.height:
+        yield f"the ledger is still at height {before.height}"
+
+
+def _peers(document: NodeDocument, before: Before) -> Iterator[str]:
+    if not before.peers:
+        return
+    try:
+        now = len(driver_for(document).peers())
+    except NodeopsError as error:
+        yield f"the ledger does not say who its peers are: {error.what}"
+        return
+    if now < len(before.peers):
+        yield f"{now} peers, there were {len(before.peers)}"
+    yield from _dialled(document, before)
+
+
+def _dialled(document: NodeDocument, before: Before) -> Iterator[str]:
+    """Yield who cannot be connected to anew: an established flow lives on where a new one is refused."""
+    ports = [port.port for port in document.ledger.ports.values() if port.scope == "members"]
+    ends = [(address, port) for address in sorted(set(before.peers)) for port in ports]
+    with ThreadPoolExecutor(max(1, min(16, len(ends)))) as pool:
+        for (address, port), reached in zip(ends, pool.map(_reaches, ends), strict=True):
+            if not reached:
+                yield f"no new connection to peer {address} port {port}"
+
+
+def _reaches(end: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(end, _DIAL_SECONDS).close()
+    except OSError:
+        return False
+    return True

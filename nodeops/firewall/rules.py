@@ -1,0 +1,138 @@
+"""Which rules follow from the node document: who may reach what, and why. Pure.
+
+Everything that no rule names is dropped. Sources and destinations are networks in canonical spelling, collapsed, of
+either family; names are resolved by the caller (addresses.py), because resolving asks the network.
+"""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nodeops.document.models import Model, NodeDocument, Port
+
+IpNetwork = IPv4Network | IPv6Network
+Networks = tuple[IpNetwork, ...]
+
+
+class Limit(Model):
+    """What one source address may ask of a port: new connections a minute, how many in a burst, connections at once."""
+
+    new_per_minute: Annotated[int, Field(ge=1)]
+    burst: Annotated[int, Field(ge=1)]
+    at_once: Annotated[int, Field(ge=1)]
+    why: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One permission. `port` None means every port; `networks` are sources, in the direction "out" destinations.
+
+    `direction` is "in" for connections to the host, "published" for those to a container that publishes the port, "out"
+    for those that the host or a container opens.
+    """
+
+    name: str
+    direction: Literal["in", "published", "out"]
+    protocol: Literal["tcp", "udp"]
+    port: int | None
+    who: str
+    networks: Networks
+    why: str
+    limit: Limit | None = None
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """All permissions of a host. `echo` are the networks that may ping it; `restricts_egress` False lets everything out."""
+
+    rules: tuple[Rule, ...]
+    echo: Networks
+    restricts_egress: bool
+
+    def towards(self, direction: str) -> Iterator[Rule]:
+        """Yield the rules of one direction."""
+        return (rule for rule in self.rules if rule.direction == direction)
+
+
+@cache
+def limits() -> dict[str, Limit]:
+    """Return the limits by the name of the port they hold for."""
+    text = (resources.files("nodeops.firewall") / "limits.toml").read_text(encoding="utf-8")
+    return {name: Limit.model_validate(row) for name, row in tomllib.loads(text).items()}
+
+
+def collapsed(networks: Iterable[str]) -> Networks:
+    """Return networks sorted and merged, IPv4 first: nft refuses a set whose intervals overlap."""
+    found = [ip_network(network) for network in networks]
+    four = collapse_addresses(one for one in found if isinstance(one, IPv4Network))
+    six = collapse_addresses(one for one in found if isinstance(one, IPv6Network))
+    return (*four, *six)
+
+
+def named_hosts(document: NodeDocument) -> dict[str, str]:
+    """Return the addresses and host names that must be known as networks before rules can be made, by who has them."""
+    others = {member.name: member.address for member in document.members if member.name != document.node.name}
+    return {**others, **{name: monitor.address for name, monitor in document.monitors.items()}}
+
+
+def rules_for(document: NodeDocument, addresses: Mapping[str, Sequence[str]]) -> RuleSet:
+    """Return the rules of a host. `addresses` are those of every value of `named_hosts`, as text."""
+    sources = _Sources(document, addresses)
+    choices = document.limits.firewall
+    rules = [_ssh(document), *_ledger(document, sources), *_published(document)]
+    if choices.egress is not None:
+        rules += _egress(document, sources)
+    echo = collapsed([*sources.of("members"), *sources.of("monitors"), *choices.operators])
+    return RuleSet(tuple(rule for rule in rules if rule.networks), echo, choices.egress is not None)
+
+
+class _Sources:
+    """The networks behind each scope of a port."""
+
+    def __init__(self, document: NodeDocument, addresses: Mapping[str, Sequence[str]]) -> None:
+        own = document.node.name
+        members = [member.address for member in document.members if member.name != own]
+        hosts = {"members": members, "monitors": [monitor.address for monitor in document.monitors.values()]}
+        self._found = {scope: [ip for host in names for ip in addresses[host]] for scope, names in hosts.items()}
+        self._found["clients"] = list(document.limits.firewall.clients)
+
+    def of(self, scope: str) -> list[str]:
+        return self._found.get(scope, [])
+
+
+def _ssh(document: NodeDocument) -> Rule:
+    choices = document.limits.firewall
+    why = "operators and the controller log in; nobody else needs a shell"
+    return Rule("ssh", "in", "tcp", choices.ssh_port, "operators", collapsed(choices.operators), why, limits()["ssh"])
+
+
+def _ledger(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
+    for name, port in sorted(document.ledger.ports.items()):
+        yield _ledger_rule(name, port, sources)
+
+
+def _ledger_rule(name: str, port: Port, sources: _Sources) -> Rule:
+    networks = collapsed(sources.of(port.scope))
+    return Rule(name, "in", "tcp", port.port, port.scope, networks, port.why, limits().get(name))
+
+
+def _published(document: NodeDocument) -> Iterator[Rule]:
+    for row in document.limits.firewall.published:
+        name = f"published-{row.port}-{row.protocol}"
+        # A port may be forwarded to its container by the kernel, or served by docker-proxy, which is a socket of the host.
+        for direction in ("in", "published"):
+            yield Rule(name, direction, row.protocol, row.port, "named networks", collapsed(row.sources), row.why)
+
+
+def _egress(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
+    for name, port in sorted(document.ledger.ports.items()):
+        if port.scope == "members":
+            yield Rule(f"{name}-out", "out", "tcp", port.port, "members", collapsed(sources.of("members")), port.why)
+    for number, row in enumerate(document.limits.firewall.egress or [], 1):
+        yield Rule(f"egress-{number}", "out", row.protocol, row.port, "named networks", collapsed(row.to), row.why)
