@@ -70,9 +70,9 @@ def verb(node: str, *words: str, codes: Iterable[int] = (0,), new: bool = False,
     return json.loads(said.out)
 
 
-def play(playbook: str, inventory: Path = SCENARIO, seconds: int = 900) -> subprocess.CompletedProcess[str]:
+def play(playbook: str, *options: str, seconds: int = 900) -> subprocess.CompletedProcess[str]:
     """Run a playbook of the project against the scenario."""
-    words = ["ansible-playbook", "-i", str(inventory / "consortium.yml"), f"playbooks/{playbook}"]
+    words = ["ansible-playbook", "-i", str(SCENARIO / "consortium.yml"), f"playbooks/{playbook}", *options]
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
 
 

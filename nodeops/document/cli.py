@@ -13,6 +13,7 @@ from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import INVENTORY_HELP, chosen, inventory_folder
 from nodeops.document.models import Consortium, NodeDocument
 from nodeops.document.resolve import consortium_digest, differences, resolve
+from nodeops.document.waivers import load_waivers
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -44,7 +45,7 @@ def show(
     """Show the node document that the consortium file and the choices resolve to for one node."""
     folder = inventory_folder(inventory)
     consortium, _ = checked_consortium(folder)
-    document = resolve(consortium, node, chosen(folder).choices)
+    document = resolve(consortium, node, chosen(folder).choices, load_waivers(folder, consortium))
     emit(_differences(document, diff) if diff else _whole(document, consortium), as_json)
 
 

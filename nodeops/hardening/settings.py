@@ -18,6 +18,15 @@ class Sshd(Model):
     value: str
 
 
+class HostKey(Model):
+    """A key of the SSH server that is made when it is absent, and removed by an undo. It never leaves the host."""
+
+    kind: Literal["host_key"]
+    path: AbsolutePath
+    type: Literal["rsa", "ed25519"]
+    bits: Annotated[int, Field(ge=256, le=16384)]
+
+
 class Sysctl(Model):
     """A kernel parameter. `accept` are other values that are as good. Live: /proc/sys; a container can set net.* only."""
 
@@ -163,6 +172,7 @@ class Check(Model):
 
 Setting = Annotated[
     Sshd
+    | HostKey
     | Sysctl
     | Modprobe
     | SystemdConf

@@ -13,6 +13,8 @@ from nodeops.document.check import checked_consortium
 from nodeops.document.models import NodeDocument
 from nodeops.document.preflight import HostFacts, judge_host
 from nodeops.document.resolve import resolve
+from nodeops.document.waivers import load_waivers
+from nodeops.hardening.catalogue import catalogue
 from nodeops.ledger.gather import read_folder
 from nodeops.ledger.network import judge
 from nodeops.ledger.node_status import parse_status
@@ -36,7 +38,8 @@ def _door(function: Callable[..., Any]) -> Callable[..., Any]:
 def node_document(node: str, inventory: str, choices: Mapping[str, Any]) -> dict[str, Any]:
     """Return the node document of one host."""
     consortium, _ = checked_consortium(Path(inventory))
-    return resolve(consortium, node, choices).model_dump(mode="json")
+    waivers = load_waivers(Path(inventory), consortium, catalogue())
+    return resolve(consortium, node, choices, waivers).model_dump(mode="json")
 
 
 def preflight(answer: Mapping[str, Any], document: Mapping[str, Any]) -> list[dict[str, str]]:

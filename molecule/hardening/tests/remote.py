@@ -1,77 +1,15 @@
-"""The hosts of this scenario, and how a test reaches them: as an operator does, over SSH."""
+"""The hosts of this scenario, and which of them a test may break."""
 
-import json
-import os
-import shlex
-import subprocess
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
+from hosts import ADDRESS, NODES, RELEASE, ROOT, SCENARIO, at_once, must, play, run, script, ssh, verb
 
-SCENARIO = Path(__file__).parents[1]
-ROOT = SCENARIO.parents[1]
 # What is written for people and for benchmarks/witnesses.py; git-ignored.
 BUILD = ROOT / "build/witnesses"
-_LAB = yaml.safe_load((SCENARIO / "lab.yml").read_text(encoding="utf-8"))
-_NODES = yaml.safe_load((SCENARIO / "consortium.yml").read_text(encoding="utf-8"))["nodes"]
-NODES = sorted(_NODES)
-ADDRESS = {node: str(_NODES[node]["address"]) for node in NODES}
-RELEASE = {node: str(_LAB["hosts"].get(node, {}).get("release", _LAB["release"])) for node in NODES}
 # These keep their hardening for the whole run and are measured; those are broken on purpose.
 MEASURED = ("alpha-1", "alpha-2")
 BROKEN = ("beta-1", "beta-2")
-# A login that authenticates anew shows what a stranger would meet; one that is shared is ten times as quick.
-_SHARED = ("-o", "ControlMaster=auto", "-o", "ControlPersist=120", "-o", f"ControlPath=/tmp/nodeops-hardening-{os.getpid()}-%C")
-_ALONE = ("-o", "ControlPath=none")
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command on a host said, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    def __str__(self) -> str:
-        return f"exit {self.code}\n{self.out[-6000:]}\n{self.err[-3000:]}"
-
-
-def ssh(node: str, *words: str, new: bool = False, given: bytes = b"", seconds: int = 600) -> subprocess.CompletedProcess[bytes]:
-    """Run `ssh WORDS` to a host. `new` authenticates anew instead of sharing a connection."""
-    options = ("-F", str(SCENARIO / "ssh_config"), *(_ALONE if new else _SHARED))
-    return subprocess.run(["ssh", *options, node, *words], input=given, capture_output=True, timeout=seconds, check=False)
-
-
-def run(node: str, line: str, new: bool = False, given: bytes = b"", seconds: int = 600) -> Said:
-    """Run a shell line on a host as root."""
-    done = ssh(node, f"sudo sh -c {shlex.quote(line)}", new=new, given=given, seconds=seconds)
-    return Said(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
-
-
-def must(node: str, line: str, given: bytes = b"", seconds: int = 600) -> str:
-    """Return what a shell line says that must succeed on a host as root."""
-    said = run(node, line, given=given, seconds=seconds)
-    assert said.code == 0, f"{node}: {line[:400]}\n{said}"
-    return said.out
-
-
-def script(node: str, text: str, *words: str, seconds: int = 600) -> str:
-    """Return what a Python program says that must succeed on a host as root."""
-    done = ssh(node, f"sudo python3 - {shlex.join(words)}", given=text.encode(), seconds=seconds)
-    assert done.returncode == 0, f"{node}: {done.stderr.decode(errors='replace')[-4000:]}"
-    return done.stdout.decode()
-
-
-def verb(node: str, *words: str, codes: Iterable[int] = (0,), new: bool = False, seconds: int = 600) -> Any:
-    """Return what `nodeops WORDS --json` answers on a host; it must end with one of `codes`."""
-    said = run(node, shlex.join(["nodeops", *words, "--json"]), new=new, seconds=seconds)
-    assert said.code in tuple(codes) and said.out, f"{node}: nodeops {' '.join(words)}: {said}"
-    return json.loads(said.out)
+__all__ = ["ADDRESS", "NODES", "RELEASE", "ROOT", "SCENARIO", "apply", "at_once", "must", "play", "run", "script", "ssh", "verb"]
 
 
 def apply(node: str, *words: str, confirm: bool = True) -> Any:
@@ -80,10 +18,3 @@ def apply(node: str, *words: str, confirm: bool = True) -> Any:
     if confirm and answer.get("trial"):
         verb(node, "hardening", "confirm", answer["trial"]["token"], new=True)
     return answer
-
-
-def at_once(work: Callable[[str], Any], nodes: Iterable[str]) -> dict[str, Any]:
-    """Return what the same work gives on several hosts, done at the same time."""
-    nodes = list(nodes)
-    with ThreadPoolExecutor(len(nodes)) as pool:
-        return dict(zip(nodes, pool.map(work, nodes), strict=True))

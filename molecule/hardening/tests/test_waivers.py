@@ -1,10 +1,8 @@
 """Waivers, from waivers.yml to the report: an active one is not applied, an expired one fails, an unknown one is refused."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import remote
@@ -17,24 +15,19 @@ OWNER = "Zhang Wei"
 TODAY = datetime.now(UTC).date()
 
 
-def play(*words: str) -> subprocess.CompletedProcess[str]:
-    playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(remote.SCENARIO / "consortium.yml")]
-    return subprocess.run([*playbook, *words], cwd=remote.ROOT, capture_output=True, text=True, timeout=900, check=False)
-
-
 def waive(days: int, control: str = FORWARDING) -> subprocess.CompletedProcess[str]:
     """Write a waiver that holds for so many days, and harden one node with it."""
     expires = TODAY + timedelta(days=days)
     one = {"control": control, "scope": NODE, "owner": OWNER, "reason": "a tunnel of the migration needs it", "expires": expires}
     FILE.write_text(yaml.safe_dump({"waivers": [one]}), encoding="utf-8")
-    return play("playbooks/harden.yml", "--limit", NODE)
+    return remote.play("harden.yml", "--limit", NODE)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def no_waivers_left() -> Iterator[None]:
     yield
     FILE.unlink(missing_ok=True)
-    done = play("playbooks/harden.yml", "--limit", NODE)
+    done = remote.play("harden.yml", "--limit", NODE)
     assert done.returncode == 0, done.stdout[-4000:]
     assert verdict()["verdict"] == "pass"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.contract.rules.tree import ours, parsed
 
 PACKAGE = "nodeops"
-_FLOORS = {"": 0, "core": 0, "console": 1, "document": 2, "host": 3, "ledger": 4, "fleet": 6, "lab": 6, "status": 6, "cli": 7, "__main__": 8}
+_FLOORS = {"": 0, "core": 0, "console": 1, "document": 2, "host": 3, "ledger": 4} | {"fleet": 6, "lab": 6, "status": 6, "cli": 7}
 # Every room that is not named above is a capability.
 _CAPABILITY = 5
 

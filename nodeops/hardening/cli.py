@@ -1,0 +1,191 @@
+"""`nodeops hardening`: audit, plan, apply on trial, confirm, rollback, undo, explain, list."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import typer
+
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, plain_text
+from nodeops.core.errors import HostError
+from nodeops.core.finding import Finding, Verdict
+from nodeops.core.result import Result
+from nodeops.document.host import load_node_document
+from nodeops.document.models import NodeDocument
+from nodeops.hardening import engine, planning, store
+from nodeops.hardening.audit import applied_controls, named_controls
+from nodeops.hardening.audit import audit as audited
+from nodeops.hardening.catalogue import Control, catalogue
+from nodeops.hardening.facts import Facts, observe_facts
+from nodeops.hardening.markdown import markdown
+from nodeops.hardening.oscal import oscal
+from nodeops.hardening.report import Report
+from nodeops.hardening.settings import Check
+from nodeops.hardening.summary import record_score
+from nodeops.hardening.view import controls_table, explanation, ordered, report_data, score_lines
+from nodeops.host.lock import held
+from nodeops.host.trial import Trial
+
+app = typer.Typer(no_args_is_help=True)
+
+ControlsArgument = Annotated[list[str] | None, typer.Argument(metavar="[CONTROL]...", help="Only these controls.")]
+FormatOption = Annotated[
+    Literal["table", "json", "markdown", "oscal"], typer.Option("--format", help="How the report is written.")
+]
+ConsoleFlag = Annotated[bool, typer.Option("--console", help="You sit at a console: no new SSH session vouches for the change.")]
+TokenArgument = Annotated[str, typer.Argument(help="The token that apply or undo printed.")]
+
+
+def _document(path: Any) -> NodeDocument:
+    if os.geteuid() != 0:
+        raise HostError("a host's security settings are for root only", where="nodeops hardening", hint="run with sudo")
+    return load_node_document(path)
+
+
+@app.command()
+def audit(
+    controls: ControlsArgument = None, form: FormatOption = "table", document: DocumentOption = None, as_json: JsonFlag = False
+) -> None:
+    """Judge every control against what is live. Changes nothing. Exit code 1 when one fails."""
+    node = _document(document)
+    with console(stderr=True).status("looking at this host"):
+        report = audited(node, controls or [])
+    if not controls:
+        record_score(node, report)
+    findings = [one.finding() for one in ordered(report.judged)]
+    if form in ("markdown", "oscal") and not as_json:
+        text = markdown(report) if form == "markdown" else json.dumps(oscal(report), indent=2)
+        emit(Result({}, lines=text.splitlines()))
+        raise typer.Exit(int(any(finding.verdict is Verdict.FAIL for finding in findings)))
+    emit(Result(report_data(report), lines=score_lines(report), findings=findings), as_json or form == "json")
+
+
+@app.command()
+def plan(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """Print what apply would change, and do nothing."""
+    node = _document(document)
+    emit(_planned(node, []), as_json)
+
+
+def _planned(node: NodeDocument, without: Sequence[str]) -> Result:
+    facts = observe_facts()
+    found = planning.plan(_chosen(node, without)(facts), facts, engine.kept(node))
+    changes = planning.changes(found)
+    return Result({"trial": None}, lines=[] if changes else ["nothing to do"], changes=changes)
+
+
+def _chosen(node: NodeDocument, without: Sequence[str]) -> Callable[[Facts], list[Control]]:
+    return lambda facts: applied_controls(node, facts, without)
+
+
+@app.command()
+def apply(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+    """Apply every control that fits and is not waived, on trial: undone unless `confirm` comes in time."""
+    node = _document(document)
+    if dry_run:
+        emit(_planned(node, []), as_json)
+        return
+    with engine.at_work(node) as folder:
+        found, begun = _change(node, folder, [])
+        report = audited(node)
+        record_score(node, report)
+        emit(_applied(found, begun, [_softened(one) for one in _loud(report)], report), as_json)
+
+
+def _change(node: NodeDocument, folder: Any, without: Sequence[str]) -> tuple[planning.Plan, Trial | None]:
+    with console(stderr=True).status("looking at this host") as shown:
+        return engine.change(node, folder, _chosen(node, without), lambda text: shown.update(plain_text(text)))
+
+
+def _loud(report: Report) -> list[Finding]:
+    quiet = (Verdict.PASS, Verdict.NOT_APPLICABLE, Verdict.NOT_TESTABLE_HERE)
+    return [one.finding() for one in ordered(report.judged) if one.verdict not in quiet]
+
+
+def _softened(finding: Finding) -> Finding:
+    """What no apply can put right is for a person, and no reason to take everything else back."""
+    only_judged = all(isinstance(setting, Check) for setting in catalogue()[finding.id].sets)
+    return replace(finding, verdict=Verdict.WARN) if only_judged and finding.verdict is Verdict.FAIL else finding
+
+
+def _applied(found: planning.Plan, begun: Trial | None, findings: list[Finding], report: Report | None) -> Result:
+    changes = planning.changes(found) if begun else []
+    data: dict[str, Any] = {"trial": None, "score": report.score_percent if report else None}
+    lines = score_lines(report) if report else []
+    if begun:
+        seconds = int(begun.remaining_seconds)
+        data["trial"] = {"token": begun.token, "seconds": seconds}
+        lines.append(f"on trial for {seconds} s; keep it from a new SSH login: sudo nodeops hardening confirm {begun.token}")
+    return Result(data, lines=lines, findings=findings, changes=changes)
+
+
+@app.command()
+def confirm(
+    token: TokenArgument, at_console: ConsoleFlag = False, document: DocumentOption = None, as_json: JsonFlag = False
+) -> None:
+    """Keep the change on trial: this login began after it, so operators still get in and sudo works."""
+    node = _document(document)
+    folder = store.folder_of(node)
+    with held(folder):
+        engine.confirm(folder, token, at_console)
+    emit(Result({"trial": None}, lines=["kept"]), as_json)
+
+
+@app.command()
+def rollback(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """Take back the change on trial now; the timer of a trial calls this too."""
+    node = _document(document)
+    folder = store.folder_of(node)
+    with held(folder):
+        done = engine.roll_back(folder)
+    emit(Result({"trial": None}, lines=["taken back" if done else "nothing is on trial"]), as_json)
+
+
+@app.command()
+def undo(
+    controls: ControlsArgument = None,
+    at_console: ConsoleFlag = False,
+    document: DocumentOption = None,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Give the original bytes, modes and live values of these controls back, all when none is named. On trial like apply."""
+    node = _document(document)
+    without = list(named_controls(controls or []))
+    if dry_run:
+        emit(_planned(node, without), as_json)
+        return
+    with engine.at_work(node) as folder:
+        # What is not applied now stays so: an undo never applies anything.
+        idle = [name for name in catalogue() if name not in store.kept(folder).applied]
+        found, begun = _change(node, folder, [*without, *idle])
+        if begun and at_console:
+            engine.confirm(folder, begun.token, at_console)
+            begun = None
+        emit(_applied(found, begun, [], None), as_json)
+
+
+@app.command()
+def recover(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """End what was interrupted: a change that nobody confirmed is taken back. Run at boot."""
+    node = _document(document)
+    folder = store.folder_of(node)
+    with held(folder):
+        done = engine.recover(folder)
+    emit(Result({"trial": None}, lines=["what was interrupted is settled" if done else "nothing was interrupted"]), as_json)
+
+
+@app.command()
+def explain(control: Annotated[str, typer.Argument(help="Id of a control.")], as_json: JsonFlag = False) -> None:
+    """Say what a control sets, why, who else asks for it, and what it could break."""
+    (found,) = named_controls([control]).values()
+    emit(Result({"control": found.model_dump(mode="json")}, lines=explanation(found)), as_json)
+
+
+@app.command("list")
+def list_controls(as_json: JsonFlag = False) -> None:
+    """List all controls."""
+    found = catalogue().values()
+    emit(Result({"controls": [one.model_dump(mode="json") for one in found]}, tables=[controls_table(found)]), as_json)

@@ -1,0 +1,76 @@
+"""Facts that decide which controls apply to a host, computed once a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodeops.document.preflight import CONTAINERS
+from nodeops.host.command import run
+
+_SECONDS = 30
+_MOST_STATUS_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a host. `release` such as "debian 12"; `packages` are installed, `units` have a unit file."""
+
+    release: str
+    flags: Mapping[str, bool]
+    packages: frozenset[str]
+    units: frozenset[str]
+
+    def hold(self, names: list[str]) -> bool:
+        """Tell whether all names are true; "not:" before one means false. Raise KeyError for one that is not known."""
+        return all(self._holds(name) for name in names)
+
+    def _holds(self, name: str) -> bool:
+        kind, _, rest = name.partition(":")
+        if kind == "not":
+            return not self._holds(rest)
+        if kind == "installed":
+            return rest in self.packages
+        if kind == "unit":
+            return rest in self.units
+        return self.flags[name]
+
+
+def observe_facts() -> Facts:
+    """Return the facts of this host."""
+    words = dict(line.split("=", 1) for line in _read("/etc/os-release").splitlines() if "=" in line)
+    release = f"{words.get('ID', 'unknown')} {words.get('VERSION_ID', '')}".replace('"', "").strip()
+    said = run(["systemd-detect-virt"], timeout_seconds=_SECONDS, allowed_codes=(0, 1)).stdout.decode().strip()
+    units = unit_files()
+    flags = {
+        "container": said in CONTAINERS,
+        "debian12": release == "debian 12",
+        "debian13": release == "debian 13",
+        "ipv6": bool(_read("/proc/net/if_inet6")),
+        "docker": "docker.service" in units,
+        "grub": Path("/etc/default/grub").exists(),
+        "apparmor": Path("/sys/kernel/security/apparmor").exists(),
+    }
+    return Facts(release, flags, installed_packages(), units)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def installed_packages() -> frozenset[str]:
+    """Return the names of all packages that are installed, without their architecture."""
+    found = set()
+    for paragraph in _read("/var/lib/dpkg/status")[:_MOST_STATUS_BYTES].split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in paragraph.split("\n")[:4] if ": " in line)
+        if fields.get("Status", "").endswith(" ok installed"):
+            found.add(fields["Package"])
+    return frozenset(found)
+
+
+def unit_files() -> frozenset[str]:
+    """Return the names of all unit files; a masked one counts, one that is not installed does not."""
+    done = run(["systemctl", "list-unit-files", "--no-legend", "--plain", "--no-pager"], timeout_seconds=_SECONDS)
+    return frozenset(line.split()[0] for line in done.stdout.decode(errors="replace").splitlines() if line.strip())

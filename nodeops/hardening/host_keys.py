@@ -1,0 +1,32 @@
+"""Keys of the SSH server that are ours: made once on the host, never shown, never sent."""
+
+import tempfile
+from pathlib import Path
+
+from nodeops.hardening.resources import State, look
+from nodeops.hardening.settings import HostKey
+from nodeops.host.command import run
+
+_SECONDS = 120
+_FOLDER = "/run"
+
+
+def host_key_states(setting: HostKey) -> dict[str, State]:
+    """Return the files of a key, by resource key: those that are there, else of a new one that is nowhere else yet."""
+    names = {suffix: f"file {setting.path}{suffix}" for suffix in ("", ".pub")}
+    present = {key: look(key) for key in names.values()}
+    if all(state is not None for state in present.values()):
+        return present
+    with tempfile.TemporaryDirectory(dir=_FOLDER, prefix="nodeops-key-") as folder:
+        file = f"{folder}/key"
+        kind = ["-t", setting.type, "-b", str(setting.bits)]
+        run(["ssh-keygen", "-q", *kind, "-N", "", "-C", "host", "-f", file], timeout_seconds=_SECONDS)
+        return {key: look(f"file {file}{suffix}") for suffix, key in names.items()}
+
+
+def bits_of(path: str) -> int | None:
+    """Return the length of a key; None when there is none."""
+    if not Path(path).exists():
+        return None
+    said = run(["ssh-keygen", "-l", "-f", path], timeout_seconds=_SECONDS, allowed_codes=(0, 255)).stdout.decode().split()
+    return int(said[0]) if said and said[0].isdigit() else None

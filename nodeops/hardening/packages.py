@@ -1,0 +1,54 @@
+"""Install and remove Debian packages, and know afterwards exactly which came along."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from nodeops.hardening.facts import installed_packages
+from nodeops.host.command import run
+
+_SECONDS = 840
+_LISTS = Path("/var/lib/apt/lists")
+_GET = ["apt-get", "-qq", "-y", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=60"]
+
+
+def _apt(*words: str) -> str:
+    # needrestart must restart nothing: least of all the ledger.
+    environment = {
+        **os.environ,
+        "DEBIAN_FRONTEND": "noninteractive",
+        "NEEDRESTART_SUSPEND": "1",
+        "APT_LISTCHANGES_FRONTEND": "none",
+    }
+    return run([*_GET, *words], timeout_seconds=_SECONDS, environment=environment).stdout.decode(errors="replace")
+
+
+def install(names: Iterable[str]) -> None:
+    """Install packages in one call; lists are fetched when there are none. Raise HostError when a mirror is out of reach."""
+    if not any(_LISTS.glob("*_Packages*")):
+        _apt("update")
+    run(["dpkg", "--configure", "-a"], timeout_seconds=_SECONDS)
+    _apt("--no-install-recommends", "install", *sorted(names))
+
+
+def remove(names: Iterable[str]) -> None:
+    """Remove packages; their configuration stays."""
+    _apt("remove", *sorted(names))
+
+
+def purge(names: Iterable[str]) -> None:
+    """Remove those of the packages that are installed, with their configuration."""
+    present = sorted(installed_packages() & set(names))
+    if present:
+        run(["dpkg", "--configure", "-a"], timeout_seconds=_SECONDS)
+        _apt("purge", *present)
+
+
+def with_what_came_along(names: Iterable[str], ours: Iterable[str]) -> list[str]:
+    """Return packages and those of ours that nobody needs once these are gone."""
+    names, ours = set(names), set(ours)
+    if ours <= names:
+        return sorted(ours)
+    said = _apt("--simulate", "--auto-remove", "purge", *sorted(names)) if names else ""
+    going = {line.split()[1] for line in said.splitlines() if line.startswith(("Remv ", "Purg "))}
+    return sorted((going & ours) | names)

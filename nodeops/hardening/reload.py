@@ -1,0 +1,45 @@
+"""Put changed files in force, each service once, and remember when, so that an audit can tell file from process."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from nodeops.core.errors import NodeopsError
+from nodeops.host.command import run
+from nodeops.host.files import write_atomic
+from nodeops.host.unit_settings import unit_settings
+
+_SECONDS = 120
+# In memory: after a reboot every process is younger than its files.
+_MARKS = Path("/run/nodeops/hardening-reloads.json")
+
+
+def reload_all(commands: Sequence[Sequence[str]], *, strict: bool = True) -> None:
+    """Run each command. Raise HostError when one fails; without `strict` the others are run all the same."""
+    for command in commands:
+        try:
+            run(list(command), timeout_seconds=_SECONDS)
+        except NodeopsError:
+            if strict:
+                raise
+        if command[:2] == ["systemctl", "reload"]:
+            _mark(command[2])
+
+
+def _mark(unit: str) -> None:
+    _MARKS.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    write_atomic(_MARKS, json.dumps({**_marks(), unit: time.time()}).encode(), 0o644)
+
+
+def _marks() -> dict[str, float]:
+    try:
+        return dict(json.loads(_MARKS.read_bytes()))
+    except (OSError, ValueError):
+        return {}
+
+
+def in_force_since(unit: str) -> float | None:
+    """Return when a running unit last read its files, in Unix seconds: its start or our reload; None when it does not run."""
+    started = unit_settings(unit).started
+    return None if started is None else max(started, _marks().get(unit, 0.0))

@@ -1,0 +1,216 @@
+"""What can be looked at, set and put back on a host, one kind at a time: folders, files, modes, sysctls, units.
+
+A resource is named by a key such as "file /etc/issue"; its state is plain JSON, so that it can be kept. Setting a state that
+was looked at before gives exactly that state back.
+"""
+
+import base64
+import contextlib
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nodeops.core.errors import HostError
+from nodeops.host import systemd
+from nodeops.host.command import run
+from nodeops.host.files import sync_folder, write_atomic
+
+State = Any
+_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one kind is looked at and set. `path` is what follows the kind in a key."""
+
+    look: Callable[[str], State]
+    put: Callable[[str, State], None]
+
+
+def look(key: str) -> State:
+    """Return the state of a resource as it is now; None when it is absent."""
+    kind, _, path = key.partition(" ")
+    return KINDS[kind].look(path)
+
+
+def put(key: str, state: State) -> None:
+    """Make a resource have a state. Raise HostError when the host refuses."""
+    kind, _, path = key.partition(" ")
+    try:
+        KINDS[kind].put(path, state)
+    except OSError as error:
+        raise HostError(f"cannot be set: {error.strerror}", where=path) from error
+
+
+def _look_file(path: str) -> State:
+    try:
+        data, found = Path(path).read_bytes(), Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return {"b64": base64.b64encode(data).decode(), "mode": stat.S_IMODE(found.st_mode), "uid": found.st_uid, "gid": found.st_gid}
+
+
+def content_of(state: State) -> str | None:
+    """Return the text of a file's state; None for an absent one. Bytes that are not UTF-8 are kept."""
+    return None if state is None else base64.b64decode(state["b64"]).decode("utf-8", "surrogateescape")
+
+
+def file_state(text: str, mode: int, *, impose: bool = False) -> State:
+    """Return the state of a file of root's. Only with `impose` is the mode of one that is there changed."""
+    data = base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()
+    return {"b64": data, "mode": mode, "uid": 0, "gid": 0, "impose": impose}
+
+
+def _put_file(path: str, state: State) -> None:
+    if state is None:
+        Path(path).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            sync_folder(Path(path).parent)
+        return
+    present = _look_file(path)
+    kept = state if state.get("impose") or present is None else present
+    write_atomic(Path(path), base64.b64decode(state["b64"]), kept["mode"], (kept["uid"], kept["gid"]))
+
+
+def _look_mode(path: str) -> State:
+    try:
+        found = Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return {"mode": stat.S_IMODE(found.st_mode), "user": _user(found.st_uid), "group": _group(found.st_gid)}
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _put_mode(path: str, state: State) -> None:
+    """Set owner and mode of what is there; the owner first, because chown clears set-user-id bits."""
+    if state is None or not Path(path).exists():
+        return
+    os.chown(path, _uid(state["user"]), _gid(state["group"]))
+    Path(path).chmod(state["mode"])
+
+
+def _uid(name: str) -> int:
+    return int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid
+
+
+def _gid(name: str) -> int:
+    return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
+
+
+def _look_folder(path: str) -> State:
+    return True if Path(path).is_dir() else None
+
+
+def _put_folder(path: str, state: State) -> None:
+    if state:
+        Path(path).mkdir(mode=0o755, exist_ok=True)
+        Path(path).chmod(0o755)
+    else:
+        # Somebody may have put something of his own there meanwhile: then it is not ours to remove.
+        with contextlib.suppress(OSError):
+            Path(path).rmdir()
+
+
+def sysctl_path(key: str) -> Path:
+    """Return the file of a kernel parameter; a dot in the name of an interface is written as a slash, as sysctl does."""
+    return Path("/proc/sys") / key.replace(".", "\0").replace("/", ".").replace("\0", "/")
+
+
+def _look_sysctl(key: str) -> State:
+    try:
+        return " ".join(sysctl_path(key).read_text(encoding="ascii", errors="replace").split())
+    except OSError:
+        return None
+
+
+def _put_sysctl(key: str, state: State) -> None:
+    if state is not None and _look_sysctl(key) != state:
+        sysctl_path(key).write_text(f"{state}\n", encoding="ascii")
+
+
+def _look_unit(name: str) -> State:
+    keys = ("LoadState", "UnitFileState", "ActiveState")
+    words = ["systemctl", "show", name, *(f"--property={key}" for key in keys)]
+    out = run(words, timeout_seconds=_SECONDS).stdout.decode(errors="replace")
+    known = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+    enabled = "masked" if known.get("LoadState") == "masked" else known.get("UnitFileState") or known.get("LoadState", "")
+    return {"enabled": enabled, "active": known.get("ActiveState") == "active"}
+
+
+def _put_unit(name: str, state: State) -> None:
+    present = _look_unit(name)
+    if present["enabled"] == "masked" and state["enabled"] != "masked":
+        systemd.systemctl("unmask", name)
+    # What was enabled before it was masked still is, below the mask.
+    if state["enabled"] in ("enabled", "disabled") and _look_unit(name)["enabled"] != state["enabled"]:
+        systemd.systemctl("enable" if state["enabled"] == "enabled" else "disable", name)
+    if state["active"] is False and present["active"]:
+        systemd.systemctl("stop", name)
+    if state["enabled"] == "masked" and present["enabled"] != "masked":
+        systemd.systemctl("mask", name)
+    if state["active"] and not present["active"]:
+        systemd.systemctl("start", name)
+
+
+def _look_link(path: str) -> State:
+    try:
+        return str(Path(path).readlink())
+    except OSError:
+        return None
+
+
+def _put_link(path: str, state: State) -> None:
+    Path(path).unlink(missing_ok=True)
+    if state is not None:
+        Path(path).symlink_to(state)
+
+
+KINDS: Mapping[str, Kind] = {
+    "folder": Kind(_look_folder, _put_folder),
+    "file": Kind(_look_file, _put_file),
+    "link": Kind(_look_link, _put_link),
+    "mode": Kind(_look_mode, _put_mode),
+    "sysctl": Kind(_look_sysctl, _put_sysctl),
+    "unit": Kind(_look_unit, _put_unit),
+}
+
+
+def same(key: str, present: State, wanted: State) -> bool:
+    """Tell whether a resource has the state that is wanted: of what is not said in it, anything will do."""
+    if key.startswith("file ") and present is not None and wanted is not None:
+        imposed = not wanted.get("impose") or present["mode"] == wanted["mode"]
+        return bool(present["b64"] == wanted["b64"] and imposed)
+    if key.startswith("unit "):
+        return all(value is None or present[name] == value for name, value in wanted.items())
+    if key.startswith("mode "):
+        return present is None or _mode_fits(present, wanted)
+    if key.startswith("sysctl ") and wanted is None:
+        return True
+    return bool(present == wanted)
+
+
+def _mode_fits(present: State, wanted: State) -> bool:
+    """Tell whether owner and mode are as wanted; where it says "at_most", fewer permissions are as good."""
+    if wanted is None or (present["user"], present["group"]) != (wanted["user"], wanted["group"]):
+        return wanted is None
+    if wanted.get("at_most"):
+        return not present["mode"] & ~wanted["mode"]
+    return bool(present["mode"] == wanted["mode"])

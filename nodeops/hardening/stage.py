@@ -1,0 +1,76 @@
+"""Judge the merged whole before anything is in place: the new files over a copy of /etc that only the judges see."""
+
+import base64
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from nodeops.core.errors import Refused
+from nodeops.hardening.planning import Step
+from nodeops.host.command import run
+
+_SECONDS = 120
+_ROOT = Path("/run/nodeops")
+# One mount namespace for all judges, gone with its last process. The paths are arguments, never part of the script.
+_SCRIPT = 'mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1,workdir=$2" /etc || exit 99; shift 2; exec "$@"'
+# What each folder of /etc is read by, and how that program says whether it can read the whole.
+JUDGES: dict[str, tuple[str, ...]] = {
+    "/etc/ssh/": ("/usr/sbin/sshd", "-t"),
+    "/etc/sudoers.d/": ("/usr/sbin/visudo", "-c", "-q"),
+    "/etc/apt/": ("/usr/bin/apt-config", "dump"),
+    "/etc/logrotate.d/": ("/usr/sbin/logrotate", "--debug", "/etc/logrotate.conf"),
+}
+
+
+def require_valid(steps: Sequence[Step]) -> None:
+    """Raise Refused when a program could not read its files as they would be: then nothing was changed."""
+    new = {path: step.after for step in steps if (path := step.key.partition(" ")[2]) and step.key.startswith("file /etc/")}
+    if not new:
+        return
+    _ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="stage-", dir=_ROOT))
+    try:
+        run(["mount", "-t", "tmpfs", "-o", "mode=0700,size=64m", "nodeops-stage", folder], timeout_seconds=_SECONDS)
+        _judge(folder, new)
+    finally:
+        run(["umount", "-l", folder], timeout_seconds=_SECONDS, allowed_codes=(0, 1, 32))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _judge(folder: Path, new: dict[str, dict[str, object] | None]) -> None:
+    upper, work = folder / "upper", folder / "work"
+    for each in (upper, work):
+        each.mkdir(mode=0o755)
+    for path, state in new.items():
+        _lay(upper, path, state)
+    for command in _judges(new):
+        done = run(
+            ["unshare", "--mount", "sh", "-c", _SCRIPT, "sh", upper, work, *command],
+            timeout_seconds=_SECONDS,
+            allowed_codes=range(256),
+        )
+        if done.returncode:
+            said = (done.stderr or done.stdout).decode(errors="replace").strip()[-1000:]
+            raise Refused(f"{command[0]} does not accept the new whole: {said}", where="hardening", hint="nothing was changed")
+
+
+def _lay(upper: Path, path: str, state: dict[str, object] | None) -> None:
+    target = upper / Path(path).relative_to("/etc")
+    for parent in reversed(target.relative_to(upper).parents[:-1]):
+        (upper / parent).mkdir(mode=0o755, exist_ok=True)
+    if state is None:
+        if Path(path).exists():
+            run(["mknod", target, "c", "0", "0"], timeout_seconds=_SECONDS)  # how an overlay says that a file is gone
+        return
+    target.write_bytes(base64.b64decode(str(state["b64"])))
+    target.chmod(int(str(state["mode"])))
+
+
+def _judges(new: dict[str, dict[str, object] | None]) -> list[tuple[str, ...]]:
+    asked = [command for start, command in JUDGES.items() if any(path.startswith(start) for path in new)]
+    units = sorted(
+        {Path(path).parent.name.removesuffix(".d") for path in new if path.startswith("/etc/systemd/system/") and ".d/" in path}
+    )
+    present = [command for command in asked if Path(command[0]).exists()]
+    return [*present, *((("/usr/bin/systemd-analyze", "verify", "--man=no", *units),) if units else ())]

@@ -1,0 +1,35 @@
+"""Hardening in a word, for `nodeops status` and the table of the fleet."""
+
+import json
+from pathlib import Path
+
+from nodeops.document.models import NodeDocument
+from nodeops.hardening import store
+from nodeops.hardening.report import Report
+from nodeops.host import trial
+from nodeops.host.files import write_atomic
+
+_LAST = "last.json"
+
+
+def _folder(document: NodeDocument) -> Path:
+    return Path(document.paths["state"]) / store.NAME
+
+
+def record_score(document: NodeDocument, report: Report) -> None:
+    """Remember the score of a whole audit: a status must not take the seconds of an audit."""
+    data = {"score": report.score_percent, "at": report.at}
+    write_atomic(store.folder_of(document) / _LAST, json.dumps(data).encode(), 0o600)
+
+
+def hardening_state(document: NodeDocument) -> str:
+    """Return "off", "on trial", or the score of the last audit in percent."""
+    folder = _folder(document)
+    if trial.pending(folder) is not None:
+        return "on trial"
+    if not store.kept(folder).applied:
+        return "off"
+    try:
+        return f"{json.loads((folder / _LAST).read_bytes())['score']:g} %"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "on"
