@@ -62,8 +62,9 @@ def desired(
 ) -> Desired:
     """Return what controls ask for.
 
-    `base` gives the text of a vendor's file without our edits; `host_key` the files of a key of sshd; `can_set` tells whether a kernel parameter can be set here
-    (a container has its machine's); `container` whether units that need a machine of their own may stay stopped.
+    `base` gives the text of a vendor's file without our edits, `host_key` the files of a key of sshd. `can_set` tells
+    whether a kernel parameter can be set here (a container has its machine's), `container` whether units that need a
+    machine of their own may stay stopped.
     """
     found = Desired()
     for setting in _of(controls, settings.HostKey):

@@ -63,7 +63,7 @@ def plan(controls: Sequence[Control], facts: Facts, old: Kept) -> Plan:
     asked = desired(controls, bases.text, host_key_states, _can_set, facts.flags["container"])
     originals = _originals(asked, old, bases)
     target = {**{key: state for key, state in old.originals.items() if key not in asked.states}, **asked.states}
-    target |= _folders(asked, originals)
+    target |= _folders(asked, originals, old)
     seen = {key: look(key) for key in target}
     steps = [Step(key, seen[key], target[key]) for key in _ordered(target) if not same(key, seen[key], target[key])]
     off = [name for name in old.profiles if name not in asked.pam_profiles]
@@ -117,7 +117,7 @@ def _originals(asked: Desired, old: Kept, bases: _Bases) -> dict[str, State]:
     return found
 
 
-def _folders(asked: Desired, originals: dict[str, State]) -> dict[str, State]:
+def _folders(asked: Desired, originals: dict[str, State], old: Kept) -> dict[str, State]:
     """Return the folders that must be there for the wanted files, and note those that were not there before us."""
     found: dict[str, State] = {}
     for key, state in asked.states.items():
@@ -126,7 +126,7 @@ def _folders(asked: Desired, originals: dict[str, State]) -> dict[str, State]:
             continue
         for folder in reversed(Path(path).parents):
             name = f"folder {folder}"
-            if not folder.is_dir() or name in originals:
+            if not folder.is_dir() or name in old.originals:
                 originals.setdefault(name, None)
                 found[name] = True
     return found
