@@ -171,7 +171,8 @@ class HardeningChoices(Model):
     """
 
     banner: Annotated[str, StringConstraints(max_length=2000)] = (
-        "Authorised operators only. Everything that is done here is logged and may be used as evidence.\n"
+        "This is a private system. Access is restricted to authorised operators; unauthorised access is prohibited.\n"
+        "All activity is monitored and logged, and may be used as evidence.\n"
     )
     confirm_seconds: Annotated[int, Field(ge=10, le=600)] = 90
 

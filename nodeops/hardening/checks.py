@@ -62,6 +62,27 @@ def shadow_group_is_empty(host: Host) -> Answer:
     return _named("nobody is in the group shadow", found)
 
 
+def _mount_has(host: Host, path: str, *options: str) -> Answer:
+    expected = f"{path} is mounted with {', '.join(options)}"
+    if host.container:
+        return None, expected, "the mounts are those of the container"
+    if path not in host.mounts:
+        return None, expected, "it is no filesystem of its own"
+    missing = sorted(set(options) - set(host.mounts[path]))
+    return not missing, expected, f"missing: {', '.join(missing)}" if missing else "it is"
+
+
+def shared_memory_runs_nothing(host: Host) -> Answer:
+    """Judge the mount options of /dev/shm."""
+    return _mount_has(host, "/dev/shm", "nodev", "nosuid", "noexec")  # noqa: S108 - looked at, not written
+
+
+def temporary_folders_are_safe(host: Host) -> Answer:
+    """Judge the mount options of /tmp and /var/tmp; the worse of the two counts."""
+    answers = [_mount_has(host, path, "nodev", "nosuid") for path in ("/tmp", "/var/tmp")]  # noqa: S108 - looked at
+    return min(filter(None, answers), key=lambda answer: {False: 0, None: 1, True: 2}[answer[0]], default=None)
+
+
 CHECKS: Mapping[str, Callable[[Host], Answer]] = {
     function.__name__: function
     for function in (
@@ -72,5 +93,7 @@ CHECKS: Mapping[str, Callable[[Host], Answer]] = {
         passwords_are_shadowed,
         root_password_is_locked,
         shadow_group_is_empty,
+        shared_memory_runs_nothing,
+        temporary_folders_are_safe,
     )
 }

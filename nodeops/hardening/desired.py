@@ -19,7 +19,6 @@ SYSCTL_FILE = "/etc/sysctl.d/90-nodeops.conf"
 MODPROBE_FILE = "/etc/modprobe.d/nodeops.conf"
 TMPFILES_FILE = "/etc/tmpfiles.d/nodeops-hardening.conf"
 GRUB_FILE = "/etc/default/grub.d/90-nodeops.cfg"
-MOUNTS_FOLDER = "/etc/systemd/system"
 PAM_PROFILES = "/usr/share/pam-configs"
 _HEAD = "# Written by nodeops hardening; `nodeops hardening explain CONTROL` says why, `undo CONTROL` removes it.\n"
 _SSH_RELOAD = ("systemctl", "reload", "ssh.service")
@@ -57,12 +56,14 @@ def desired(
     controls: Sequence[Control],
     base: Callable[[str], str],
     host_key: Callable[[settings.HostKey], dict[str, State]],
+    paths: Callable[[str], list[str]],
     can_set: Callable[[str], bool],
     container: bool,
 ) -> Desired:
     """Return what controls ask for.
 
-    `base` gives the text of a vendor's file without our edits, `host_key` the files of a key of sshd. `can_set` tells
+    `base` gives the text of a vendor's file without our edits, `host_key` the files of a key of sshd, `paths` what a
+    pattern finds. `can_set` tells
     whether a kernel parameter can be set here (a container has its machine's), `container` whether units that need a
     machine of their own may stay stopped.
     """
@@ -75,7 +76,7 @@ def desired(
     _systemd(found, controls)
     _lines(found, controls)
     _edits(found, controls, base)
-    _modes(found, controls)
+    _modes(found, controls, paths)
     _pam(found, controls)
     _boot(found, controls)
     _services(found, controls, container)
@@ -159,12 +160,19 @@ def _edits(found: Desired, controls: Sequence[Control], base: Callable[[str], st
         found.states[f"file {setting.path}"] = file_state(setting.content, int(setting.mode, 8))
 
 
-def _modes(found: Desired, controls: Sequence[Control]) -> None:
+def mode_state(setting: settings.FileMode) -> State:
+    """Return the wanted state of a path. Where a pattern finds many, each keeps its owner."""
+    owner = {} if "*" in setting.path else {"user": setting.user, "group": setting.group}
+    return {"mode": int(setting.mode, 8), **owner, "at_most": True}
+
+
+def _modes(found: Desired, controls: Sequence[Control], paths: Callable[[str], list[str]]) -> None:
     lines = []
     for setting in _of(controls, settings.FileMode):
-        owner = {"user": setting.user, "group": setting.group}
-        found.states[f"mode {setting.path}"] = {"mode": int(setting.mode, 8), **owner, "at_most": True}
-        lines.append(f"z {setting.path} {setting.mode} {setting.user} {setting.group}\n")
+        for path in paths(setting.path):
+            found.states[f"mode {path}"] = mode_state(setting)
+        owner = "- -" if "*" in setting.path else f"{setting.user} {setting.group}"
+        lines.append(f"z {setting.path} {setting.mode} {owner}\n")
     if lines:
         found.file(TMPFILES_FILE, _HEAD + "".join(lines))
 
@@ -181,23 +189,6 @@ def _boot(found: Desired, controls: Sequence[Control]) -> None:
         added = json.dumps(f"$GRUB_CMDLINE_LINUX {' '.join(words)}")
         found.file(GRUB_FILE, f"{_HEAD}GRUB_CMDLINE_LINUX={added}\n")
         found.reload(GRUB_FILE, *_GRUB_UPDATE)
-    for setting in _of(controls, settings.Mount):
-        name = setting.path.strip("/").replace("-", "\\x2d").replace("/", "-")
-        path = f"{MOUNTS_FOLDER}/nodeops-remount-{name}.service"
-        found.file(path, _remount(setting))
-        link = f"{MOUNTS_FOLDER}/local-fs.target.wants/nodeops-remount-{name}.service"
-        found.reload(path, *_DAEMON_RELOAD)
-        found.states[f"link {link}"] = path
-
-
-def _remount(setting: settings.Mount) -> str:
-    """Return the unit that adds options to a filesystem at boot, whoever mounted it; one that is no mount point is left alone."""
-    options = ",".join(setting.options)
-    return (
-        f"{_HEAD}[Unit]\nDescription=Mount options of {setting.path}\nDefaultDependencies=no\n"
-        f"After=local-fs-pre.target tmp.mount\nBefore=local-fs.target\nConditionPathIsMountPoint={setting.path}\n\n"
-        f"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/mount -o remount,{options} {setting.path}\n"
-    )
 
 
 def _services(found: Desired, controls: Sequence[Control], container: bool) -> None:

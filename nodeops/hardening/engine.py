@@ -13,9 +13,9 @@ from pathlib import Path
 from nodeops.core.errors import NodeopsError, Refused
 from nodeops.document.models import NodeDocument
 from nodeops.hardening import packages, pam, store
-from nodeops.hardening.catalogue import Control
+from nodeops.hardening.catalogue import Control, catalogue
 from nodeops.hardening.facts import Facts, installed_packages, observe_facts
-from nodeops.hardening.planning import Plan, plan
+from nodeops.hardening.planning import Plan, packages_of, plan
 from nodeops.hardening.reload import reload_all
 from nodeops.hardening.resources import look, put
 from nodeops.hardening.stage import require_valid
@@ -177,7 +177,8 @@ def confirm(folder: Path, token: str, console: bool) -> None:
 def _finish(folder: Path, done: Journal) -> None:
     new = done.new
     if done.purge:
-        gone = packages.with_what_came_along(done.purge, new.installed)
+        needed = packages_of(control for name, control in catalogue().items() if name in new.applied)
+        gone = packages.with_what_came_along(done.purge, new.installed, needed)
         packages.purge(gone)
         new = replace(new, installed=[name for name in new.installed if name not in gone])
     if not new.applied and new.removed:

@@ -45,7 +45,7 @@ def observe_facts() -> Facts:
         "container": said in CONTAINERS,
         "debian12": release == "debian 12",
         "debian13": release == "debian 13",
-        "ipv6": bool(_read("/proc/net/if_inet6")),
+        "ipv6": Path("/proc/sys/net/ipv6").exists(),
         "docker": "docker.service" in units,
         "grub": Path("/etc/default/grub").exists(),
         "apparmor": Path("/sys/kernel/security/apparmor").exists(),

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from nodeops.hardening import pam, settings
 from nodeops.hardening.catalogue import Control
 from nodeops.hardening.checks import CHECKS
-from nodeops.hardening.desired import GRUB_FILE, MODPROBE_FILE, MOUNTS_FOLDER, PAM_PROFILES, SYSCTL_FILE, unit_drop_in
+from nodeops.hardening.desired import GRUB_FILE, MODPROBE_FILE, PAM_PROFILES, SYSCTL_FILE, mode_state, unit_drop_in
 from nodeops.hardening.edits import Key, value_of
 from nodeops.hardening.host_keys import bits_of
 from nodeops.hardening.observe import Host
-from nodeops.hardening.resources import look, same
+from nodeops.hardening.resources import look, matching, same
 from nodeops.hardening.settings import Setting
 
 
@@ -144,13 +143,12 @@ def _content(host: Host, _: Control, setting: settings.Content) -> Fact:
 
 
 def _mode(_: Host, __: Control, setting: settings.FileMode) -> Fact | None:
-    found = look(f"mode {setting.path}")
-    if found is None:
-        return None
-    wanted = {"mode": int(setting.mode, 8), "user": setting.user, "group": setting.group, "at_most": True}
-    said = f"{found['mode']:04o} {found['user']}:{found['group']}"
-    good = same(f"mode {setting.path}", found, wanted)
-    return Fact(good, f"{setting.path} at most {setting.mode} {setting.user}:{setting.group}", said)
+    states = {path: look(f"mode {path}") for path in matching(setting.path)}
+    present = {path: state for path, state in states.items() if state is not None}
+    wrong = [path for path, state in present.items() if not same(f"mode {path}", state, mode_state(setting))]
+    expected = f"{setting.path} at most {setting.mode}" + ("" if "*" in setting.path else f" {setting.user}:{setting.group}")
+    said = "; ".join(f"{path} {one['mode']:04o} {one['user']}:{one['group']}" for path in wrong for one in [present[path]])
+    return Fact(not wrong, expected, said or "as it should be") if present else None
 
 
 def _pam(host: Host, _: Control, setting: settings.Pam) -> Fact:
@@ -159,19 +157,6 @@ def _pam(host: Host, _: Control, setting: settings.Pam) -> Fact:
         return Fact(False, expected, "its file is missing or another")
     on = bool(pam.enabled([setting.name]))
     return Fact(on, expected, "it is" if on else "it is not")
-
-
-def _mount(host: Host, control: Control, setting: settings.Mount) -> Fact | None:
-    expected = f"{setting.path} is mounted with {', '.join(setting.options)}"
-    name = setting.path.strip("/").replace("-", "\\x2d").replace("/", "-")
-    if not Path(f"{MOUNTS_FOLDER}/nodeops-remount-{name}.service").exists():
-        return Fact(False, expected, "nothing sets them at boot")
-    if _hidden(host, control):
-        return Fact(None, expected, "the mounts are those of the container")
-    if setting.path not in host.mounts:
-        return None
-    missing = sorted(set(setting.options) - set(host.mounts[setting.path]))
-    return Fact(not missing, expected, f"missing: {', '.join(missing)}: reboot" if missing else "it is")
 
 
 def _kernel_command_line(host: Host, control: Control, setting: settings.KernelCommandLine) -> Fact:
@@ -203,7 +188,6 @@ _KINDS: Mapping[type[Setting], Callable[[Host, Control, Any], Fact | None]] = {
     settings.Content: _content,
     settings.FileMode: _mode,
     settings.Pam: _pam,
-    settings.Mount: _mount,
     settings.KernelCommandLine: _kernel_command_line,
     settings.Check: _check,
 }

@@ -12,7 +12,7 @@ _LISTS = Path("/var/lib/apt/lists")
 _GET = ["apt-get", "-qq", "-y", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=60"]
 
 
-def _apt(*words: str) -> str:
+def _apt(*words: str) -> None:
     # needrestart must restart nothing: least of all the ledger.
     environment = {
         **os.environ,
@@ -20,7 +20,7 @@ def _apt(*words: str) -> str:
         "NEEDRESTART_SUSPEND": "1",
         "APT_LISTCHANGES_FRONTEND": "none",
     }
-    return run([*_GET, *words], timeout_seconds=_SECONDS, environment=environment).stdout.decode(errors="replace")
+    run([*_GET, *words], timeout_seconds=_SECONDS, environment=environment)
 
 
 def install(names: Iterable[str]) -> None:
@@ -44,11 +44,11 @@ def purge(names: Iterable[str]) -> None:
         _apt("purge", *present)
 
 
-def with_what_came_along(names: Iterable[str], ours: Iterable[str]) -> list[str]:
-    """Return packages and those of ours that nobody needs once these are gone."""
+def with_what_came_along(names: Iterable[str], ours: Iterable[str], needed: Iterable[str]) -> list[str]:
+    """Return packages, and those of ours that came along with them; all of ours when none is `needed` any more."""
     names, ours = set(names), set(ours)
-    if ours <= names:
+    if not ours & set(needed):
         return sorted(ours)
-    said = _apt("--simulate", "--auto-remove", "purge", *sorted(names)) if names else ""
-    going = {line.split()[1] for line in said.splitlines() if line.startswith(("Remv ", "Purg "))}
+    said = run(["apt-get", "--simulate", "--auto-remove", "purge", *sorted(names)], timeout_seconds=_SECONDS).stdout
+    going = {line.split()[1] for line in said.decode(errors="replace").splitlines() if line.startswith(("Remv ", "Purg "))}
     return sorted((going & ours) | names)

@@ -13,7 +13,7 @@ from nodeops.hardening.desired import Desired, desired, key_value_paths
 from nodeops.hardening.edits import rebased
 from nodeops.hardening.facts import Facts
 from nodeops.hardening.host_keys import host_key_states
-from nodeops.hardening.resources import KINDS, State, content_of, file_state, look, same, sysctl_path
+from nodeops.hardening.resources import KINDS, State, content_of, file_state, look, matching, same, sysctl_path
 from nodeops.hardening.store import Kept
 
 # Folders before what is in them, files before the services that read them.
@@ -52,7 +52,7 @@ class Plan:
 def packages_wanted(controls: Iterable[Control], facts: Facts) -> tuple[list[str], list[str]]:
     """Return the packages that are to be installed, and those to be removed."""
     rows = [setting for control in controls for setting in control.sets if isinstance(setting, settings.Package)]
-    install = _present(controls) - facts.packages
+    install = packages_of(controls) - facts.packages
     remove = {row.name for row in rows if row.state == "absent"} & facts.packages
     return sorted(install), sorted(remove)
 
@@ -60,7 +60,7 @@ def packages_wanted(controls: Iterable[Control], facts: Facts) -> tuple[list[str
 def plan(controls: Sequence[Control], facts: Facts, old: Kept) -> Plan:
     """Return what changes when exactly these controls are applied, beginning with a host of which `old` is kept."""
     bases = _Bases(controls, old)
-    asked = desired(controls, bases.text, host_key_states, _can_set, facts.flags["container"])
+    asked = desired(controls, bases.text, host_key_states, matching, _can_set, facts.flags["container"])
     originals = _originals(asked, old, bases)
     target = {**{key: state for key, state in old.originals.items() if key not in asked.states}, **asked.states}
     target |= _folders(asked, originals, old)
@@ -122,7 +122,7 @@ def _folders(asked: Desired, originals: dict[str, State], old: Kept) -> dict[str
     found: dict[str, State] = {}
     for key, state in asked.states.items():
         kind, _, path = key.partition(" ")
-        if kind not in ("file", "link") or state is None:
+        if kind != "file" or state is None:
             continue
         for folder in reversed(Path(path).parents):
             name = f"folder {folder}"
@@ -167,10 +167,11 @@ def _reloads(steps: Sequence[Step], asked: Desired, old: Kept) -> list[list[str]
 def _purged(controls: Sequence[Control], old: Kept) -> list[str]:
     """Return the packages that we installed for controls that are not asked for any more."""
     before = [control for name, control in catalogue().items() if name in old.applied]
-    return sorted((_present(before) - _present(controls)) & set(old.installed))
+    return sorted((packages_of(before) - packages_of(controls)) & set(old.installed))
 
 
-def _present(controls: Iterable[Control]) -> set[str]:
+def packages_of(controls: Iterable[Control]) -> set[str]:
+    """Return the packages that controls want to be there."""
     rows = (setting for control in controls for setting in control.sets if isinstance(setting, settings.Package))
     return {row.name for row in rows if row.state == "present"}
 
@@ -203,7 +204,7 @@ def _words(state: State) -> str:
     if isinstance(state, dict) and "b64" in state:
         return (content_of(state) or "").encode("utf-8", "replace").decode()[:_SHOWN_CHARACTERS]
     if isinstance(state, dict) and "mode" in state:
-        return f"{state['mode']:04o} {state['user']}:{state['group']}"
+        return f"{state['mode']:04o} {state.get('user', '*')}:{state.get('group', '*')}"
     if isinstance(state, dict):
         return f"{state['enabled']}, {'active' if state['active'] else 'inactive'}"
     return str(state)

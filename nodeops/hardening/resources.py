@@ -103,7 +103,8 @@ def _put_mode(path: str, state: State) -> None:
     """Set owner and mode of what is there; the owner first, because chown clears set-user-id bits."""
     if state is None or not Path(path).exists():
         return
-    os.chown(path, _uid(state["user"]), _gid(state["group"]))
+    if "user" in state:
+        os.chown(path, _uid(state["user"]), _gid(state["group"]))
     Path(path).chmod(state["mode"])
 
 
@@ -170,23 +171,9 @@ def _put_unit(name: str, state: State) -> None:
         systemd.systemctl("start", name)
 
 
-def _look_link(path: str) -> State:
-    try:
-        return str(Path(path).readlink())
-    except OSError:
-        return None
-
-
-def _put_link(path: str, state: State) -> None:
-    Path(path).unlink(missing_ok=True)
-    if state is not None:
-        Path(path).symlink_to(state)
-
-
 KINDS: Mapping[str, Kind] = {
     "folder": Kind(_look_folder, _put_folder),
     "file": Kind(_look_file, _put_file),
-    "link": Kind(_look_link, _put_link),
     "mode": Kind(_look_mode, _put_mode),
     "sysctl": Kind(_look_sysctl, _put_sysctl),
     "unit": Kind(_look_unit, _put_unit),
@@ -209,8 +196,15 @@ def same(key: str, present: State, wanted: State) -> bool:
 
 def _mode_fits(present: State, wanted: State) -> bool:
     """Tell whether owner and mode are as wanted; where it says "at_most", fewer permissions are as good."""
-    if wanted is None or (present["user"], present["group"]) != (wanted["user"], wanted["group"]):
-        return wanted is None
+    if wanted is None:
+        return True
+    if any(present[name] != wanted.get(name, present[name]) for name in ("user", "group")):
+        return False
     if wanted.get("at_most"):
         return not present["mode"] & ~wanted["mode"]
     return bool(present["mode"] == wanted["mode"])
+
+
+def matching(pattern: str) -> list[str]:
+    """Return the paths that a pattern finds; a path that is no pattern stands for itself, also when it is absent."""
+    return sorted(map(str, Path("/").glob(pattern.lstrip("/")))) if "*" in pattern else [pattern]

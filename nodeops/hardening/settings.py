@@ -130,7 +130,10 @@ class Content(Model):
 
 
 class FileMode(Model):
-    """Owner and permission bits of a file or folder; also written as a `z` line of tmpfiles.d. One that is absent is fine."""
+    """Owner and permission bits of a file or folder, or of all that a pattern finds (they keep their owners).
+
+    Also written as a `z` line of tmpfiles.d. One that is absent is fine.
+    """
 
     kind: Literal["mode"]
     path: AbsolutePath
@@ -145,14 +148,6 @@ class Pam(Model):
     kind: Literal["pam"]
     name: str
     content: str
-
-
-class Mount(Model):
-    """Mount options of a filesystem that systemd or fstab mounts, set by a remount at boot. Live: /proc/self/mounts."""
-
-    kind: Literal["mount"]
-    path: AbsolutePath
-    options: list[str]
 
 
 class KernelCommandLine(Model):
@@ -185,7 +180,6 @@ Setting = Annotated[
     | Content
     | FileMode
     | Pam
-    | Mount
     | KernelCommandLine
     | Check,
     Field(discriminator="kind"),

@@ -6,7 +6,7 @@ from nodeops.hardening.settings import Setting
 
 
 def expanded(control: Control, document: NodeDocument) -> Control:
-    """Return a control with the placeholders of all its texts filled in: {banner}, {operators}, {ssh_port}, {ledger_unit}."""
+    """Return a control with the placeholders of all its texts filled in: {banner}, {operators} and others."""
     return control.model_copy(update={"sets": [_setting(setting, document) for setting in control.sets]})
 
 
@@ -26,6 +26,7 @@ def _text(text: str, document: NodeDocument) -> str:
     values = {
         "{banner}": choices.hardening.banner,
         "{operators}": ",".join(choices.firewall.operators) or "127.0.0.1",
+        "{operators_spaced}": " ".join(choices.firewall.operators),
         "{ssh_port}": str(choices.firewall.ssh_port),
         "{ledger_unit}": document.ledger.unit,
     }

@@ -7,7 +7,7 @@ from nodeops.hardening.resources import content_of, same
 
 
 def asked(*controls, base="", can_set=True, container=True):
-    return desired(controls, lambda _: base, lambda _: {}, lambda _: can_set, container)
+    return desired(controls, lambda _: base, lambda _: {}, lambda path: [path], lambda _: can_set, container)
 
 
 def text(found, path):
