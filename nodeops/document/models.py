@@ -166,7 +166,8 @@ class FirewallChoices(Model):
 class HardeningChoices(Model):
     """What an organisation chooses about hardening; single controls are left out by waivers, with a reason and an end.
 
-    `banner` is what everyone reads before logging in. A changed set must be confirmed over a new SSH connection within
+    `banner` is what everyone reads before logging in. `ssh_groups` are the groups whose members may log in over SSH; none
+    named means everyone with a key. A changed set must be confirmed over a new SSH connection within
     `confirm_seconds`, or it is undone.
     """
 
@@ -174,6 +175,7 @@ class HardeningChoices(Model):
         "This is a private system. Access is restricted to authorised operators; unauthorised access is prohibited.\n"
         "All activity is monitored and logged, and may be used as evidence.\n"
     )
+    ssh_groups: list[Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]] = []
     confirm_seconds: Annotated[int, Field(ge=10, le=600)] = 90
 
 

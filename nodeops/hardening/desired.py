@@ -10,7 +10,7 @@ from typing import TypeVar
 from nodeops.hardening import settings
 from nodeops.hardening.catalogue import Control
 from nodeops.hardening.edits import Key, with_keys
-from nodeops.hardening.resources import State, file_state
+from nodeops.hardening.states import State, file_state
 
 T = TypeVar("T")
 

@@ -3,8 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from nodeops.hardening.resources import State, look
+from nodeops.hardening.resources import look
 from nodeops.hardening.settings import HostKey
+from nodeops.hardening.states import State
 from nodeops.host.command import run
 
 _SECONDS = 120

@@ -11,8 +11,9 @@ from nodeops.hardening.desired import GRUB_FILE, MODPROBE_FILE, PAM_PROFILES, SY
 from nodeops.hardening.edits import Key, value_of
 from nodeops.hardening.host_keys import bits_of
 from nodeops.hardening.observe import Host
-from nodeops.hardening.resources import look, matching, same
+from nodeops.hardening.resources import look, matching
 from nodeops.hardening.settings import Setting
+from nodeops.hardening.states import same
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 from nodeops.core.errors import NodeopsError
 from nodeops.hardening.facts import Facts, observe_facts
 from nodeops.hardening.reload import in_force_since
-from nodeops.hardening.resources import State, look
+from nodeops.hardening.resources import look
+from nodeops.hardening.states import State
 from nodeops.host.command import run
 from nodeops.host.unit_settings import exposure
 

@@ -41,7 +41,19 @@ def purge(names: Iterable[str]) -> None:
     present = sorted(installed_packages() & set(names))
     if present:
         run(["dpkg", "--configure", "-a"], timeout_seconds=_SECONDS)
+        units = _units_of(present)
+        # Not every package stops what it started, and systemd remembers what failed.
+        run(["systemctl", "stop", *units], timeout_seconds=_SECONDS, allowed_codes=range(256))
         _apt("purge", *present)
+        run(["systemctl", "daemon-reload"], timeout_seconds=_SECONDS)
+        run(["systemctl", "reset-failed", *units], timeout_seconds=_SECONDS, allowed_codes=range(256))
+
+
+def _units_of(names: Iterable[str]) -> list[str]:
+    """Return the units that packages brought; templates are none."""
+    files = run(["dpkg", "--listfiles", *names], timeout_seconds=_SECONDS).stdout.decode(errors="replace").splitlines()
+    units = {Path(file).name for file in files if "/systemd/system/" in file}
+    return sorted(unit for unit in units if unit.endswith((".service", ".timer", ".socket", ".path")) and "@" not in unit)
 
 
 def with_what_came_along(names: Iterable[str], ours: Iterable[str], needed: Iterable[str]) -> list[str]:

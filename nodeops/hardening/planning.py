@@ -13,7 +13,8 @@ from nodeops.hardening.desired import Desired, desired, key_value_paths
 from nodeops.hardening.edits import rebased
 from nodeops.hardening.facts import Facts
 from nodeops.hardening.host_keys import host_key_states
-from nodeops.hardening.resources import KINDS, State, content_of, file_state, look, matching, same, sysctl_path
+from nodeops.hardening.resources import KINDS, look, matching, sysctl_path
+from nodeops.hardening.states import State, content_of, file_state, same
 from nodeops.hardening.store import Kept
 
 # Folders before what is in them, files before the services that read them.

@@ -13,14 +13,13 @@ import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nodeops.core.errors import HostError
+from nodeops.hardening.states import State
 from nodeops.host import systemd
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
 
-State = Any
 _SECONDS = 30
 
 
@@ -53,17 +52,6 @@ def _look_file(path: str) -> State:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return {"b64": base64.b64encode(data).decode(), "mode": stat.S_IMODE(found.st_mode), "uid": found.st_uid, "gid": found.st_gid}
-
-
-def content_of(state: State) -> str | None:
-    """Return the text of a file's state; None for an absent one. Bytes that are not UTF-8 are kept."""
-    return None if state is None else base64.b64decode(state["b64"]).decode("utf-8", "surrogateescape")
-
-
-def file_state(text: str, mode: int, *, impose: bool = False) -> State:
-    """Return the state of a file of root's. Only with `impose` is the mode of one that is there changed."""
-    data = base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()
-    return {"b64": data, "mode": mode, "uid": 0, "gid": 0, "impose": impose}
 
 
 def _put_file(path: str, state: State) -> None:
@@ -178,31 +166,6 @@ KINDS: Mapping[str, Kind] = {
     "sysctl": Kind(_look_sysctl, _put_sysctl),
     "unit": Kind(_look_unit, _put_unit),
 }
-
-
-def same(key: str, present: State, wanted: State) -> bool:
-    """Tell whether a resource has the state that is wanted: of what is not said in it, anything will do."""
-    if key.startswith("file ") and present is not None and wanted is not None:
-        imposed = not wanted.get("impose") or present["mode"] == wanted["mode"]
-        return bool(present["b64"] == wanted["b64"] and imposed)
-    if key.startswith("unit "):
-        return all(value is None or present[name] == value for name, value in wanted.items())
-    if key.startswith("mode "):
-        return present is None or _mode_fits(present, wanted)
-    if key.startswith("sysctl ") and wanted is None:
-        return True
-    return bool(present == wanted)
-
-
-def _mode_fits(present: State, wanted: State) -> bool:
-    """Tell whether owner and mode are as wanted; where it says "at_most", fewer permissions are as good."""
-    if wanted is None:
-        return True
-    if any(present[name] != wanted.get(name, present[name]) for name in ("user", "group")):
-        return False
-    if wanted.get("at_most"):
-        return not present["mode"] & ~wanted["mode"]
-    return bool(present["mode"] == wanted["mode"])
 
 
 def matching(pattern: str) -> list[str]:

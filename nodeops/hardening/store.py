@@ -10,7 +10,7 @@ from typing import Any
 
 from nodeops.core.errors import HostError
 from nodeops.document.models import NodeDocument
-from nodeops.hardening.resources import State
+from nodeops.hardening.states import State
 from nodeops.host.files import sync_folder, write_atomic
 
 NAME = "hardening"

@@ -26,6 +26,19 @@ def lynis(report: str) -> dict[str, Any]:
     }
 
 
+def lynis_here(log: str) -> float:
+    """Return the index of Lynis without the points that only the machine of a container can give: its kernel and auditd."""
+    points = (
+        r"Hardening: assigned (?:partial|maximum) number of hardening points.*?\. Currently having (\d+) points \(out of (\d+)\)"
+    )
+    got, of = map(int, re.findall(points, log)[-1])
+    partial = r".*assigned partial number of hardening points \((\d+) of (\d+)\)"
+    kernel = r"sysctl key (?:kernel|fs|dev|vm)\.\S+ has a different value.*\n" + partial
+    auditd = r"Result: auditd not active\n.*\n" + partial
+    lost = sum(int(most) - int(some) for some, most in [*re.findall(kernel, log), *re.findall(auditd, log)])
+    return round(100 * got / (of - lost), 1)
+
+
 def _text(value: str) -> str:
     parts = [part for part in value.split("|") if part and part != "-"]
     return ": ".join(parts[:3])

@@ -31,6 +31,7 @@ OTHERS = (
     "shadow ledger",
     "gshadow ledger",
     "nodeops-",
+    "nftables.service",
 )
 VOLATILE = (
     "net/netfilter/nf_conntrack_count",

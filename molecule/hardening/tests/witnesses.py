@@ -73,11 +73,12 @@ def _lynis(node: str, folder: Path) -> dict[str, Any]:
     files = "--report-file /run/lynis.dat --logfile /run/lynis.log"
     screen = remote.must(node, f"lynis audit system --quick --no-colors {files}; test -s /run/lynis.dat")
     report = remote.must(node, "cat /run/lynis.dat")
-    texts = {"lynis.txt": screen, "lynis-report.dat": report, "lynis.log": remote.must(node, "cat /run/lynis.log")}
+    log = remote.must(node, "cat /run/lynis.log")
+    texts = {"lynis.txt": screen, "lynis-report.dat": report, "lynis.log": log}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     remote.must(node, "rm /run/lynis.dat /run/lynis.log")
-    return judgements.lynis(report)
+    return {**judgements.lynis(report), "index_here": judgements.lynis_here(log)}
 
 
 def _openscap(node: str, folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from hardening_samples import control
 
 from nodeops.hardening.desired import SSHD_FILE, SYSCTL_FILE, desired
-from nodeops.hardening.resources import content_of, same
+from nodeops.hardening.states import content_of, same
 
 
 def asked(*controls, base="", can_set=True, container=True):
