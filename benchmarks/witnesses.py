@@ -35,6 +35,7 @@ def _part(before: Figures, after: Figures) -> str:
 def _rows(before: Figures, after: Figures) -> Iterator[Row]:
     was, now = before["lynis"], after["lynis"]
     yield f"Lynis {now['version']}, index", str(was["index"]), str(now["index"])
+    yield "Lynis, index without the points of the machine's kernel and auditd", str(was["index_here"]), str(now["index_here"])
     yield "Lynis, suggestions", str(len(was["suggestions"])), str(len(now["suggestions"]))
     yield from _openscap(before["openscap"], after["openscap"])
     was, now = before["ssh_audit"], after["ssh_audit"]

@@ -20,7 +20,7 @@ from nodeops.hardening.reload import reload_all
 from nodeops.hardening.resources import look, put
 from nodeops.hardening.stage import require_valid
 from nodeops.hardening.store import NAME, Journal, Kept
-from nodeops.host import systemd, trial
+from nodeops.host import trial
 from nodeops.host.lock import held
 from nodeops.host.trial import Trial
 
@@ -156,8 +156,7 @@ def _packages_back(before: Sequence[str]) -> None:
 def _disarm(folder: Path) -> None:
     running = trial.pending(folder)
     if running is not None:
-        # Stopping the service would stop ourselves when we are the undo that the timer started.
-        systemd.systemctl("stop", f"{running.unit}.timer")
+        trial.disarm(running)
     trial.forget(folder)
 
 

@@ -12,9 +12,20 @@ FILES = (*(f"/etc/pam.d/common-{kind}" for kind in _KINDS), *(f"/var/lib/pam/{ki
 
 
 def enabled(names: Iterable[str]) -> list[str]:
-    """Return which profiles are in force."""
-    texts = [_read(f"/var/lib/pam/{kind}") for kind in _KINDS]
-    return sorted(name for name in set(names) if any(f"Module: {name}\n" in text for text in texts))
+    """Return which profiles are in force: noted by pam-auth-update, and their lines in what PAM reads."""
+    found: dict[str, list[bool]] = {}
+    for kind in _KINDS:
+        live = _squeezed(_read(f"/etc/pam.d/common-{kind}"))
+        for block in _read(f"/var/lib/pam/{kind}").split("Module: ")[1:]:
+            name, *lines = block.splitlines()
+            found.setdefault(name, []).extend(
+                line[line.index("pam_") :] in live for line in map(_squeezed, lines) if "pam_" in line
+            )
+    return sorted(name for name in set(names) if found.get(name) and all(found[name]))
+
+
+def _squeezed(text: str) -> str:
+    return "\n".join(" ".join(line.split()) for line in text.splitlines())
 
 
 def _read(path: str) -> str:

@@ -19,12 +19,21 @@ def reload_all(commands: Sequence[Sequence[str]], *, strict: bool = True) -> Non
     """Run each command. Raise HostError when one fails; without `strict` the others are run all the same."""
     for command in commands:
         try:
+            _require_readable(command)
             run(list(command), timeout_seconds=_SECONDS)
         except NodeopsError:
             if strict:
                 raise
         if command[:2] == ["systemctl", "reload"]:
             _mark(command[2])
+
+
+def _require_readable(command: Sequence[str]) -> None:
+    """Raise HostError before sshd is told to read files that it refuses: it would stop, and nobody could log in."""
+    if "ssh.service" in command:
+        # Only the unit makes this folder, and only while it runs; without it sshd says nothing about its files.
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        run(["/usr/sbin/sshd", "-t"], timeout_seconds=_SECONDS)
 
 
 def _mark(unit: str) -> None:

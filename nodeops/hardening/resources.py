@@ -131,8 +131,19 @@ def _look_sysctl(key: str) -> State:
 
 
 def _put_sysctl(key: str, state: State) -> None:
-    if state is not None and _look_sysctl(key) != state:
-        sysctl_path(key).write_text(f"{state}\n", encoding="ascii")
+    if state is None or _look_sysctl(key) == state:
+        return
+    others = _reset_by_forwarding() if key.startswith("net.ipv4.") and "forward" in key else {}
+    sysctl_path(key).write_text(f"{state}\n", encoding="ascii")
+    for path, text in others.items():
+        with contextlib.suppress(OSError):
+            path.write_text(text, encoding="ascii")
+
+
+def _reset_by_forwarding() -> dict[Path, str]:
+    """Return what the kernel puts back to its defaults when forwarding changes (Documentation/networking/ip-sysctl.rst)."""
+    files = [file for file in Path("/proc/sys/net/ipv4/conf").glob("*/*") if file.name not in ("forwarding", "mc_forwarding")]
+    return {file: file.read_text(encoding="ascii", errors="replace") for file in files if os.access(file, os.R_OK | os.W_OK)}
 
 
 def _look_unit(name: str) -> State:

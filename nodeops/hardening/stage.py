@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nodeops.core.errors import Refused
 from nodeops.hardening.planning import Step
+from nodeops.hardening.resources import look
 from nodeops.host.command import run
 
 _SECONDS = 120
@@ -17,7 +18,7 @@ _SCRIPT = 'mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1,workdir=$2" /e
 # What each folder of /etc is read by, and how that program says whether it can read the whole.
 JUDGES: dict[str, tuple[str, ...]] = {
     "/etc/ssh/": ("/usr/sbin/sshd", "-t"),
-    "/etc/sudoers.d/": ("/usr/sbin/visudo", "-c", "-q"),
+    "/etc/sudoers.d/": ("/usr/sbin/visudo", "-c"),
     "/etc/apt/": ("/usr/bin/apt-config", "dump"),
     "/etc/logrotate.d/": ("/usr/sbin/logrotate", "--debug", "/etc/logrotate.conf"),
 }
@@ -25,26 +26,33 @@ JUDGES: dict[str, tuple[str, ...]] = {
 
 def require_valid(steps: Sequence[Step]) -> None:
     """Raise Refused when a program could not read its files as they would be: then nothing was changed."""
-    new = {path: step.after for step in steps if (path := step.key.partition(" ")[2]) and step.key.startswith("file /etc/")}
-    if not new:
+    new = {_path(step): step.after for step in steps if step.key.startswith("file /etc/")}
+    modes = {_path(step): int(step.after["mode"]) for step in steps if step.key.startswith("mode /etc/") and step.after}
+    if not (new or modes):
         return
     _ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="stage-", dir=_ROOT))
     try:
         run(["mount", "-t", "tmpfs", "-o", "mode=0700,size=64m", "nodeops-stage", folder], timeout_seconds=_SECONDS)
-        _judge(folder, new)
+        _judge(folder, new, modes)
     finally:
         run(["umount", "-l", folder], timeout_seconds=_SECONDS, allowed_codes=(0, 1, 32))
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _judge(folder: Path, new: dict[str, dict[str, object] | None]) -> None:
+def _path(step: Step) -> str:
+    return step.key.partition(" ")[2]
+
+
+def _judge(folder: Path, new: dict[str, dict[str, object] | None], modes: dict[str, int]) -> None:
     upper, work = folder / "upper", folder / "work"
     for each in (upper, work):
         each.mkdir(mode=0o755)
     for path, state in new.items():
         _lay(upper, path, state)
-    for command in _judges(new):
+    for path, mode in modes.items():
+        _lay_mode(upper, path, mode)
+    for command in _judges({**new, **dict.fromkeys(modes)}):
         done = run(
             ["unshare", "--mount", "sh", "-c", _SCRIPT, "sh", upper, work, *command],
             timeout_seconds=_SECONDS,
@@ -65,6 +73,16 @@ def _lay(upper: Path, path: str, state: dict[str, object] | None) -> None:
         return
     target.write_bytes(base64.b64decode(str(state["b64"])))
     target.chmod(int(str(state["mode"])))
+
+
+def _lay_mode(upper: Path, path: str, mode: int) -> None:
+    """Give a file its new mode; it is copied when only its mode is new. Folders stay as they are."""
+    target = upper / Path(path).relative_to("/etc")
+    if not target.exists():
+        if not Path(path).is_file():
+            return
+        _lay(upper, path, look(f"file {path}"))
+    target.chmod(mode)
 
 
 def _judges(new: dict[str, dict[str, object] | None]) -> list[tuple[str, ...]]:

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from nodeops.core.errors import HostError, Refused
-from nodeops.host import systemd
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
 from nodeops.host.session import session_start
@@ -137,15 +136,15 @@ def require(folder: Path, token: str, name: str) -> Trial:
 
 def commit(folder: Path, trial: Trial) -> None:
     """Disarm the timer for good. Raise Refused when it has fired meanwhile: then the change was undone."""
-    systemd.systemctl("stop", f"{trial.unit}.timer")
+    disarm(trial)
     if _is_up(f"{trial.unit}.service") or trial.remaining_seconds <= 0:
         raise Refused("too late: the change was undone", where=trial.name, hint="apply again")
     forget(folder)
 
 
 def disarm(trial: Trial) -> None:
-    """Stop the timer because the change is being undone by hand."""
-    systemd.systemctl("stop", f"{trial.unit}.timer")
+    """Stop the timer; one that has fired is not there any more. The undo itself, if it is at work, goes on."""
+    run(["systemctl", "stop", f"{trial.unit}.timer"], timeout_seconds=_ACTION_SECONDS, allowed_codes=(0, 5))
 
 
 def forget(folder: Path) -> None:

@@ -8,6 +8,8 @@ from nodeops.hardening import settings
 from nodeops.hardening.catalogue import Control
 from nodeops.hardening.settings import Setting
 
+# How a line ends when what it would break is not on the host.
+ABSENT = 77
 # A word that no setting has as its value.
 _OTHERS = {"yes": "no", "no": "yes", "0": "1", "1": "0"}
 # Refused by sshd as a whole when it is wrong, so a wrong value is one that sshd knows.
@@ -32,6 +34,8 @@ def other(value: str) -> str:
     """Return a value that is not the one given and of the same kind: a number stays a number."""
     if value.lower() in _OTHERS:
         return _OTHERS[value.lower()]
+    if value.replace(" ", "").isdigit() and " " in value:
+        return " ".join(str(int(word) - 1) for word in value.split())
     return str(int(value) + 7) if value.lstrip("-").isdigit() else "spoiled"
 
 
@@ -81,7 +85,7 @@ def _sysctl(setting: settings.Sysctl) -> str:
     taken = {setting.value, *setting.accept}
     wrong = next(value for value in (other(setting.value), "0", "1", "2", "3") if value not in taken)
     path = "/proc/sys/" + setting.key.replace(".", "/")
-    return f"test ! -e {path} || echo {shlex.quote(wrong)} >{path}"
+    return f"test -e {path} || exit {ABSENT}; echo {shlex.quote(wrong)} >{path}"
 
 
 def _modprobe(setting: settings.Modprobe) -> str:
@@ -130,12 +134,16 @@ def _mode(setting: settings.FileMode) -> str:
     # One bit too many. What is owned by a stranger or writable by all would cut sudo off: it refuses such files.
     wanted = int(setting.mode, 8)
     extra = next(bit for bit in (0o001, 0o010, 0o020) if not wanted & bit)
+    if "*" in setting.path:
+        return f"chmod {wanted | extra:04o} {setting.path}"
     path = shlex.quote(setting.path)
-    return f"test ! -e {path} || chmod {wanted | extra:04o} {path}"
+    return f"test -e {path} || exit {ABSENT}; chmod {wanted | extra:04o} {path}"
 
 
 def _pam(setting: settings.Pam) -> str:
-    return f"DEBIAN_FRONTEND=noninteractive pam-auth-update --package --remove {shlex.quote(setting.name)}"
+    # The next run of pam-auth-update, by any package, puts a profile that was only removed in force again.
+    remove = f"DEBIAN_FRONTEND=noninteractive pam-auth-update --package --remove {shlex.quote(setting.name)}"
+    return f"{remove} && echo '# spoiled' >>/usr/share/pam-configs/{shlex.quote(setting.name)}"
 
 
 _KINDS: dict[type[Setting], Callable[[Any], str]] = {

@@ -56,7 +56,7 @@ def test_no_placeholder_is_left():
             .model_dump_json()
             .replace("{restart}", "")
             .replace("{kernelhints}", "")
-            .replace("{blacklist_rc}", ""),
+            .replace("{override_rc}", ""),
         )
 
 

@@ -63,6 +63,12 @@ def test_controls_that_do_not_fit_are_not_applied():
     assert "ssh.algorithms-13" in chosen and "ssh.algorithms-12" not in chosen
 
 
+def test_forwarding_is_left_to_hosts_with_containers():
+    name = "sysctl-network.forwarding"
+    assert name in {one.id for one in audit.applied_controls(document(), facts())}
+    assert name not in {one.id for one in audit.applied_controls(document(), facts("docker"))}
+
+
 def test_an_unknown_control_is_refused_with_those_that_there_are():
     with pytest.raises(InputError, match="unknown control"):
         audit.named_controls(["no.such"])
