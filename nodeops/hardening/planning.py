@@ -13,6 +13,7 @@ from nodeops.hardening.desired import Desired, desired, key_value_paths
 from nodeops.hardening.edits import rebased
 from nodeops.hardening.facts import Facts
 from nodeops.hardening.host_keys import host_key_states
+from nodeops.hardening.reload import in_force_since
 from nodeops.hardening.resources import KINDS, look, matching, sysctl_path
 from nodeops.hardening.states import State, content_of, file_state, same
 from nodeops.hardening.store import Kept
@@ -43,11 +44,12 @@ class Plan:
     purge: Sequence[str] = ()
     profiles: Sequence[str] = ()
     profiles_off: Sequence[str] = ()
+    stale: Sequence[Sequence[str]] = ()
 
     @property
     def empty(self) -> bool:
         """Tell whether nothing is to be done."""
-        return not (self.steps or self.install or self.remove or self.purge or self.profiles or self.profiles_off)
+        return not any((self.steps, self.install, self.remove, self.purge, self.profiles, self.profiles_off, self.stale))
 
 
 def packages_wanted(controls: Iterable[Control], facts: Facts) -> tuple[list[str], list[str]]:
@@ -69,10 +71,12 @@ def plan(controls: Sequence[Control], facts: Facts, old: Kept) -> Plan:
     steps = [Step(key, seen[key], target[key]) for key in _ordered(target) if not same(key, seen[key], target[key])]
     off = [name for name in old.profiles if name not in asked.pam_profiles]
     install, remove = packages_wanted(controls, facts)
+    stale = _stale(asked)
     return Plan(
         steps=steps,
         kept=_kept_after(controls, asked, originals, old),
-        reloads=_reloads(steps, asked, old),
+        reloads=_sorted([*_reloads(steps, asked, old), *stale]),
+        stale=stale,
         install=install,
         remove=remove,
         purge=_purged(controls, old),
@@ -156,13 +160,30 @@ def _kept_after(controls: Sequence[Control], asked: Desired, originals: dict[str
 
 
 def _reloads(steps: Sequence[Step], asked: Desired, old: Kept) -> list[list[str]]:
-    """Return the commands that put what changed in force, each once; systemd itself first."""
+    """Return the commands that put what changed in force."""
     found: list[list[str]] = []
     for step in steps:
         path = step.key.partition(" ")[2]
         commands = [*(list(command) for command in asked.reloads.get(path, [])), *old.reloads.get(path, [])]
         found += [command for command in commands if command not in found]
-    return sorted(found, key=lambda command: command != ["systemctl", "daemon-reload"])
+    return found
+
+
+def _stale(asked: Desired) -> list[list[str]]:
+    """Return the commands whose process runs with older files than are there: a reload was lost, or somebody wrote by hand."""
+    found: list[list[str]] = []
+    for path, commands in asked.reloads.items():
+        written = Path(path).stat().st_mtime if Path(path).exists() else 0.0
+        for command in (list(one) for one in commands if len(one) == 3):
+            since = in_force_since(command[2])
+            if since is not None and since < written and command not in found:
+                found.append(command)
+    return found
+
+
+def _sorted(commands: Sequence[list[str]]) -> list[list[str]]:
+    unique = [command for number, command in enumerate(commands) if command not in commands[:number]]
+    return sorted(unique, key=lambda command: command != ["systemctl", "daemon-reload"])
 
 
 def _purged(controls: Sequence[Control], old: Kept) -> list[str]:
@@ -189,6 +210,7 @@ def changes(found: Plan) -> list[Change]:
     rows += [Change(f"package {name}", "a control asks for it", "installed", "removed") for name in found.remove]
     rows += [Change(f"package {name}", "no control asks for it any more", "installed", "purged") for name in found.purge]
     rows += [Change(f"PAM profile {name}", "a control asks for it", "off", "on") for name in found.profiles]
+    rows += [Change(" ".join(command), "the process is older than its files", "old", "current") for command in found.stale]
     return rows + [Change(f"PAM profile {name}", "no control asks for it any more", "on", "off") for name in found.profiles_off]
 
 
