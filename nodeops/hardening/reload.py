@@ -20,12 +20,22 @@ def reload_all(commands: Sequence[Sequence[str]], *, strict: bool = True) -> Non
     for command in commands:
         try:
             _require_readable(command)
-            run(list(command), timeout_seconds=_SECONDS)
+            run(_mended(command), timeout_seconds=_SECONDS)
         except NodeopsError:
             if strict:
                 raise
         if command[:2] == ["systemctl", "reload"]:
             _mark(command[2])
+
+
+def _mended(command: Sequence[str]) -> list[str]:
+    """Return the command that also starts a unit that has failed; try-restart leaves it as it is."""
+    if command[:2] != ["systemctl", "try-restart"]:
+        return list(command)
+    # Several changes within seconds are no reason for systemd to give a unit up.
+    failed = run(["systemctl", "is-failed", command[2]], timeout_seconds=_SECONDS, allowed_codes=range(256)).returncode == 0
+    run(["systemctl", "reset-failed", command[2]], timeout_seconds=_SECONDS, allowed_codes=range(256))
+    return ["systemctl", "restart" if failed else "try-restart", command[2]]
 
 
 def _require_readable(command: Sequence[str]) -> None:
