@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import witnesses
 from rich.console import Console
 
 from nodeops.document.inventory import managed_nodes
@@ -199,7 +200,7 @@ def report(rows: Sequence[Row]) -> str:
     """Return RESULTS.md."""
     head = ["# Results", "", "Written by `make bench`; how each figure is got is in [run.py](run.py).", ""]
     note = ["", "The ratio is the whole run over the yardstick of the same minutes: another machine should show it too.", ""]
-    return "\n".join([*head, *(f"- {fact}" for fact in machine()), "", *table(rows), *note])
+    return "\n".join([*head, *(f"- {fact}" for fact in machine()), "", *table(rows), *note, *witnesses.section()])
 
 
 def main() -> None:

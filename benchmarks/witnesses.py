@@ -19,6 +19,13 @@ def table(build: Path = BUILD) -> str:
     return "\n\n".join(parts)
 
 
+def section(build: Path = BUILD) -> list[str]:
+    """Return the section of RESULTS.md; empty when the scenario has not run on this machine."""
+    text = table(build)
+    note = "Left by the last run of `molecule test -s hardening`, on Docker hosts; whole reports are in build/witnesses."
+    return ["## Judges that are not ours", "", note, "", text, ""] if text else []
+
+
 def _measured(build: Path) -> Iterator[tuple[Figures, Figures]]:
     for folder in sorted(build.glob("debian*")):
         files = [folder / "before.json", folder / "after.json"]
