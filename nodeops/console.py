@@ -22,6 +22,10 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines 
 DocumentOption = Annotated[
     Path | None, typer.Option("--document", hidden=True, help="Node document to use instead of this host's.")
 ]
+WaitOption = Annotated[
+    float,
+    typer.Option("--wait", min=0, metavar="SECONDS", help="Wait that long for another change to end."),
+]
 DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 
 _STYLE = {

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import asdict
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, emit
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, emit
 from nodeops.core.errors import HostError, InputError
 from nodeops.core.result import Result, Table
 from nodeops.document.host import load_node_document
@@ -78,14 +79,14 @@ def check(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 
 
 @app.command()
-def apply(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+def apply(
+    wait: WaitOption = 0.0, document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False
+) -> None:
     """Load the rules on trial: they are undone unless `confirm` comes in time over a new SSH connection."""
     node = _document(document)
     rules = current_rules(node)
     folder = change.prepared_folder(node)
-    with held(folder):
-        if not dry_run:
-            trial.require_none(NAME, folder)
+    with nullcontext() if dry_run else trial.turn(NAME, folder, wait):
         seen = observe(node, rules)
         require_a_way_in(rules, login())
         wanted = changes(seen)

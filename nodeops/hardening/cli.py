@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, plain_text
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, console, emit, plain_text
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
@@ -81,13 +81,15 @@ def _chosen(node: NodeDocument, without: Sequence[str]) -> Callable[[Facts], lis
 
 
 @app.command()
-def apply(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+def apply(
+    wait: WaitOption = 0.0, document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False
+) -> None:
     """Apply every control that fits and is not waived, on trial: undone unless `confirm` comes in time."""
     node = _document(document)
     if dry_run:
         emit(_planned(node, []), as_json)
         return
-    with engine.at_work(node) as folder:
+    with engine.at_work(node, wait) as folder:
         found, begun = _change(node, folder, [])
         report = audited(node)
         record_score(node, report)
@@ -147,6 +149,7 @@ def rollback(document: DocumentOption = None, as_json: JsonFlag = False) -> None
 def undo(
     controls: ControlsArgument = None,
     at_console: ConsoleFlag = False,
+    wait: WaitOption = 0.0,
     document: DocumentOption = None,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
@@ -157,7 +160,7 @@ def undo(
     if dry_run:
         emit(_planned(node, without), as_json)
         return
-    with engine.at_work(node) as folder:
+    with engine.at_work(node, wait) as folder:
         # What is not applied now stays so: an undo never applies anything.
         idle = [name for name in catalogue() if name not in store.kept(folder).applied]
         found, begun = _change(node, folder, [*without, *idle])

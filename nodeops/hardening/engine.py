@@ -21,17 +21,16 @@ from nodeops.hardening.resources import look, put
 from nodeops.hardening.stage import require_valid
 from nodeops.hardening.store import NAME, Journal, Kept
 from nodeops.host import trial
-from nodeops.host.lock import held
 from nodeops.host.trial import Trial
 
 Tell = Callable[[str], None]
 
 
 @contextlib.contextmanager
-def at_work(document: NodeDocument) -> Iterator[Path]:
+def at_work(document: NodeDocument, wait_seconds: float) -> Iterator[Path]:
     """Hold the host's hardening for one writer, with whatever was interrupted settled. Raise Refused while another works."""
     folder = store.folder_of(document)
-    with held(folder):
+    with trial.turn(NAME, folder, wait_seconds):
         settle(folder)
         yield folder
 
@@ -54,10 +53,9 @@ def change(
 ) -> tuple[Plan, Trial | None]:
     """Make the host be as the chosen controls ask, on trial; None when there was nothing to do.
 
-    Raise Refused while another change is on trial or when the merged whole is not valid, HostError when the host refuses:
-    then everything is as it was before.
+    Called in the block of `at_work`. Raise Refused when the merged whole is not valid, HostError when the host refuses: then
+    everything is as it was before.
     """
-    trial.require_none(NAME, folder)
     old, facts = store.kept(folder), observe_facts()
     first = plan(chosen(facts), facts, old)
     if first.empty:

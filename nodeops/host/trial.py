@@ -7,17 +7,22 @@ login that began after the change can disarm the timer: an old connection may li
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from nodeops.core.errors import HostError, Refused
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
+from nodeops.host.lock import held
 from nodeops.host.session import session_start
 
 _RECORD = "trial.json"
 _ACTION_SECONDS = 30
+_PAUSE_SECONDS = 0.5
 _TOKEN_BYTES = 16
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -52,13 +57,32 @@ def _boot() -> str:
     return _BOOT_ID.read_text(encoding="ascii").strip()
 
 
+@contextmanager
+def turn(name: str, folder: Path, wait_seconds: float) -> Iterator[None]:
+    """Hold a capability's state folder while the block runs, with no change on trial.
+
+    What a controller that died has left there ends by itself: it is waited for that long. Raise Refused after that.
+    """
+    until, pause = stop_after_delay(wait_seconds), wait_fixed(_PAUSE_SECONDS)
+    attempts = Retrying(retry=retry_if_exception_type(Refused), stop=until, wait=pause, reraise=True)
+    with ExitStack() as stack:
+        attempts(_take, stack, name, folder)
+        yield
+
+
+def _take(stack: ExitStack, name: str, folder: Path) -> None:
+    with ExitStack() as taken:
+        taken.enter_context(held(folder))
+        # Not held while it is waited for: the undo of that trial needs the folder.
+        require_none(name, folder)
+        stack.push(taken.pop_all())
+
+
 def begin(name: str, folder: Path, undo: Sequence[str], seconds: int) -> Trial:
     """Arm the timer that runs `undo` in `seconds`, and return the trial. Called before the change is made.
 
-    `folder` is the capability's state folder. Raise Refused while another trial is running, HostError when systemd cannot
-    arm the timer: then nothing may be changed.
+    Called in the block of `turn`. Raise HostError when systemd cannot arm the timer: then nothing may be changed.
     """
-    require_none(name, folder)
     trial = Trial(name, secrets.token_hex(_TOKEN_BYTES), _boot(), now(), now() + seconds)
     _clear_unit(trial)
     _record(folder, trial)
@@ -77,8 +101,8 @@ def require_none(name: str, folder: Path) -> None:
     """Raise Refused while a trial is running: what its undo needs must not be overwritten."""
     running = pending(folder)
     if running is not None:
-        left = f"{running.remaining_seconds:.0f} s"
-        raise Refused(f"a change is still on trial for {left}", where=name, hint=f"confirm it, or nodeops {name} rollback")
+        what = f"a change is still on trial for {running.remaining_seconds:.0f} s"
+        raise Refused(what, where=name, hint=f"confirm it, nodeops {name} rollback, or --wait SECONDS")
 
 
 def made(folder: Path, trial: Trial) -> Trial:
