@@ -78,6 +78,7 @@ def desired(
     _edits(found, controls, base)
     _modes(found, controls, paths)
     _pam(found, controls)
+    _password_ages(found, controls)
     _boot(found, controls)
     _services(found, controls, container)
     return found
@@ -181,6 +182,11 @@ def _pam(found: Desired, controls: Sequence[Control]) -> None:
     for setting in _of(controls, settings.Pam):
         found.file(f"{PAM_PROFILES}/{setting.name}", setting.content)
         found.pam_profiles.append(setting.name)
+
+
+def _password_ages(found: Desired, controls: Sequence[Control]) -> None:
+    for setting in _of(controls, settings.PasswordAge):
+        found.states[f"password_age {setting.account}"] = setting.max_days
 
 
 def _boot(found: Desired, controls: Sequence[Control]) -> None:

@@ -160,6 +160,12 @@ def _pam(host: Host, _: Control, setting: settings.Pam) -> Fact:
     return Fact(on, expected, "it is" if on else "it is not")
 
 
+def _password_age(_: Host, __: Control, setting: settings.PasswordAge) -> Fact | None:
+    found = look(f"password_age {setting.account}")
+    expected = f"the password of {setting.account} is changed every {setting.max_days} days"
+    return None if found is None else Fact(0 <= found <= setting.max_days, expected, f"every {found} days")
+
+
 def _kernel_command_line(host: Host, control: Control, setting: settings.KernelCommandLine) -> Fact:
     expected = f"the kernel is started with {setting.parameter}"
     if setting.parameter not in (host.text(GRUB_FILE) or ""):
@@ -189,6 +195,7 @@ _KINDS: Mapping[type[Setting], Callable[[Host, Control, Any], Fact | None]] = {
     settings.Content: _content,
     settings.FileMode: _mode,
     settings.Pam: _pam,
+    settings.PasswordAge: _password_age,
     settings.KernelCommandLine: _kernel_command_line,
     settings.Check: _check,
 }

@@ -170,12 +170,25 @@ def _put_unit(name: str, state: State) -> None:
         systemd.systemctl("start", name)
 
 
+def _look_password_age(account: str) -> State:
+    """Return the most days of an account's password, -1 for none (shadow(5), field 5); None for an unknown account."""
+    rows = (line.split(":") for line in Path("/etc/shadow").read_text(encoding="utf-8", errors="replace").splitlines())
+    days = {row[0]: row[4] for row in rows if len(row) > 4}
+    return int(days[account] or -1) if account in days else None
+
+
+def _put_password_age(account: str, state: State) -> None:
+    if state is not None:
+        run(["chage", "--maxdays", str(state), account], timeout_seconds=_SECONDS)
+
+
 KINDS: Mapping[str, Kind] = {
     "folder": Kind(_look_folder, _put_folder),
     "file": Kind(_look_file, _put_file),
     "mode": Kind(_look_mode, _put_mode),
     "sysctl": Kind(_look_sysctl, _put_sysctl),
     "unit": Kind(_look_unit, _put_unit),
+    "password_age": Kind(_look_password_age, _put_password_age),
 }
 
 

@@ -150,6 +150,14 @@ class Pam(Model):
     content: str
 
 
+class PasswordAge(Model):
+    """After how many days the password of an account must be changed. Live: /etc/shadow."""
+
+    kind: Literal["password_age"]
+    account: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+    max_days: Annotated[int, Field(ge=1, le=9999)]
+
+
 class KernelCommandLine(Model):
     """A parameter of the kernel's command line, in /etc/default/grub.d. Live: /proc/cmdline, after the next boot."""
 
@@ -180,6 +188,7 @@ Setting = Annotated[
     | Content
     | FileMode
     | Pam
+    | PasswordAge
     | KernelCommandLine
     | Check,
     Field(discriminator="kind"),

@@ -146,6 +146,10 @@ def _pam(setting: settings.Pam) -> str:
     return f"{remove} && echo '# spoiled' >>/usr/share/pam-configs/{shlex.quote(setting.name)}"
 
 
+def _password_age(setting: settings.PasswordAge) -> str:
+    return f"chage --maxdays {setting.max_days + 7} {setting.account}"
+
+
 _KINDS: dict[type[Setting], Callable[[Any], str]] = {
     settings.Sshd: _sshd,
     settings.Sysctl: _sysctl,
@@ -159,4 +163,5 @@ _KINDS: dict[type[Setting], Callable[[Any], str]] = {
     settings.Content: _content,
     settings.FileMode: _mode,
     settings.Pam: _pam,
+    settings.PasswordAge: _password_age,
 }

@@ -51,6 +51,20 @@ def test_sudo_works_for_a_playbook_without_a_terminal(host: Any) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_an_expired_password_of_root_stops_no_job(host: Any) -> None:
+    # As cron does: the account is judged by PAM, nobody types a password.
+    job = "systemd-run --quiet --wait --collect --property=PAMName=cron --property=User=root true"
+    changed = host.check_output("getent shadow root | cut -d : -f 3")
+    host.check_output("chage --lastday 2020-01-01 root")
+    try:
+        host.check_output(job)
+        host.check_output("pam-auth-update --package --remove nodeops-no-expiry")
+        assert host.run(job).rc != 0, "without the profile the job would run as well: this test shows nothing"
+    finally:
+        host.check_output("pam-auth-update --package --enable nodeops-no-expiry")
+        host.check_output(f"chage --lastday {changed} root")
+
+
 def test_cron_runs_a_job(host: Any) -> None:
     mark = "/run/cron-was-here"
     host.check_output(
