@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -68,6 +69,14 @@ def verb(node: str, *words: str, codes: Iterable[int] = (0,), new: bool = False,
     said = run(node, shlex.join(["nodeops", *words, "--json"]), new=new, seconds=seconds)
     assert said.code in tuple(codes) and said.out, f"{node}: nodeops {' '.join(words)}: {said}"
     return json.loads(said.out)
+
+
+def wait_until_reachable(node: str, seconds: float) -> None:
+    """Wait until a new login works; fail after so many seconds."""
+    until = time.monotonic() + seconds
+    while run(node, "true", new=True).code:
+        assert time.monotonic() < until, f"{node}: nobody can log in"
+        time.sleep(0.2)
 
 
 def play(playbook: str, *options: str, seconds: int = 900) -> subprocess.CompletedProcess[str]:

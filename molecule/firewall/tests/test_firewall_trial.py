@@ -25,13 +25,6 @@ def changed_document(node: str, program: str = LOCK_OUT) -> None:
     hosts.must(node, MADE.format(program=program))
 
 
-def wait_until_reachable(node: str, seconds: float) -> float:
-    started = time.monotonic()
-    while hosts.run(node, "true", new=True).code != 0:
-        assert time.monotonic() - started < seconds, "nobody can log in"
-    return time.monotonic() - started
-
-
 @pytest.mark.parametrize("node", ["alpha-1", "alpha-2"])
 def test_rules_that_lock_everyone_out_are_gone_within_the_timer(node: str) -> None:
     before = live(node)
@@ -39,7 +32,7 @@ def test_rules_that_lock_everyone_out_are_gone_within_the_timer(node: str) -> No
     # At the console, where no login can be cut off, so nothing refuses the rules.
     docker("exec", container(node), "nodeops", "firewall", "apply", "--document", "/run/changed.json")
     assert hosts.run(node, "true", new=True).code != 0, "the rules lock nobody out"
-    wait_until_reachable(node, SECONDS + 8)
+    hosts.wait_until_reachable(node, SECONDS + 8)
     assert live(node) == before
     assert hosts.verb(node, "firewall", "check")["state"] == "on"
 

@@ -45,6 +45,14 @@ def test_an_operator_gets_in_with_the_key_and_becomes_root(host: Any) -> None:
     assert (found.code, found.out.strip()) == (0, "root"), found
 
 
+def test_what_an_operator_mounts_is_there_for_the_whole_host(host: Any) -> None:
+    host.check_output("mount -t tmpfs witness /mnt")
+    try:
+        assert "witness /mnt " in host.check_output("cat /proc/1/mounts")
+    finally:
+        host.check_output("umount /mnt")
+
+
 def test_sudo_works_for_a_playbook_without_a_terminal(host: Any) -> None:
     node = host.check_output("hostname")
     done = remote.ssh(node, "-T", "sudo -n true")
