@@ -9,9 +9,10 @@ from nodeops.core.finding import Verdict
 from nodeops.document.models import NodeDocument, Waiver
 from nodeops.hardening.catalogue import Control, catalogue
 from nodeops.hardening.facts import Facts
-from nodeops.hardening.judge import Fact, judge
+from nodeops.hardening.judge import Fact, judge, sshd_line
 from nodeops.hardening.observe import Host
 from nodeops.hardening.report import Judged, Report
+from nodeops.hardening.settings import Sshd
 from nodeops.hardening.values import expanded
 
 
@@ -43,8 +44,9 @@ def applied_controls(document: NodeDocument, facts: Facts, without: Sequence[str
 
 def audit(document: NodeDocument, only: Sequence[str] = ()) -> Report:
     """Return the report of this host. Raise InputError for an unknown control."""
-    host = Host()
-    judged = [_judged(document, host, control) for control in named_controls(only).values()]
+    host, controls = Host(), [expanded(control, document) for control in named_controls(only).values()]
+    host.ask_sshd([sshd_line(one) for control in controls for one in control.sets if isinstance(one, Sshd)])
+    judged = [_judged(document, host, control) for control in controls]
     return Report(
         node=document.node.name,
         organisation=document.node.organisation,
@@ -63,7 +65,7 @@ def _judged(document: NodeDocument, host: Host, control: Control) -> Judged:
         )
     if waiver is not None:
         return _waived(control, waiver)
-    facts = judge(host, expanded(control, document))
+    facts = judge(host, control)
     if not facts:
         return Judged(control, Verdict.NOT_APPLICABLE, control.title, "what it is about is not on this host")
     return _verdict(control, facts)

@@ -63,8 +63,12 @@ def change(
     require_valid(first.steps)
     opened = Journal(before=[], old=old, new=old, reloads=[])
     try:
-        opened = _packages(folder, first, opened, tell)
-        return first, _files(document, folder, chosen, opened, tell)
+        found = first
+        if first.install or first.remove:
+            opened, facts = _packages(folder, first, opened, tell), observe_facts()
+            found = plan(chosen(facts), facts, opened.new)
+            require_valid(found.steps)
+        return first, _files(document, folder, found, opened, tell)
     except BaseException:
         _give_up(folder)
         raise
@@ -72,8 +76,6 @@ def change(
 
 def _packages(folder: Path, found: Plan, opened: Journal, tell: Tell) -> Journal:
     """Install and remove what the plan says; the journal knows which packages were there before."""
-    if not (found.install or found.remove):
-        return opened
     tell(f"packages: {', '.join([*found.install, *found.remove])}")
     before = installed_packages()
     opened = replace(opened, packages=sorted(before))
@@ -88,12 +90,7 @@ def _packages(folder: Path, found: Plan, opened: Journal, tell: Tell) -> Journal
     return replace(opened, new=replace(opened.old, installed=installed, removed=removed))
 
 
-def _files(
-    document: NodeDocument, folder: Path, chosen: Callable[[Facts], Sequence[Control]], opened: Journal, tell: Tell
-) -> Trial:
-    facts = observe_facts()
-    found = plan(chosen(facts), facts, opened.new)
-    require_valid(found.steps)
+def _files(document: NodeDocument, folder: Path, found: Plan, opened: Journal, tell: Tell) -> Trial:
     touched = [(step.key, step.before) for step in found.steps]
     if found.profiles or found.profiles_off:
         touched += [(key, look(key)) for key in (f"file {path}" for path in pam.FILES)]

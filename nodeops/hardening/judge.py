@@ -35,9 +35,14 @@ def _hidden(host: Host, control: Control) -> bool:
     return host.container and control.testable == "host"
 
 
+def sshd_line(setting: settings.Sshd) -> str:
+    """Return a setting as sshd_config has it."""
+    return f"{setting.key} {setting.value}"
+
+
 def _sshd(host: Host, _: Control, setting: settings.Sshd) -> Fact:
     key = setting.key.lower()
-    meant = host.sshd_meaning([f"{setting.key} {setting.value}"]).get(key)
+    meant = host.sshd_meaning(sshd_line(setting)).get(key)
     found = host.sshd.get(key)
     expected, said = f"sshd: {setting.key} {setting.value}", f"{setting.key} {', '.join(found or ['not known to this sshd'])}"
     if "error" in host.sshd:

@@ -1,6 +1,7 @@
 """What an audit asks a host, each question once: the merged configuration of sshd and systemd, units, files, kernel."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ class Host:
     def __init__(self) -> None:
         self._units: dict[str, State] = {}
         self._merged: dict[str, dict[str, str]] = {}
+        self._meanings: dict[str, dict[str, list[str]]] = {}
+        self._since: dict[str, float | None] = {}
 
     @cached_property
     def facts(self) -> Facts:
@@ -51,22 +54,30 @@ class Host:
         """Return what sshd makes of all its files, by keyword in lower case."""
         return _sshd_dump([])
 
-    def sshd_meaning(self, lines: Sequence[str]) -> dict[str, list[str]]:
-        """Return what sshd makes of these lines alone, so that 2m and 120 are the same."""
-        with tempfile.NamedTemporaryFile("w", prefix="nodeops-sshd-", dir="/run") as file:
-            file.write("".join(f"{line}\n" for line in lines))
-            file.flush()
-            return _sshd_dump(["-f", file.name])
+    def ask_sshd(self, lines: Sequence[str]) -> None:
+        """Ask sshd about many lines at once; a keyword that is there twice, or is not known, is asked about by itself later."""
+        keywords = Counter(line.split()[0].lower() for line in lines)
+        single = [line for line in lines if keywords[line.split()[0].lower()] == 1]
+        found = _sshd_said(single)
+        if "error" not in found:
+            self._meanings |= dict.fromkeys(single, found)
+
+    def sshd_meaning(self, line: str) -> dict[str, list[str]]:
+        """Return what sshd makes of a line, so that 2m and 120 are the same."""
+        if line not in self._meanings:
+            self._meanings[line] = _sshd_said([line])
+        return self._meanings[line]
 
     @cached_property
     def sshd_is_current(self) -> bool:
         """Tell whether the listener has read its files since they were changed last."""
-        since = in_force_since("ssh.service")
-        return since is None or since >= self.changed(*_SSHD_FILES)
+        return self.service_is_current("ssh.service", *_SSHD_FILES)
 
     def service_is_current(self, unit: str, *patterns: str) -> bool:
         """Tell whether a unit that runs has read its files since they were changed last."""
-        since = in_force_since(unit)
+        if unit not in self._since:
+            self._since[unit] = in_force_since(unit)
+        since = self._since[unit]
         return since is None or since >= self.changed(*patterns)
 
     def unit(self, name: str) -> State:
@@ -106,6 +117,13 @@ class Host:
     def command_line(self) -> frozenset[str]:
         """Return the words that the kernel was started with."""
         return frozenset((self.text("/proc/cmdline") or "").split())
+
+
+def _sshd_said(lines: Sequence[str]) -> dict[str, list[str]]:
+    with tempfile.NamedTemporaryFile("w", prefix="nodeops-sshd-", dir="/run") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+        file.flush()
+        return _sshd_dump(["-f", file.name])
 
 
 def _sshd_dump(options: list[str]) -> dict[str, list[str]]:
