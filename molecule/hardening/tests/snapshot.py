@@ -73,6 +73,12 @@ def take(node: str) -> Snapshot:
     return found
 
 
+def stock(node: str) -> Snapshot:
+    """Return what was there before anything of ours was (stock.py)."""
+    found: Snapshot = json.loads((remote.BUILD / f"stock-{node}.json").read_text(encoding="utf-8"))
+    return found
+
+
 def differences(before: Snapshot, after: Snapshot, ignore: tuple[str, ...] = ()) -> list[str]:
     """Return what is not as it was, one line each; names that begin with one of `ignore` may differ."""
     return [

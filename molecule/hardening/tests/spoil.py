@@ -1,7 +1,7 @@
 """How each kind of setting is made to fail on a host: a shell line that breaks what is in force. Pure."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from nodeops.hardening import settings
@@ -39,9 +39,13 @@ def other(value: str) -> str:
     return str(int(value) + 7) if value.lstrip("-").isdigit() else "spoiled"
 
 
-def lines(control: Control) -> list[str]:
-    """Return one shell line for each setting of a control that can be spoiled."""
-    found = (_KINDS[type(setting)](setting) for setting in control.sets if type(setting) in _KINDS)
+def lines(control: Control, stock: Collection[str]) -> list[str]:
+    """Return one shell line for each setting of a control that can be spoiled.
+
+    `stock` are the packages that were there before: one that is removed and put back would count as installed by us.
+    """
+    settings_ = [one for one in control.sets if not (isinstance(one, settings.Package) and one.name in stock)]
+    found = (_KINDS[type(setting)](setting) for setting in settings_ if type(setting) in _KINDS)
     return [line for line in found if line]
 
 

@@ -4,6 +4,7 @@ from itertools import zip_longest
 
 import pytest
 import remote
+import snapshot
 import spoil
 from conftest import GOOD, assert_nothing, failing, verdicts
 
@@ -44,7 +45,8 @@ def broken_and_put_right(node: str) -> list[str]:
     controls = [control for control in CONTROLS if control.id in passing]
     wrong: list[str] = []
     # The first setting of every control, then the second of every control that has two, and so on.
-    for round_ in zip_longest(*(spoil.lines(control) for control in controls)):
+    packages = snapshot.stock(node)["packages"]
+    for round_ in zip_longest(*(spoil.lines(control, packages) for control in controls)):
         wrong += one_round(node, {control.id: line for control, line in zip(controls, round_, strict=True) if line})
     return wrong
 
