@@ -75,6 +75,25 @@ def emit(result: Result, as_json: bool = False) -> None:
         raise typer.Exit(result.exit_code)
 
 
+def emit_bytes(pieces: Iterable[bytes]) -> None:
+    """Write bytes as they are; an empty piece writes out what is buffered. Raise HostError when that is not possible."""
+    with _output():
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+            if not piece:
+                sys.stdout.flush()
+
+
+def emit_lines(lines: Iterable[bytes]) -> None:
+    """Write lines that came from outside: to a terminal as harmless text, elsewhere as they are. Raise as `emit_bytes`."""
+    steered = sys.stdout.isatty()
+    emit_bytes((_harmless(line) if steered else line) + b"\n" for line in lines)
+
+
+def _harmless(line: bytes) -> bytes:
+    return plain_text(line.decode(errors="backslashreplace")).plain.encode()
+
+
 @contextmanager
 def _output() -> Iterator[None]:
     """Flush standard output now, so that a reader that went away or a full disk is noticed while it can be reported."""

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from nodeops.document.disk_choices import DiskChoices
+from nodeops.document.log_format import LogFormat
+
 NAME_RULE = "lower-case letters, digits and dashes, starting with a letter, at most 31 characters"
 _HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _SSH_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]{40,}={0,3}( \S.*)?")
@@ -200,6 +203,7 @@ class Choices(Model):
     max_clock_skew_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     firewall: FirewallChoices = FirewallChoices()
     hardening: HardeningChoices = HardeningChoices()
+    disk: DiskChoices = DiskChoices()
 
 
 class Port(Model):
@@ -223,7 +227,10 @@ class Member(Model):
 
 
 class LedgerPlan(Model):
-    """The ledger process of one host: all ports, absolute paths and names that roles and agent need."""
+    """The ledger process of one host: all ports, absolute paths and names that roles and agent need.
+
+    `log_levels` are all levels it knows, the most talkative first.
+    """
 
     platform: Name
     version: Version
@@ -231,6 +238,8 @@ class LedgerPlan(Model):
     application: str
     block_seconds: float
     log_level: str
+    log_levels: list[str]
+    log: LogFormat
     user: str
     unit: str
     ports: dict[str, Port]

@@ -2,11 +2,12 @@
 
 import tomllib
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from nodeops.core.errors import InputError
+from nodeops.document.log_format import LogFormat
 from nodeops.document.models import Model, Port
 
 
@@ -27,7 +28,7 @@ class Quorum(Model):
 
 
 class Profile(Model):
-    """One ledger family, as read from ledger/profiles/<platform>.toml."""
+    """One ledger family, as read from ledger/profiles/<platform>.toml. `log_levels`: the most talkative first."""
 
     platform: str
     title: str
@@ -37,12 +38,20 @@ class Profile(Model):
     user: str
     unit: str
     log_levels: list[str]
+    log: LogFormat
     quorum: Quorum
     ports: dict[str, Port]
     paths: dict[str, str]
     never_touch: list[str]
     releases: dict[str, Release]
     status: Literal["supported", "end-of-life"] = "supported"
+
+    @model_validator(mode="after")
+    def _levels_are_known(self) -> Self:
+        unknown = sorted(set(self.log.levels.values()) - set(self.log_levels))
+        if unknown:
+            raise ValueError(f"log.levels: {', '.join(unknown)} is not one of log_levels")
+        return self
 
 
 def known_platforms() -> list[str]:

@@ -96,6 +96,8 @@ def _ledger_plan(consortium: Consortium, profile: Profile, limits: Choices) -> L
         application=ledger.application or profile.application,
         block_seconds=ledger.block_seconds,
         log_level=limits.log_level,
+        log_levels=profile.log_levels,
+        log=profile.log,
         user=profile.user,
         unit=profile.unit,
         ports=admitted_ports(profile, consortium, limits),

@@ -25,7 +25,11 @@ _FEATURE_LABEL = "nodeops.feature."
 # What systemd, nftables, loop devices and the audits under test need, and not more: such a container runs where
 # `--privileged` is forbidden, and sees no disk of the machine but loop devices.
 SETTINGS: dict[str, Any] = {
-    "cap_add": ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_PTRACE", "SYSLOG", "AUDIT_CONTROL", "LINUX_IMMUTABLE"],
+    "cap_add": [
+        *("SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_PTRACE", "SYSLOG", "AUDIT_CONTROL", "LINUX_IMMUTABLE"),
+        # What the disk guard looks at processes and files with, so that it needs no right to change them.
+        *("DAC_READ_SEARCH", "LEASE"),
+    ],
     "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
     "cgroupns": "private",
     "tmpfs": {"/run": "", "/run/lock": "", "/tmp": "exec"},  # noqa: S108 - a mount point inside the container

@@ -1,6 +1,5 @@
 """`nodeops ledger start|restart`: the verbs that make the ledger's unit run, and run what is configured."""
 
-import time
 from typing import Annotated
 
 import typer
@@ -9,11 +8,8 @@ from nodeops.console import DryRunFlag, JsonFlag, console, emit, plain_text
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
-from nodeops.ledger.rejoin import moving_height, rejoin
-from nodeops.ledger.service import carry_out, observe, plan_restart, plan_start, require_running
-
-# Long enough for a process that cannot read its configuration to leave again.
-_SETTLE_SECONDS = 0.5
+from nodeops.ledger import rejoin
+from nodeops.ledger.service import carry_out, observe, plan_restart, plan_start
 
 
 def start(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
@@ -22,7 +18,7 @@ def start(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     changes = plan_start(observe(document))
     if changes and not dry_run:
         carry_out(changes)
-        _settle(document)
+        rejoin.settle(document)
     emit(_result(document, changes), as_json)
 
 
@@ -36,22 +32,9 @@ def restart(
     document = load_node_document()
     changes = plan_restart(observe(document), if_stale)
     if changes and not dry_run:
-        height = moving_height(document)
-        carry_out(changes)
-        _settle(document)
-        if height is not None:
-            _wait_until_back(document, height, timeout)
+        with console(stderr=True).status("waiting until the node takes part again") as shown:
+            rejoin.restart(document, changes, timeout, lambda text: shown.update(plain_text(text)))
     emit(_result(document, changes), as_json)
-
-
-def _wait_until_back(document: NodeDocument, height: int, timeout: int) -> None:
-    with console(stderr=True).status("waiting until the node takes part again") as shown:
-        rejoin(document, height, timeout, lambda text: shown.update(plain_text(text)))
-
-
-def _settle(document: NodeDocument) -> None:
-    time.sleep(_SETTLE_SECONDS)
-    require_running(document)
 
 
 def _result(document: NodeDocument, changes: list[Change]) -> Result:
