@@ -8,6 +8,7 @@ import typer
 from nodeops.console import DocumentOption, JsonFlag, emit
 from nodeops.core.errors import NodeopsError
 from nodeops.core.result import Result
+from nodeops.disk.summary import disk_state
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.firewall.status import firewall_state
@@ -18,7 +19,11 @@ from nodeops.ledger.status_view import status_table
 
 app = typer.Typer()
 
-_GUARDS: Mapping[str, Callable[[NodeDocument], str]] = {"firewall": firewall_state, "hardening": hardening_state}
+_GUARDS: Mapping[str, Callable[[NodeDocument], str]] = {
+    "firewall": firewall_state,
+    "hardening": hardening_state,
+    "disk": disk_state,
+}
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,107 @@
+"""Carry out what was planned, one action after the other. Nothing is decided here. Lean."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from nodeops.core.errors import HostError, NodeopsError
+from nodeops.disk import ballast, journal_vacuum
+from nodeops.disk.keeper import LogKeeper
+from nodeops.disk.model import Action, Filesystem, Segment, Stage
+from nodeops.disk.policy import Policy
+from nodeops.disk.purge import Limits, Purged, Why, purge
+from nodeops.disk.units import size
+from nodeops.host import systemd
+from nodeops.host.files import sync_folder, write_atomic
+
+# The most that one tick may remove: a mistake in a policy shows before much is gone.
+BLAST = Limits(files=256, size_bytes=2 << 30)
+
+
+class Hands:
+    """What acts on one host. `alarms` collects what a person must know of; the guard empties it."""
+
+    def __init__(self, policy: Policy, keeper: LogKeeper) -> None:
+        self.policy, self._keeper = policy, keeper
+        self.alarms: list[str] = []
+
+    def carry_out(self, actions: Sequence[Action], filesystems: Sequence[Filesystem]) -> Iterator[str]:
+        """Do what a plan says, in its order; yield what was done, in words. A step that fails is an alarm; the others go on."""
+        places = {one.mount: one for one in filesystems}
+        for (kind, rule, stage), same in groupby(actions, key=lambda one: (one.kind, one.rule, one.stage)):
+            group = list(same)
+            try:
+                if kind == "purge":
+                    yield from self._purge(group, Why(rule, stage, self.policy.node))
+                else:
+                    for action in group:
+                        yield from _ONE[kind](self, action, places)
+            except NodeopsError as error:
+                self.alarms.append(f"{kind.replace('_', ' ')}: {error.where}: {error.what}")
+
+    def _purge(self, actions: Sequence[Action], why: Why) -> Iterator[str]:
+        known = (self._keeper.index.by_name(action.target) for action in actions)
+        wanted: list[Segment] = [entry.segment for entry in known if entry is not None]
+        done: Purged = purge(self._keeper.sealed, wanted, BLAST, Path(self.policy.receipts_file), why)
+        for receipt in done.receipts:
+            if receipt.state == "done":
+                self._forget(receipt.name)
+        self.alarms += [*done.alarms, *(f"{name}: {reason}" for name, reason in done.refused)]
+        if done.stopped:
+            self.alarms.append(f"purge: {done.stopped}")
+        if done.freed:
+            count = sum(receipt.state == "done" for receipt in done.receipts)
+            yield f"purged {count} segments, {size(done.freed)}, by {why.rule}"
+
+    def _forget(self, name: str) -> None:
+        try:
+            self._keeper.index.remove(name)
+        except HostError:
+            # It is right in memory, and saved when there is room.
+            return
+
+    def _vacuum(self, action: Action, _: dict[str, Filesystem]) -> Iterator[str]:
+        if freed := journal_vacuum.vacuum(self.policy.journal_bytes):
+            yield f"the journal gave back {size(freed)}, by {action.rule}"
+
+    def _release(self, action: Action, places: dict[str, Filesystem]) -> Iterator[str]:
+        if (folder := self._ballast_on(action.target, places)) and (freed := ballast.release(folder)):
+            yield f"released {size(freed)} of ballast on {action.target}, by {action.rule}"
+
+    def _restore(self, action: Action, places: dict[str, Filesystem]) -> Iterator[str]:
+        folder = self._ballast_on(action.target, places)
+        watch = next(one.percent for one in self.policy.thresholds if one.stage is Stage.WATCH)
+        if folder and (taken := ballast.restore(folder, places[action.target], watch, self.policy.ballast_bytes)):
+            yield f"restored {size(taken)} of ballast on {action.target}"
+
+    def _ballast_on(self, mount: str, places: dict[str, Filesystem]) -> Path | None:
+        """Return the ballast folder that lies on a filesystem; None where it has none."""
+        device = places[mount].device
+        return next((Path(one) for one in self.policy.ballast if Path(one).is_dir() and Path(one).stat().st_dev == device), None)
+
+    def _stop(self, action: Action, places: dict[str, Filesystem]) -> Iterator[str]:
+        """Stop the node in order, and write down why, so that nothing starts it before there is room."""
+        place = places[action.target]
+        why = {"mount": place.mount, "free": place.free, "rule": action.rule, "at": time.time()}
+        write_atomic(Path(self.policy.stopped_file), json.dumps(why).encode(), 0o644)
+        systemd.systemctl("stop", self.policy.unit)
+        yield f"stopped {self.policy.unit}: {place.mount} has {size(place.free)} left"
+
+    def _start(self, _: Action, __: dict[str, Filesystem]) -> Iterator[str]:
+        mark = Path(self.policy.stopped_file)
+        # The mark goes last: whatever interrupts this, the next tick starts the node again.
+        systemd.systemctl("start", self.policy.unit)
+        mark.unlink(missing_ok=True)
+        sync_folder(mark.parent)
+        yield f"started {self.policy.unit}: there is room again"
+
+
+_ONE = {
+    "vacuum_journal": Hands._vacuum,
+    "release_ballast": Hands._release,
+    "restore_ballast": Hands._restore,
+    "stop_node": Hands._stop,
+    "start_node": Hands._start,
+}

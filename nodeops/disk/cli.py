@@ -1,0 +1,225 @@
+"""`nodeops disk`: status, plan, forecast, seal, purge, hold, release, verify; and the verbs that units and roles call."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit
+from nodeops.core.errors import HostError, Refused
+from nodeops.core.finding import Finding, Verdict
+from nodeops.core.result import Change, Result, Table
+from nodeops.disk import admission, holds, prepare, requests, service
+from nodeops.disk.launch import become_guard
+from nodeops.disk.lines import moment
+from nodeops.disk.logs_cli import host_zone
+from nodeops.disk.model import Hold
+from nodeops.disk.policy import Policy
+from nodeops.disk.published import STALE_SECONDS, age_seconds, read_status
+from nodeops.disk.resolve import policy_of, require_safe
+from nodeops.disk.ship_cli import ship_sealed
+from nodeops.disk.units import size
+from nodeops.disk.verify import verified
+from nodeops.disk.view import filesystems_table, findings, log_lines, plan_changes, plan_line
+from nodeops.document.host import load_node_document
+from nodeops.document.models import NodeDocument
+from nodeops.host.files import write_atomic
+from nodeops.host.lock import held
+from nodeops.ledger.service import carry_out
+
+app = typer.Typer(no_args_is_help=True)
+app.command("ship")(ship_sealed)
+
+_ANSWER_SECONDS = 120.0
+_GUARD_SECONDS = 15.0
+_PAUSE_SECONDS = 0.2
+TimeOption = Annotated[str, typer.Option(metavar="TIME", help="A time such as 2026-11-25 13:00, -2h, today.")]
+RestartFlag = Annotated[bool, typer.Option("--restart", help="Stop the node for the seconds this takes, if that is needed.")]
+
+
+def _root(path: Any) -> NodeDocument:
+    if os.geteuid() != 0:
+        raise HostError("disks and logs of a host are for root only", where="nodeops disk", hint="run with sudo")
+    return load_node_document(path)
+
+
+def _status(policy: Policy) -> dict[str, Any]:
+    """Return the guard's last word. Raise HostError when there is none or it is old: the guard is not at work."""
+    said = read_status(Path(policy.status_file))
+    if said is None or age_seconds(said) > STALE_SECONDS:
+        what = "the guard never ran since the boot" if said is None else f"no word for {age_seconds(said):.0f} s"
+        raise HostError(what, where=service.GUARD, hint=f"journalctl --unit {service.GUARD} --lines 20")
+    return said
+
+
+@app.command()
+def status(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """Show every filesystem the node needs: how full, which stage, when full, what fills it. Exit code 1 from flood on."""
+    said = _status(policy_of(_root(document)))
+    emit(Result(said, tables=[filesystems_table(said)], lines=log_lines(said), findings=findings(said)), as_json)
+
+
+@app.command()
+def forecast(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """Show when each filesystem will be full, with nothing left to purge."""
+    said = _status(policy_of(_root(document)))
+    rows = [(one["mount"], one["stage"], one["forecast"]["text"]) for one in said["filesystems"]]
+    found = {one["mount"]: one["forecast"] for one in said["filesystems"]}
+    emit(Result({"forecast": found}, tables=[Table(("filesystem", "stage", "forecast"), rows)]), as_json)
+
+
+@app.command()
+def plan(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """Print what the guard would do now, and do nothing."""
+    _ask(_root(document), seal=False, purge_bytes=0, dry_run=True, as_json=as_json)
+
+
+@app.command()
+def seal(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+    """Let the guard seal the live log now; not a line is lost, whatever happens meanwhile."""
+    _ask(_root(document), seal=True, purge_bytes=0, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def purge(
+    mebibytes: Annotated[int, typer.Argument(metavar="MEBIBYTES", min=1, help="How much to free, at least.")],
+    document: DocumentOption = None,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Let the guard remove the oldest sealed logs now: never the newest, never held ones, never what is still to be shipped."""
+    _ask(_root(document), seal=False, purge_bytes=mebibytes << 20, dry_run=dry_run, as_json=as_json)
+
+
+def _ask(node: NodeDocument, *, seal: bool, purge_bytes: int, dry_run: bool, as_json: bool) -> None:
+    policy = policy_of(node)
+    _status(policy)
+    with console(stderr=True).status("asking the guard"):
+        answer = requests.ask(Path(policy.run), seal, purge_bytes, dry_run, _ANSWER_SECONDS)
+    lines = [plan_line(answer["plan"]), *answer["done"]]
+    alarms = [Finding("disk.alarm", Verdict.WARN, "every step succeeds", text) for text in answer["alarms"]]
+    emit(Result(answer, lines=lines, changes=plan_changes(answer["plan"]), findings=alarms), as_json)
+
+
+def _holds(policy: Policy) -> list[Hold]:
+    path = Path(policy.holds_file)
+    return holds.loaded(path.read_bytes(), str(path)) if path.exists() else []
+
+
+@app.command()
+def hold(
+    since: TimeOption,
+    until: TimeOption,
+    owner: Annotated[str, typer.Option(help="Who asks for it.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    document: DocumentOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Keep what was logged in a time range, whatever fills up, until it is released."""
+    policy, now = policy_of(_root(document)), time.time()
+    begin, end = moment(since, now, host_zone(), "--since"), moment(until, now, host_zone(), "--until")
+    with held(Path(policy.state)):
+        present = _holds(policy)
+        new = holds.new_hold(begin, end, owner, reason, present, now)
+        write_atomic(Path(policy.holds_file), holds.dumped([*present, new]), 0o600)
+    emit(Result({"hold": vars(new)}, lines=[f"held: {new.id}"], changes=[Change(f"hold {new.id}", reason)]), as_json)
+
+
+@app.command()
+def release(
+    name: Annotated[str, typer.Argument(metavar="HOLD", help="The hold, such as h1; `holds` lists them.")],
+    document: DocumentOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """End a hold: what it kept follows the retention again."""
+    policy = policy_of(_root(document))
+    with held(Path(policy.state)):
+        write_atomic(Path(policy.holds_file), holds.dumped(holds.released(_holds(policy), name)), 0o600)
+    emit(Result({}, lines=[f"released: {name}"], changes=[Change(f"release {name}", "asked for")]), as_json)
+
+
+@app.command("holds")
+def list_holds(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """List all holds."""
+    found = _holds(policy_of(_root(document)))
+    rows = [(one.id, _time(one.since), _time(one.until), one.owner, one.reason) for one in found]
+    table = Table(("hold", "since", "until", "owner", "reason"), rows)
+    emit(Result({"holds": [vars(one) for one in found]}, tables=[table]), as_json)
+
+
+def _time(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+@app.command()
+def verify(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """Prove that no byte is missing from the first line to the live end, and that every receipt is whole. Reads every segment."""
+    policy = policy_of(_root(document))
+    with console(stderr=True).status("reading every segment"):
+        proof = verified(policy)
+    lines = [f"{size(proof.covered)} of the log are accounted for: {proof.segments} segments, {proof.receipts} receipts"]
+    emit(Result(proof.data(), lines=lines, findings=proof.findings), as_json)
+
+
+@app.command()
+def check(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """Verify that the guard is at work and may act; called by the role."""
+    policy = policy_of(_root(document))
+    require_safe(policy)
+    until = time.monotonic() + _GUARD_SECONDS
+    while True:
+        try:
+            said = _status(policy)
+            break
+        except HostError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+    emit(Result({"stages": {one["mount"]: one["stage"] for one in said["filesystems"]}}, lines=["the guard is at work"]), as_json)
+
+
+@app.command("prepare")
+def prepare_disks(
+    restart: RestartFlag = False, document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False
+) -> None:
+    """Give the log a filesystem of its own where one is chosen, and container logs a limit; called by the role."""
+    node = _root(document)
+    changes = prepare.planned(node, restart)
+    if changes and not dry_run:
+        with console(stderr=True).status("preparing the log's filesystem"):
+            prepare.carry_out(node, changes)
+    emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
+
+
+@app.command()
+def start(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+    """Start the guard, or restart one that is older than its unit; called by the role."""
+    node = _root(document)
+    require_safe(policy_of(node))
+    changes = service.plan(node)
+    if changes and not dry_run:
+        carry_out(changes)
+    emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
+
+
+@app.command(hidden=True)
+def guard(document: DocumentOption = None) -> None:
+    """Be the guard; what the unit nodeops-disk runs."""
+    policy = policy_of(_root(document))
+    require_safe(policy)
+    become_guard(policy)
+
+
+@app.command(hidden=True)
+def admit(document: DocumentOption = None) -> None:
+    """Let the ledger start, or refuse; what its unit asks before every start. Says nothing when all is well."""
+    policy = policy_of(_root(document))
+    said = admission.settle(policy)
+    try:
+        admission.require_room(policy)
+    except Refused as error:
+        raise Refused(f"the node may not start: {error.what}", error.where, error.allowed, error.hint) from error
+    if said:
+        console(stderr=True).print(said)

@@ -1,0 +1,126 @@
+"""The plain types of the disk room: filesystems, segments, rules, actions. Sizes in bytes, times in Unix seconds. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+
+class Stage(IntEnum):
+    """How full a filesystem is. Numbers are for dashboards and never change."""
+
+    NORMAL = 0
+    WATCH = 1
+    LOW = 2
+    HIGH = 3
+    FLOOD = 4
+    CRITICAL = 5
+
+
+@dataclass(frozen=True)
+class Filesystem:
+    """One filesystem at one moment, as statvfs has it. `free` is what a process without privileges may still use."""
+
+    mount: str
+    device: int
+    kind: str
+    total: int
+    free: int
+    inodes: int
+    inodes_free: int
+
+    @property
+    def used_percent(self) -> float:
+        """Return the share that is not free to use, in percent: reserved blocks count as used."""
+        return 100.0 * (self.total - self.free) / self.total if self.total else 0.0
+
+    @property
+    def inodes_used_percent(self) -> float:
+        """Return the share of inodes in use, in percent; 0 where a filesystem makes them as needed."""
+        return 100.0 * (self.inodes - self.inodes_free) / self.inodes if self.inodes else 0.0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Bytes [start, end) of a log stream, sealed in one compressed file.
+
+    Offsets count from the first byte that the stream ever had. `began` and `ended` enclose the time in which the bytes were
+    written. `plain` and `stored` are SHA-256 of the bytes and of the file, `size` the file's bytes.
+    """
+
+    stream: str
+    start: int
+    end: int
+    lines: int
+    began: float
+    ended: float
+    plain: str
+    stored: str
+    size: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Segments that overlap [since, until] are not purged while this stands, whatever fills up."""
+
+    id: str
+    since: float
+    until: float
+    owner: str
+    reason: str
+    created: float
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long sealed segments are kept: the newest `keep_bytes` always, others up to `max_bytes` and `max_age_seconds`."""
+
+    max_age_seconds: float
+    max_bytes: int
+    keep_bytes: int
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A stage is entered at `percent` used, unless more than `free_bytes` are left; it is left below `leave_percent`."""
+
+    stage: Stage
+    percent: float
+    free_bytes: int
+    leave_percent: float
+
+
+ActionKind = Literal["seal", "purge", "vacuum_journal", "release_ballast", "restore_ballast", "stop_node", "start_node"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step of a plan. `target` is a stream, a segment's file name or a mount; `frees` what it is expected to give back."""
+
+    kind: ActionKind
+    target: str
+    rule: str
+    stage: Stage
+    frees: int = 0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What fills a filesystem, by class: ledger_log, sealed, chain_data, journal, backups, ballast, other."""
+
+    mount: str
+    classes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything the guard would do now, in order: the plan that is printed is the plan that is carried out."""
+
+    actions: Sequence[Action]
+    short: int = 0
+
+    @property
+    def frees(self) -> int:
+        """Return the bytes that the whole plan is expected to give back."""
+        return sum(action.frees for action in self.actions)

@@ -1,0 +1,162 @@
+"""What the guard does now: one plan for all filesystems, from what was seen. `nodeops disk plan` prints the same. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nodeops.disk.model import Action, Filesystem, Plan, Stage, Threshold
+from nodeops.disk.retention import SEALED_SHARE, Shelf, expired, removable
+
+# A live log below this is not worth a segment, however full the disk is: its trailer and blocks cost as much.
+SMALLEST_SEAL_BYTES = 256 << 10
+# On a small filesystem the live log is sealed earlier: a flood must find room until the next tick.
+_LIVE_SHARE = 1 / 32
+# Logs are text: they become a fourth or less. Only a plan's promise, nothing is decided by it.
+_SEALED_PART = 0.25
+
+
+@dataclass(frozen=True)
+class Place:
+    """One filesystem: its stage, what it is used for ("log", "data", "journal" and others), and whether a ballast is missing."""
+
+    filesystem: Filesystem
+    stage: Stage
+    uses: Sequence[str]
+    ballast_bytes: int = 0
+    ballast_missing: bool = False
+
+
+@dataclass(frozen=True)
+class LiveLog:
+    """The live log: its size, since when its oldest byte waits (Unix seconds), whether it can be sealed."""
+
+    size: int
+    oldest: float
+    sealable: bool
+    seal_bytes: int
+    seal_seconds: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asked for: seal the live log now, purge so many bytes now; within the same rules as everything else."""
+
+    seal: bool = False
+    purge_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything a plan is made from. `now` in Unix seconds; `rebuilding`: the index is not whole, so nothing is purged."""
+
+    places: Sequence[Place]
+    live: LiveLog
+    shelf: Shelf
+    marks: Sequence[Threshold]
+    now: float
+    node_stopped: bool
+    node_running: bool
+    rebuilding: bool
+    asked: Asked = Asked()
+
+
+def plan(seen: Situation) -> Plan:
+    """Return all actions in the order in which they are carried out; `short` are bytes that cannot be had by any of them."""
+    log = next((one for one in seen.places if "log" in one.uses), None)
+    actions = [*_ballast_given(seen), *_sealed(seen, log), *_purged(seen, log), *_vacuumed(seen), *_node(seen)]
+    if not actions:
+        actions = list(_ballast_taken(seen))
+    return Plan(tuple(actions), _short(seen, log, actions))
+
+
+def _percent(seen: Situation, stage: Stage) -> float:
+    return next(one.percent for one in seen.marks if one.stage is stage)
+
+
+def _sealed(seen: Situation, log: Place | None) -> Iterator[Action]:
+    """Seal when the log is large or old, and at once from `low` on."""
+    live = seen.live
+    if log is None or not live.sealable or live.size < (1 if seen.asked.seal else SMALLEST_SEAL_BYTES):
+        return
+    frees = int(live.size * (1 - _SEALED_PART))
+    if seen.asked.seal:
+        yield Action("seal", "ledger", "asked", log.stage, frees)
+    elif log.stage >= Stage.LOW:
+        yield Action("seal", "ledger", f"stage.{log.stage.name.lower()}", log.stage, frees)
+    elif live.size >= min(live.seal_bytes, log.filesystem.total * _LIVE_SHARE):
+        yield Action("seal", "ledger", "seal.bytes", log.stage, frees)
+    elif live.oldest and seen.now - live.oldest >= live.seal_seconds:
+        yield Action("seal", "ledger", "seal.seconds", log.stage, frees)
+
+
+def _purged(seen: Situation, log: Place | None) -> Iterator[Action]:
+    if log is None or seen.rebuilding:
+        return
+    gone: set[str] = set()
+    own = len(log.uses) == 1
+    most = int(min(seen.shelf.retention.max_bytes, log.filesystem.total * SEALED_SHARE if own else 1 << 62))
+    for segment, rule in expired(seen.shelf, seen.now, most):
+        gone.add(segment.name)
+        yield Action("purge", segment.name, rule, log.stage, segment.size)
+    yield from _for_room(seen, log, gone)
+
+
+def _for_room(seen: Situation, log: Place, gone: set[str]) -> Iterator[Action]:
+    """Purge down to the low watermark, once `high` is reached: a little less often, so that it does not begin anew at once."""
+    rule, missing = f"stage.{log.stage.name.lower()}", _missing(seen, log) if log.stage >= Stage.HIGH else 0
+    if seen.asked.purge_bytes > missing:
+        rule, missing = "asked", seen.asked.purge_bytes
+    missing -= sum(one.size for one in seen.shelf.segments if one.name in gone)
+    for segment in removable(seen.shelf, log.stage):
+        if missing <= 0:
+            return
+        if segment.name not in gone:
+            missing -= segment.size
+            gone.add(segment.name)
+            yield Action("purge", segment.name, rule, log.stage, segment.size)
+
+
+def _missing(seen: Situation, place: Place) -> int:
+    """Return the bytes that must come back for a filesystem to be below the low watermark's leave percent."""
+    leave = next(one.leave_percent for one in seen.marks if one.stage is Stage.LOW)
+    filesystem = place.filesystem
+    return int(filesystem.total - filesystem.free - filesystem.total * leave / 100)
+
+
+def _vacuumed(seen: Situation) -> Iterator[Action]:
+    for place in seen.places:
+        if "journal" in place.uses and place.stage >= Stage.LOW:
+            yield Action("vacuum_journal", place.filesystem.mount, f"stage.{place.stage.name.lower()}", place.stage)
+
+
+def _ballast_given(seen: Situation) -> Iterator[Action]:
+    for place in seen.places:
+        if place.ballast_bytes and place.stage >= Stage.FLOOD and _reached(seen, place, Stage.FLOOD):
+            rule = f"stage.{place.stage.name.lower()}"
+            yield Action("release_ballast", place.filesystem.mount, rule, place.stage, place.ballast_bytes // 2 or 1)
+
+
+def _ballast_taken(seen: Situation) -> Iterator[Action]:
+    for place in seen.places:
+        if place.ballast_missing and place.stage is Stage.NORMAL:
+            yield Action("restore_ballast", place.filesystem.mount, "ballast", place.stage)
+
+
+def _reached(seen: Situation, place: Place, stage: Stage) -> bool:
+    """Tell whether a filesystem is above a watermark now; a stage lasts longer than the level that entered it."""
+    return max(place.filesystem.used_percent, place.filesystem.inodes_used_percent) >= _percent(seen, stage)
+
+
+def _node(seen: Situation) -> Iterator[Action]:
+    """Stop the node in order before its database meets a full disk; start it again once all it needs is below the low mark."""
+    needed = [one for one in seen.places if {"data", "log"} & set(one.uses)]
+    full = [one for one in needed if one.stage is Stage.CRITICAL and _reached(seen, one, Stage.CRITICAL)]
+    if full and seen.node_running:
+        yield Action("stop_node", full[0].filesystem.mount, "stage.critical", Stage.CRITICAL)
+    elif seen.node_stopped and needed and not any(_reached(seen, one, Stage.LOW) for one in needed):
+        yield Action("start_node", needed[0].filesystem.mount, "room", needed[0].stage)
+
+
+def _short(seen: Situation, log: Place | None, actions: Sequence[Action]) -> int:
+    if log is None or log.stage < Stage.HIGH:
+        return 0
+    return max(0, _missing(seen, log) - sum(action.frees for action in actions))

@@ -1,0 +1,85 @@
+"""Resolve the guard's policy from the node document, and refuse one that could hurt or that can never be met."""
+
+from pathlib import Path
+
+from nodeops.disk.model import Retention
+from nodeops.disk.policy import LogPolicy, Policy
+from nodeops.disk.retention import require_possible
+from nodeops.disk.roots import Root, checked_roots
+from nodeops.disk.stages import thresholds
+from nodeops.disk.usage import filesystems
+from nodeops.document.models import NodeDocument
+
+_DAY_SECONDS = 86400.0
+# What a vacuum at `low` leaves of the journal: days of a quiet host.
+_JOURNAL_BYTES = 128 << 20
+_JOURNAL = "/var/log/journal"
+
+
+def policy_of(document: NodeDocument) -> Policy:
+    """Return what the guard of a host acts on. Raise InputError for watermarks out of order."""
+    paths, state, run = document.ledger.paths, f"{document.paths['state']}/disk", f"{document.paths['run']}/disk"
+    home, logs = paths["home"], paths["log_directory"]
+    return Policy(
+        node=document.node.name,
+        unit=document.ledger.unit,
+        log=_log(document, f"{logs}/sealed"),
+        watched={"log": logs, "data": paths["data"], "journal": _JOURNAL, "state": document.paths["state"], "system": "/"},
+        classes={
+            "ledger_log": [logs],
+            "sealed": [f"{logs}/sealed"],
+            "chain_data": [paths["data"]],
+            "journal": [_JOURNAL],
+        },
+        protected=[
+            home,
+            paths["data"],
+            paths["keys"],
+            str(Path(paths["config"]).parent),
+            paths["binaries"],
+            document.paths["state"],
+        ],
+        ballast_bytes=document.limits.disk.ballast_bytes,
+        ballast=_one_a_filesystem([logs, home, state]),
+        thresholds=thresholds({str(name): percent for name, percent in document.limits.disk.watermarks.items()}),
+        journal_bytes=_JOURNAL_BYTES,
+        state=state,
+        run=run,
+        agent=f"{document.paths['agent']}/current",
+        document=document.paths["document"],
+    )
+
+
+def _log(document: NodeDocument, sealed: str) -> LogPolicy:
+    choices, form = document.limits.disk, document.ledger.log
+    return LogPolicy(
+        live=document.ledger.paths["log"],
+        sealed=sealed,
+        rotation=form.rotation,
+        reopen_signal=form.reopen_signal or "",
+        rotated=form.rotated or "",
+        seal_bytes=choices.seal_bytes,
+        seal_seconds=choices.seal_seconds,
+        retention=Retention(choices.max_age_days * _DAY_SECONDS, choices.max_bytes, choices.keep_bytes),
+        ship_remote=choices.ship.remote if choices.ship else "",
+        ship_required=bool(choices.ship and choices.ship.required),
+        lossy_ok=choices.lossy_ok,
+    )
+
+
+def _one_a_filesystem(folders: list[str]) -> list[str]:
+    """Return the first folder on each filesystem; those that are not there yet are left out."""
+    found: dict[int, str] = {}
+    for folder in folders:
+        if Path(folder).is_dir():
+            found.setdefault(Path(folder).stat().st_dev, folder)
+    return list(found.values())
+
+
+def require_safe(policy: Policy) -> None:
+    """Raise when the guard must not act on this host: InputError or Refused for a folder of segments that touches what the
+    ledger needs, InputError for a retention that can never be met, HostError for a folder that is not there."""
+    sealed = Path(policy.log.sealed)
+    checked_roots([Root(sealed)], [Path(path) for path in policy.protected])
+    (place,) = filesystems([sealed])
+    require_possible(policy.log.retention, policy.log.seal_seconds, place.total)

@@ -1,0 +1,90 @@
+"""Seal the head of a live log into segments while its writer goes on: no byte is lost, whatever happens in between."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from nodeops.core.errors import HostError
+from nodeops.disk.cut import Clock, Unfinished, cut_off, followed
+from nodeops.disk.intents import Journal
+from nodeops.disk.model import Segment
+from nodeops.disk.recover import recover
+from nodeops.disk.room import LARGEST_CUT_BYTES, is_full, room_bytes, smaller
+from nodeops.disk.source import Source, folder_at, opened
+from nodeops.host import extents
+
+__all__ = ["LARGEST_CUT_BYTES", "Unfinished", "drain", "drained", "observe", "recover", "require_own", "seal"]
+
+
+def seal(live: Path, sealed_folder: Path, journal: Journal, stream: str, most_bytes: int, now: Clock) -> Segment | None:
+    """Seal one cut of at most `most_bytes` from the head of a live log, and return its segment.
+
+    The log's writers must append (nodeops.disk.method tells); `sealed_folder` is on the same filesystem. `now` gives Unix
+    seconds. What an earlier run left half done is finished first. None when there is less than a block to seal.
+    Raise Unfinished when the file that was the log before still has bytes, Refused for a log that is a link, has holes or
+    other names, HostError when a step fails: everything is then as it was, or `recover` goes on from the journal.
+    """
+    require_own(journal, stream)
+    recover(live, sealed_folder, journal)
+    with opened(live) as source, folder_at(sealed_folder) as folder:
+        return cut_off(source, folder, journal, most_bytes, now)
+
+
+def drain(live: Path, sealed_folder: Path, journal: Journal, stream: str, keep_bytes: int, now: Clock) -> Iterator[Segment]:
+    """Seal cut after cut until at most `keep_bytes` (or a block) are left; yield each segment as soon as its bytes are out.
+
+    Works on a nearly full disk: a cut is never larger than half of what is free, and one that finds no room all the same is
+    tried again smaller. The caller may stop at any time. Raises what `seal` raises.
+    """
+    require_own(journal, stream)
+    recover(live, sealed_folder, journal)
+    with opened(live) as source, folder_at(sealed_folder) as folder:
+        yield from drained(source, folder, journal, keep_bytes, now)
+
+
+def drained(source: Source, folder: int, journal: Journal, keep_bytes: int, now: Clock) -> Iterator[Segment]:
+    """Do the same with open handles. A log that is renamed meanwhile is drained to its end under its new name."""
+    block, limit = extents.block_bytes(source.handle), LARGEST_CUT_BYTES
+    while source.size > max(keep_bytes, block):
+        cut = min(limit, _room(folder, block))
+        try:
+            made = cut_off(source, folder, journal, cut, now)
+        except HostError as error:
+            limit = smaller(cut, block) if is_full(error) else 0
+            if not limit:
+                raise
+            continue
+        limit = min(LARGEST_CUT_BYTES, limit * 2)
+        if made is None:
+            return
+        yield made
+
+
+def _room(folder: int, block: int) -> int:
+    room = room_bytes(extents.free_bytes(folder), block)
+    if not room:
+        raise HostError("no room to compress a single block", where="sealed", hint="free a few blocks: release the ballast")
+    return room
+
+
+def observe(live: Path, journal: Journal, stream: str, now: Clock) -> None:
+    """Look at a live log between cuts, so that a log that was replaced or shortened is noticed and times are known closely.
+
+    Costs microseconds; the disk is written to only when something was noticed. Nothing happens while a cut is under way, and
+    while it is not known which file comes next: that may be a rotated one, so only sealing says it.
+    Raise Unfinished as `seal` does, Gone when there is no log.
+    """
+    require_own(journal, stream)
+    if journal.record.state != "idle" or journal.record.identity is None:
+        return
+    with opened(live, writing=False) as source:
+        before, after = journal.record, followed(source, journal, now())
+    if (after.base, after.inode, after.generation) != (before.base, before.inode, before.generation):
+        journal.write(after)
+    else:
+        journal.note(after)
+
+
+def require_own(journal: Journal, stream: str) -> None:
+    """Raise HostError when a journal is that of another stream."""
+    if journal.record.stream != stream:
+        raise HostError(f"the journal of {journal.record.stream} is not the one to use", where=stream)
