@@ -58,7 +58,7 @@ check: $(READY) ## Lint, types, unit and contract tests: under a minute, no host
 
 .PHONY: unit $(LINTS)
 unit:
-	@python -m pytest -m "not lab" tests/unit tests/contract
+	@python -m pytest -m "not lab" --numprocesses 2 --dist loadfile tests/unit tests/contract
 lint-python:
 	@ruff check .
 	ruff format --check .
