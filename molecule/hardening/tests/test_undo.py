@@ -30,8 +30,7 @@ OTHERS = (
     "gshadow ledger",
     "nodeops-",
     "nftables.service",
-    # Debian's packages keep these when they are purged: accounts that files may belong to, and what usbguard and ucf forget.
-    *(f"{database} _aide" for database in ("passwd", "group", "shadow", "gshadow")),
+    # Debian's packages keep these when they are purged: what usbguard and ucf forget.
     "/etc/usbguard",
     "/etc/default/sysstat.ucf-",
 )
