@@ -16,7 +16,7 @@ step = printf '\n==> %s\n' '$(1)'
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' 'BEGIN {print "make TARGET, one of:"} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' 'BEGIN {print "make TARGET, one of:"} /^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with everything the controller needs (demo, check, test do it themselves)
@@ -47,6 +47,10 @@ demo: $(READY) ## Seven nodes of three organisations, from nothing, at work; aga
 	ansible-playbook playbooks/verify.yml
 	$(call step,4/4 Tour)
 	nodeops lab tour --inventory $(LAB)
+
+.PHONY: demo-flood
+demo-flood: $(READY) ## A flood of logs on one node of the demo, 100 MB/s: watch the disk guard keep it from filling
+	@nodeops lab flood --inventory $(LAB)
 
 .PHONY: demo-down
 demo-down: $(READY) ## Remove the demo's hosts, and nothing else

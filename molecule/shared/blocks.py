@@ -8,26 +8,24 @@ from itertools import pairwise
 
 import hosts
 
-_LOG = "/var/log/ledger/ledger.log"
-
 
 @dataclass(frozen=True)
 class Mark:
-    """The process and the length of the log of each node at one moment."""
+    """The process of each node at one moment, and the time there."""
 
     process: Mapping[str, str]
-    length: Mapping[str, int]
+    time: Mapping[str, str]
 
 
 def mark() -> Mark:
     """Return the present moment."""
-    return Mark(hosts.at_once(_process, hosts.NODES), hosts.at_once(_length, hosts.NODES))
+    return Mark(hosts.at_once(_process, hosts.NODES), hosts.at_once(_time, hosts.NODES))
 
 
 def assert_undisturbed(since: Mark, most_seconds: float) -> None:
     """Fail when a ledger was restarted since, or when any node had a longer gap between two commits."""
     assert hosts.at_once(_process, hosts.NODES) == since.process, "a ledger was restarted"
-    gaps = hosts.at_once(lambda node: _longest_gap(node, since.length[node]), hosts.NODES)
+    gaps = hosts.at_once(lambda node: _longest_gap(node, since.time[node]), hosts.NODES)
     assert max(gaps.values()) <= most_seconds, gaps
 
 
@@ -35,12 +33,12 @@ def _process(node: str) -> str:
     return hosts.must(node, "systemctl show -p MainPID,NRestarts ledger.service").strip()
 
 
-def _length(node: str) -> int:
-    return int(hosts.must(node, f"stat -c %s {_LOG}"))
+def _time(node: str) -> str:
+    return hosts.must(node, "date -u +%FT%T.%3NZ").strip()
 
 
-def _longest_gap(node: str, since: int) -> float:
-    said = hosts.must(node, f"tail -c +{since} {_LOG} | grep 'committed state'")
+def _longest_gap(node: str, since: str) -> float:
+    said = hosts.must(node, f"nodeops logs show --since {since} --grep 'committed state'")
     times = [datetime.strptime(found, "%Y-%m-%d|%H:%M:%S.%f") for found in re.findall(r"\[([^\]]+)\] committed", said)]  # noqa: DTZ007
     assert len(times) > 5, said[:500]
     return max((later - earlier).total_seconds() for earlier, later in pairwise(times))

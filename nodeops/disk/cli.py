@@ -11,7 +11,7 @@ from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
-from nodeops.disk import admission, holds, prepare, requests, service
+from nodeops.disk import admission, holds, isolation, prepare, requests, service
 from nodeops.disk.launch import become_guard
 from nodeops.disk.lines import moment
 from nodeops.disk.logs_cli import host_zone
@@ -182,11 +182,18 @@ def check(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 
 @app.command("prepare")
 def prepare_disks(
-    restart: RestartFlag = False, document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False
+    restart: RestartFlag = False,
+    unless_running: Annotated[bool, typer.Option("--unless-running", help="Leave it while the node would have to stop.")] = False,
+    document: DocumentOption = None,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Give the log a filesystem of its own where one is chosen, and container logs a limit; called by the role."""
     node = _root(document)
-    changes = prepare.planned(node, restart)
+    changes = prepare.planned(node, restart or unless_running)
+    if unless_running and any(change.what == isolation.STOP for change in changes):
+        emit(Result({"waiting": True}, lines=["the node must stop for this: nodeops disk prepare --restart"]), as_json)
+        return
     if changes and not dry_run:
         with console(stderr=True).status("preparing the log's filesystem"):
             prepare.carry_out(node, changes)

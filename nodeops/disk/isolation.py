@@ -11,6 +11,7 @@ from nodeops.core.result import Change
 from nodeops.document.disk_choices import DiskChoices
 
 LABEL = "nodeops-log"
+STOP = "stop the ledger"
 # The filesystem that carries the image keeps this share of itself free: an image may not cause what it is to prevent.
 _LEFT_PERCENT = 10
 _MIB = 1 << 20
@@ -53,7 +54,7 @@ def plan(choices: DiskChoices, place: LogPlace, may_stop: bool) -> list[Change]:
     if place.running and not may_stop:
         hint = "nodeops disk prepare --restart stops the node for the seconds this takes, one node at a time"
         raise Refused("the ledger runs and holds its log open", where=place.folder, hint=hint)
-    stop = [Change("stop the ledger", "it holds its log open", "running", "stopped")] if place.running else []
+    stop = [Change(STOP, "it holds its log open", "running", "stopped")] if place.running else []
     back = [Change("start the ledger", "it was stopped for this", "stopped", "running")] if place.running else []
     mount = Change(f"mount {source} at {place.folder}", "a flood of logs takes nothing from chain data", "a folder", "a mount")
     return [*stop, mount, *back]

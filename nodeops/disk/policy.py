@@ -77,7 +77,7 @@ class Policy:
     @property
     def acks_file(self) -> str:
         """Return the acknowledgements of what was shipped."""
-        return f"{self.state}/acks.jsonl"
+        return f"{self.state}/ship/acks.jsonl"
 
     @property
     def stopped_file(self) -> str:

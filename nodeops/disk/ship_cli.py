@@ -40,7 +40,7 @@ def ship_sealed(
         raise HostError("logs and the remote's secrets are for root only", where="nodeops disk ship", hint="run with sudo")
     node = load_node_document(document)
     settings = settings_of(node)
-    sealed, acks = Path(node.ledger.paths["log"]).parent / "sealed", Path(node.paths["state"]) / "disk" / "acks.jsonl"
+    sealed, acks = Path(node.ledger.paths["log"]).parent / "sealed", Path(node.paths["state"]) / "disk/ship/acks.jsonl"
     known = read_acks(acks)
     if again:
         with console(stderr=True).status(f"reading back from {settings.remote}"):

@@ -74,7 +74,7 @@ def _figures(seen: Seen, row: NodeRow) -> Sequence[str]:
         _number(row.lag_blocks),
         _number(row.peers),
         row.signed or votes_of(seen, row.name),
-        _fullest(status) if status else "",
+        _disk(status) if status else "",
         *(status.guards.get(guard, "") if status else "" for guard in GUARDS),
         row.version,
         status.document_digest[:8] if status else "",
@@ -88,8 +88,10 @@ def votes_of(seen: Seen, name: str) -> str:
     return f"{share.signed}/{share.of}" if share else ""
 
 
-def _fullest(status: NodeStatus) -> str:
-    return f"{max(one.filesystem_used_percent for one in status.disk):.0f}%" if status.disk else ""
+def _disk(status: NodeStatus) -> str:
+    """Return how full the fullest filesystem is, and what the disk guard says when that is not all well."""
+    used = f"{max(one.filesystem_used_percent for one in status.disk):.0f}%" if status.disk else ""
+    return used if status.guards.get("disk") == "normal" else f"{used} {status.guards.get('disk', '')}".strip()
 
 
 def fitted(table: Table, characters: int) -> Table:

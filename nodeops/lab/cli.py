@@ -19,6 +19,7 @@ from nodeops.document.inventory import INVENTORY_HELP, inventory_folder
 from nodeops.lab import act, boot, containers, keys, plan
 from nodeops.lab.down import down as down_lab
 from nodeops.lab.engine import HOME, Say, reach
+from nodeops.lab.flood_cli import flood
 from nodeops.lab.lock import lock
 from nodeops.lab.observe import observe
 from nodeops.lab.parallel import each
@@ -29,6 +30,7 @@ from nodeops.lab.up import up as up_lab
 
 app = typer.Typer(no_args_is_help=True)
 app.command("tour")(tour)
+app.command("flood")(flood)
 
 InventoryFlag = Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)]
 NodesArgument = Annotated[list[str], typer.Argument(help="Names of hosts of the lab.")]

@@ -93,6 +93,8 @@ def what_next(inventory: Path, nodes: tuple[str, str]) -> str:
         (f"nodeops fleet run{where} -- ledger peers", "one verb on every node"),
         (f"nodeops fleet run{where} -n {writer} -- firewall explain 192.0.2.1 22", "which rule stops a stranger, and why"),
         (f"nodeops fleet run{where} -n {writer} -- hardening audit", "every control as it is live on a node"),
+        (f"nodeops fleet disk{where}", "every node's disks: stage, forecast, logs"),
+        (f"nodeops lab flood{where}", "20 s of logs at 100 MB/s on one node: watch its disk guard"),
         ("ansible-playbook site.yml --check --diff", "what would change now: nothing"),
     ]
     width = max(len(command) for command, _ in lines)

@@ -65,8 +65,8 @@ class LabHosts:
 
 
 def choices(subnet: str, **others: Any) -> dict[str, Any]:
-    """Return the choices of a lab in a network such as `172.30.70`: its first address, the controller, may log in."""
-    return {"firewall": {"operators": [f"{subnet}.1/32"]}, **others}
+    """Return the choices of a lab in a network such as `172.30.70`: its controller may log in, its hosts share one disk."""
+    return {"disk": {"ballast_bytes": 16 << 20}, "firewall": {"operators": [f"{subnet}.1/32"]}, **others}
 
 
 def write_inventory(folder: Path, subnet: str, releases: Sequence[str]) -> tuple[str, ...]:

@@ -1,0 +1,68 @@
+"""Whom a fleet verb asks, and how: the managed nodes of an inventory, each over SSH, as root, with every word quoted."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nodeops.console import console, plain_text
+from nodeops.core.errors import InputError
+from nodeops.document.check import checked_consortium
+from nodeops.document.inventory import INVENTORY_HELP, inventory_folder, managed_nodes
+from nodeops.document.models import Consortium
+from nodeops.document.resolve import host_paths
+from nodeops.fleet.crew import Crew
+from nodeops.fleet.reply import Reply
+from nodeops.fleet.ssh import Host, Limits, read_ssh_config
+
+InventoryOption = Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)]
+ConnectOption = Annotated[
+    float | None,
+    typer.Option("--connect-timeout", min=0.1, max=600, help="Seconds to connect and log in (default: ssh_config's, else 5)."),
+]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The consortium, and the names of those of its nodes that this call is about."""
+
+    consortium: Consortium
+    folder: Path
+    nodes: Sequence[str]
+
+    def crew(self, limits: Limits) -> Crew:
+        """Return the hosts, not yet connected to."""
+        source = read_ssh_config(self.folder, {name: node.address for name, node in self.consortium.nodes.items()})
+        return Crew([Host(node, source, limits) for node in self.nodes])
+
+
+def fleet_of(inventory: Path | None, only: Sequence[str]) -> Fleet:
+    """Return the managed nodes of an inventory, or those of them that are named. Raise InputError when there are none."""
+    folder = inventory_folder(inventory)
+    consortium, _ = checked_consortium(folder)
+    managed = managed_nodes(consortium, folder)
+    if not managed:
+        where = str(folder / "group_vars" / "all.yml")
+        raise InputError("this controller manages no node", where=where, hint="name your organisation in nodeops_manages")
+    strangers = [name for name in only if name not in managed]
+    if strangers:
+        raise InputError(f"not a managed node: {', '.join(strangers)}", where="--node", allowed=", ".join(managed))
+    return Fleet(consortium, folder, sorted(set(only)) or managed)
+
+
+def on_host(verb: Sequence[str]) -> str:
+    """Return the shell command for a verb, every word quoted: the host's shell sees words, never syntax."""
+    return shlex.join(["sudo", "-n", host_paths()["command"], *verb])
+
+
+def with_progress(crew: Crew, command: str) -> Iterator[Reply]:
+    """Yield replies as they come, while stderr says for whom we still wait."""
+    waited = {host.node for host in crew.hosts}
+    with console(stderr=True).status(f"asking {len(waited)} hosts") as shown:
+        for reply in crew.replies(command):
+            waited.discard(reply.node)
+            shown.update(plain_text(f"waiting for {', '.join(sorted(waited))}"))
+            yield reply
