@@ -77,23 +77,26 @@ lint-yaml:
 lint: $(READY)
 	@$(MAKE) --jobs=2 --keep-going --output-sync=target $(LINTS)
 
-# The last lines are pytest's, whatever the linters said before.
-# Minutes of killing and crashing; not part of `make test` until the guard is part of site.yml.
-.PHONY: test-disk
-test-disk: $(READY) ## The disk guard, broken on purpose: loop devices, crashes, kill -9; as root
-	@if ! type rclone mkfs.ext4 mkfs.xfs >/dev/null 2>&1; then
-		$(call step,Debian packages: rclone e2fsprogs xfsprogs)
+# What tests of the disk guard need: other filesystems to break, and a server to ship to.
+.PHONY: test-tools
+test-tools:
+	@if ! type rclone mkfs.ext4 mkfs.xfs logrotate >/dev/null 2>&1; then
+		$(call step,Debian packages: rclone e2fsprogs xfsprogs logrotate)
 		apt-get update -qq
-		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends rclone e2fsprogs xfsprogs
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends rclone e2fsprogs xfsprogs logrotate
 	fi
-	python -m pytest --verbose tests/disk
 
+.PHONY: test-disk
+test-disk: $(READY) test-tools ## The disk guard alone, broken on purpose: loop devices, crashes, kill -9; as root
+	@python -m pytest --verbose tests/disk
+
+# The last lines are pytest's, whatever the linters said before.
 .PHONY: test everything
-test: $(READY) ## Everything: check, then lab tests and molecule scenarios on real hosts; cleans up after itself
+test: $(READY) test-tools ## Everything: check, then lab tests and molecule scenarios on real hosts; cleans up after itself
 	@$(MAKE) --keep-going lint everything
 everything:
 	@trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
-	python -m pytest --verbose tests/unit tests/contract tests/lab
+	python -m pytest --verbose tests/unit tests/contract tests/disk tests/lab
 
 # The labs of tests, scenarios and benchmarks; never the demo's.
 .PHONY: labs-down

@@ -1,7 +1,7 @@
 """What the ledger went through while something was done to its hosts: was a process restarted, how long was the longest gap."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -22,10 +22,10 @@ def mark() -> Mark:
     return Mark(hosts.at_once(_process, hosts.NODES), hosts.at_once(_time, hosts.NODES))
 
 
-def assert_undisturbed(since: Mark, most_seconds: float) -> None:
-    """Fail when a ledger was restarted since, or when any node had a longer gap between two commits."""
+def assert_undisturbed(since: Mark, most_seconds: float, nodes: Sequence[str] = hosts.NODES) -> None:
+    """Fail when a ledger was restarted since, or when any of the nodes had a longer gap between two commits."""
     assert hosts.at_once(_process, hosts.NODES) == since.process, "a ledger was restarted"
-    gaps = hosts.at_once(lambda node: _longest_gap(node, since.time[node]), hosts.NODES)
+    gaps = hosts.at_once(lambda node: _longest_gap(node, since.time[node]), nodes)
     assert max(gaps.values()) <= most_seconds, gaps
 
 

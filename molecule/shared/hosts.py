@@ -4,9 +4,11 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,27 @@ def wait_until_reachable(node: str, seconds: float) -> None:
     while run(node, "true", new=True).code:
         assert time.monotonic() < until, f"{node}: nobody can log in"
         time.sleep(0.2)
+
+
+def controller(*words: str) -> Any:
+    """Return what `nodeops WORDS` answers as JSON on the controller; findings may fail."""
+    nodeops = [str(Path(sys.executable).parent / "nodeops"), *words, "--inventory", str(SCENARIO)]
+    return json.loads(subprocess.run(nodeops, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False).stdout)
+
+
+@contextmanager
+def begun(lines: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Run a shell line without an end as root on each host while the block runs; then give what each said."""
+    options = ("-F", str(SCENARIO / "ssh_config"), *_ALONE)
+    words = {node: ["ssh", *options, node, f"sudo sh -c {shlex.quote(line)}"] for node, line in lines.items()}
+    running = {node: subprocess.Popen(each, stdout=subprocess.PIPE, text=True) for node, each in words.items()}
+    said: dict[str, str] = {}
+    try:
+        yield said
+    finally:
+        for process in running.values():
+            process.terminate()
+        said |= {node: process.communicate()[0].rpartition("\n")[0] for node, process in running.items()}
 
 
 def play(playbook: str, *options: str, seconds: int = 900) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,10 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True)
 class Filesystem:
-    """One filesystem at one moment, as statvfs has it. `free` is what a process without privileges may still use."""
+    """One filesystem at one moment, as df(1) shows it.
+
+    `free` is what a process without privileges may still use; `total` counts nothing that is reserved for root.
+    """
 
     mount: str
     device: int
@@ -31,7 +34,7 @@ class Filesystem:
 
     @property
     def used_percent(self) -> float:
-        """Return the share that is not free to use, in percent: reserved blocks count as used."""
+        """Return the share that is used, in percent."""
         return 100.0 * (self.total - self.free) / self.total if self.total else 0.0
 
     @property

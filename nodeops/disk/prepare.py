@@ -36,7 +36,7 @@ def observe(document: NodeDocument) -> LogPlace:
         mounted=folder.is_mount(),
         content=content,
         running=bool(systemd.unit(document.ledger.unit).pid),
-        total=_device_bytes(device) if device else room.f_frsize * room.f_blocks,
+        total=_device_bytes(device) if device else room.f_frsize * (room.f_blocks - room.f_bfree + room.f_bavail),
         free=room.f_frsize * room.f_bavail,
         device_holds=_signature(device) if device else "",
     )

@@ -190,8 +190,9 @@ def _filesystem(handle: int, device: int) -> Filesystem:
         mount=mount.point,
         device=device,
         kind=mount.kind,
-        total=facts.f_blocks * facts.f_frsize,
+        # Without what is reserved for root: the same percents as df(1), and 100 % is where the ledger cannot write any more.
+        total=(facts.f_blocks - facts.f_bfree + facts.f_bavail) * facts.f_frsize,
         free=facts.f_bavail * facts.f_frsize,
-        inodes=facts.f_files,
+        inodes=facts.f_files - facts.f_ffree + facts.f_favail,
         inodes_free=facts.f_favail,
     )

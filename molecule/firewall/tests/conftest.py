@@ -1,11 +1,11 @@
 """Containers that are no hosts of ours, at addresses of the scenario's network; and hosts that are left as they were found."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Sequence
 
 import hosts
 import pytest
+from engine import container, docker
 
 # By the scenario's group_vars and consortium.yml; nobody has the stranger's address.
 STRANGER, OPERATOR, CLIENT, MONITOR = "172.30.41.99", "172.30.41.60", "172.30.41.70", "172.30.41.50"
@@ -23,18 +23,6 @@ for end in sys.argv[1:]:
         answers[end] = "filtered"
 print(json.dumps(answers))
 """
-
-
-def docker(*words: str) -> str:
-    """Return what the engine's command line says; it must succeed."""
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr}"
-    return done.stdout.strip()
-
-
-def container(node: str) -> str:
-    """Return the container of a host."""
-    return docker("ps", "-q", "--filter", f"label=nodeops.lab={hosts.LAB}", "--filter", f"label=nodeops.node={node}")
 
 
 def knock_from_address(address: str, ends: Sequence[str]) -> dict[str, str]:

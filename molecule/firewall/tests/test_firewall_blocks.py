@@ -5,7 +5,8 @@ import threading
 
 import blocks
 import hosts
-from conftest import container, docker, live
+from conftest import live
+from engine import container, docker
 
 from nodeops.document.load import load_consortium
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import hosts
 import psutil
 import pytest
-from conftest import apply, container, docker, live
+from conftest import apply, live
+from engine import container, docker
 
 pytestmark = pytest.mark.usefixtures("restored")
 SECONDS = 15

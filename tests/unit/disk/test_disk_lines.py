@@ -118,8 +118,8 @@ def test_a_hostile_line_is_read_as_quickly_as_another(piece):
     assert time.process_time() - begun < 0.5
 
 
-def test_a_time_without_an_offset_is_of_the_hosts_zone():
-    found = Reader(LOG, JAPAN).entry(COMMITTED)
+def test_a_time_without_an_offset_is_of_the_hosts_zone_where_the_profile_says_so():
+    found = Reader(LOG.model_copy(update={"timezone": "local"}), JAPAN).entry(COMMITTED)
     assert found is not None
     assert found.time == pytest.approx(START + 0.123 - 9 * 3600)
 

@@ -44,7 +44,7 @@ def run(log: MadeLog, tmp_path, monkeypatch, capsys):
     ledger = made.ledger.model_copy(update={"paths": {**made.ledger.paths, "log": str(log.files.live)}})
     whole = made.model_copy(update={"ledger": ledger, "paths": {**made.paths, "state": str(tmp_path / "state")}})
     (tmp_path / "node.json").write_text(whole.model_dump_json())
-    (tmp_path / "state/disk").mkdir(parents=True)
+    (tmp_path / "state/disk/ship").mkdir(parents=True)
 
     def call(**options: bool) -> tuple[int, dict]:
         code = 0
