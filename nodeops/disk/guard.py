@@ -59,6 +59,7 @@ class Guard:
             if seen.now - self._refreshed >= _REFRESH_SECONDS:
                 self._refreshed = seen.now
                 if _versions(self.policy) != self._began:
+                    self.watch.save()
                     return
             time.sleep(next_poll_seconds(seen.rates))
 

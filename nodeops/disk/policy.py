@@ -80,6 +80,11 @@ class Policy:
         return f"{self.state}/ship/acks.jsonl"
 
     @property
+    def forecast_file(self) -> str:
+        """Return what the forecasters learned."""
+        return f"{self.state}/forecast.json"
+
+    @property
     def stopped_file(self) -> str:
         """Return the mark that says that the guard stopped the node, and why."""
         return f"{self.state}/stopped.json"

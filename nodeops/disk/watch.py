@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nodeops.core.errors import HostError, NodeopsError
-from nodeops.disk import ballast, planning
+from nodeops.disk import ballast, memory, planning
 from nodeops.disk.forecast import Forecaster, spoken
 from nodeops.disk.holds import loaded as loaded_holds
 from nodeops.disk.keeper import LogKeeper
@@ -24,6 +24,8 @@ from nodeops.host import systemd
 _COUNT_SECONDS = 60.0
 _COUNT_BUDGET_SECONDS = 0.25
 _UNIT_SECONDS = 5.0
+# What a kill makes the forecasters forget, at most.
+_SAVE_SECONDS = 600.0
 NOTHING_ASKED = Asked()
 
 
@@ -71,6 +73,7 @@ class Seen:
 class _Memory:
     """What is remembered of one filesystem between ticks."""
 
+    mount: str
     ladder: Ladder = field(default_factory=Ladder)
     used: int = 0
     at: float = 0.0
@@ -84,6 +87,8 @@ class Watch:
     def __init__(self, policy: Policy, keeper: LogKeeper) -> None:
         self._policy, self._keeper = policy, keeper
         self._memory: dict[int, _Memory] = {}
+        self._remembered = memory.load(Path(policy.forecast_file))
+        self._saved = time.clock_gettime(time.CLOCK_BOOTTIME)
         self._counted = self._asked = float("-inf")
         self._running = False
         self._free_to_go = 0
@@ -97,6 +102,9 @@ class Watch:
         found = self._filesystems()
         self._count(now, [one for one, _ in found])
         places = [self._place(one, uses, now) for one, uses in found]
+        if now - self._saved >= _SAVE_SECONDS:
+            self._saved = now
+            self.save()
         stopped = Path(self._policy.stopped_file).exists()
         plan = planning.plan(self._situation(places, shelf, readable, stopped, asked))
         return Seen(now, places, plan, stopped, alarms)
@@ -124,17 +132,27 @@ class Watch:
         for one in found:
             with suppress(NodeopsError):
                 usage, _ = attributed(one, classes, _COUNT_BUDGET_SECONDS)
-                self._memory.setdefault(one.device, _Memory()).classes = usage.classes
+                self._of(one).classes = usage.classes
+
+    def _of(self, one: Filesystem) -> _Memory:
+        if one.device not in self._memory:
+            self._memory[one.device] = _Memory(one.mount, forecaster=memory.forecaster(self._remembered, one.mount))
+        return self._memory[one.device]
+
+    def save(self) -> None:
+        """Keep what the forecasters learned. Nothing happens without room for it."""
+        with suppress(NodeopsError):
+            memory.save(Path(self._policy.forecast_file), {one.mount: one.forecaster for one in self._memory.values()})
 
     def _place(self, one: Filesystem, uses: Sequence[str], now: float) -> Place:
-        memory = self._memory.setdefault(one.device, _Memory())
+        known = self._of(one)
         used = one.total - one.free
-        rate = max(0.0, (used - memory.used) / (now - memory.at)) if memory.at and now > memory.at else 0.0
-        memory.used, memory.at = used, now
-        memory.forecaster.observe(now, max(0, used - self._purgeable(one, uses)), one.total)
-        found = memory.forecaster.forecast()
-        memory.ladder = next_ladder(memory.ladder, one, self._policy.thresholds, found.seconds, now)
-        return Place(one, memory.ladder.stage, uses, memory.classes, rate, spoken(found), found.seconds)
+        rate = max(0.0, (used - known.used) / (now - known.at)) if known.at and now > known.at else 0.0
+        known.used, known.at = used, now
+        known.forecaster.observe(now, max(0, used - self._purgeable(one, uses)), one.total)
+        found = known.forecaster.forecast()
+        known.ladder = next_ladder(known.ladder, one, self._policy.thresholds, found.seconds, now)
+        return Place(one, known.ladder.stage, uses, known.classes, rate, spoken(found), found.seconds)
 
     def _purgeable(self, one: Filesystem, uses: Sequence[str]) -> int:
         """Return the bytes that the policy may take back: the ballast, the live log, and sealed ones that may go."""
