@@ -15,6 +15,7 @@ from pathlib import Path
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.disk import segment
 from nodeops.disk.model import Segment
+from nodeops.disk.naming import range_of
 from nodeops.disk.source import folder_at
 from nodeops.host.beneath import Gone
 from nodeops.host.extents import told
@@ -182,7 +183,7 @@ def _files(folders: Sequence[Path]) -> Iterator[tuple[str, tuple[Path, int]]]:
     for folder in folders:
         with told("cannot be read", folder), os.scandir(folder) as entries:
             for one in entries:
-                if segment.range_of(one.name):
+                if range_of(one.name):
                     yield one.name, (folder, one.stat(follow_symlinks=False).st_size)
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from nodeops.core.digest import canonical
 from nodeops.core.errors import HostError, Refused
 from nodeops.disk.marks import Mark
-from nodeops.disk.segment import range_of, require_stream
+from nodeops.disk.naming import range_of, require_stream
 from nodeops.host.beneath import open_beneath, open_folder
 from nodeops.host.extents import Identity, told
 

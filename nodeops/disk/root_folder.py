@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from nodeops.core.errors import Refused
-from nodeops.disk.tripwires import alarm, is_segment_name, is_tripwire, is_unfinished_name, shown
+from nodeops.disk.naming import is_segment_name, is_unfinished_name
+from nodeops.disk.tripwires import alarm, is_tripwire, shown
 from nodeops.host.beneath import open_beneath, open_folder
 
 _OTHERS_MAY_WRITE = 0o022

@@ -7,7 +7,6 @@ stream, range, lines, time, SHA-256 of the plain bytes. So everything known abou
 import hashlib
 import json
 import os
-import re
 import stat
 import struct
 import sys
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from nodeops.core.digest import canonical
-from nodeops.core.errors import HostError, InputError
+from nodeops.core.errors import HostError
 from nodeops.disk.model import Segment
+from nodeops.disk.naming import range_of, segment_name, temporary_name
 from nodeops.host.beneath import open_beneath, open_folder
 from nodeops.host.extents import told
 
@@ -38,9 +38,6 @@ _JSON_BYTES = TRAILER_BYTES - _SKIPPABLE.size
 _MODE = 0o640
 # Level 1 is the quickest, and on logs full of random hashes no higher level up to 9 makes them smaller (measured).
 _OPTIONS: dict[int, int] = {zstd.CompressionParameter.compression_level: 1, zstd.CompressionParameter.checksum_flag: 1}
-# A stream's name is the beginning of file names, so it is one; with what follows it fits into 255 bytes and into the trailer.
-_STREAM = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
-_NAME = re.compile(rf"({_STREAM})\.([0-9a-f]{{16}})-([0-9a-f]{{16}})\.zst")
 _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("version", "start", "end", "lines"), (int,)),
     **dict.fromkeys(("stream", "plain"), (str,)),
@@ -61,26 +58,12 @@ class Label:
     @property
     def name(self) -> str:
         """Return the segment's file name: names of one stream sort as their ranges do."""
-        return f"{self.stream}.{self.start:016x}-{self.end:016x}.zst"
+        return segment_name(self.stream, self.start, self.end)
 
     @property
     def temporary(self) -> str:
         """Return the name that the file has until it is whole."""
-        return f".{self.name}.tmp"
-
-
-def require_stream(name: str) -> None:
-    """Raise InputError unless a name can be that of a stream."""
-    if not re.fullmatch(_STREAM, name):
-        raise InputError("is no name of a stream", ascii(name), "1 to 100 letters, digits, _ . - and a letter or digit first")
-
-
-def range_of(name: str) -> tuple[str, int, int] | None:
-    """Return stream, start and end as a file name has them; None when it is no segment's name."""
-    found = _NAME.fullmatch(name)
-    if found is None or int(found[2], 16) >= int(found[3], 16):
-        return None
-    return found[1], int(found[2], 16), int(found[3], 16)
+        return temporary_name(self.name)
 
 
 def write(folder: int, source: int, label: Label, offset: int = 0) -> Segment:

@@ -12,7 +12,8 @@ from nodeops.core.errors import HostError, InputError, NodeopsError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result
 from nodeops.disk.model import Segment
-from nodeops.disk.segment import check, range_of
+from nodeops.disk.naming import range_of
+from nodeops.disk.segment import check
 from nodeops.disk.ship import Shipped, read_acks, recheck, ship
 from nodeops.disk.ship_rules import Ack, ShipSettings
 from nodeops.document.host import load_node_document

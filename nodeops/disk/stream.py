@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.disk.live_log import LiveLog, LogFiles, Miss
-from nodeops.disk.segment import BUFFER_BYTES, TRAILER_BYTES, opened, plain_open, range_of
+from nodeops.disk.naming import range_of
+from nodeops.disk.segment import BUFFER_BYTES, TRAILER_BYTES, opened, plain_open
 from nodeops.disk.source import folder_at
 from nodeops.host.beneath import Gone
 

@@ -1,12 +1,11 @@
-"""Names: what a segment is called, and what databases and keys are called, which must never lie where we remove things. Pure."""
+"""What databases and keys are called, which must never lie where we remove things. Pure."""
 
-import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from nodeops.disk.model import Segment
+from nodeops.disk.naming import is_segment_name, segment_name
 
-_SEGMENT = re.compile(r"([a-z][a-z0-9-]*)\.([0-9a-f]{16})-([0-9a-f]{16})\.zst", re.ASCII)
 # Files of LevelDB, RocksDB, Badger, bbolt and SQLite; write-ahead logs (LevelDB calls them *.log, CometBFT *.wal); keys and
 # certificates of CometBFT, geth, Besu, Fabric, Tessera and SSH. One of them in a folder of segments means: the wrong folder.
 _DATABASES = ("*.ldb", "*.sst", "*.blob", "*.vlog", "*.db", "*.log", "*.wal", "cs.wal", "wal", "*.cdat", "*.rdat", "chaindata")
@@ -14,21 +13,6 @@ _DATABASES_BY_CASE = ("MANIFEST*", "CURRENT", "LOCK", "LOG", "LOG.old*", "IDENTI
 _KEYS = ("keystore", "nodekey", "node_key*", "priv_validator*", "*.pem", "*.key", "*_sk", "*.p12", "*.pfx", "*.jks", "id_*")
 _KEYS_BY_CASE = ("UTC--*",)
 _SHOWN_CHARACTERS = 120
-
-
-def segment_name(stream: str, start: int, end: int) -> str:
-    """Return what the file of bytes [start, end) of a stream is called."""
-    return f"{stream}.{start:016x}-{end:016x}.zst"
-
-
-def is_segment_name(name: str) -> bool:
-    """Tell whether a file's name is exactly of the form that segments have; nothing may come before or after it."""
-    return _SEGMENT.fullmatch(name) is not None
-
-
-def is_unfinished_name(name: str) -> bool:
-    """Tell whether this is what a segment's file is called while it is written."""
-    return name.startswith(".") and name.endswith(".tmp") and is_segment_name(name[1:-4])
 
 
 def names_itself(segment: Segment) -> bool:

@@ -10,9 +10,10 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.disk import receipts
 from nodeops.disk.intents import Record, read_record
 from nodeops.disk.model import Segment
+from nodeops.disk.naming import range_of
 from nodeops.disk.policy import STREAM, Policy
 from nodeops.disk.root_folder import strangers
-from nodeops.disk.segment import check, range_of
+from nodeops.disk.segment import check
 from nodeops.disk.spans import Cover, cover
 from nodeops.host.beneath import Gone
 

@@ -16,7 +16,7 @@ import pytest
 from nodeops.core.errors import HostError
 from nodeops.disk import seal
 from nodeops.disk.intents import open_journal
-from nodeops.disk.segment import range_of
+from nodeops.disk.naming import range_of
 from nodeops.disk.stream import LogStream
 from tests.unit.disk.log_made import STREAM, MadeLog, made
 

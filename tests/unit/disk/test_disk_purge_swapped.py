@@ -15,10 +15,11 @@ from purge_samples import House, digest, make_house
 from nodeops.core.errors import NodeopsError, Refused
 from nodeops.disk import purge as purge_module
 from nodeops.disk.model import Segment
+from nodeops.disk.naming import segment_name
 from nodeops.disk.receipts import receipts
 from nodeops.disk.root_folder import opened_root
 from nodeops.disk.target import looked_at
-from nodeops.disk.tripwires import segment_name, shown
+from nodeops.disk.tripwires import shown
 from nodeops.host import landlock
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may do this")

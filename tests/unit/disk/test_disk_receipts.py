@@ -12,9 +12,9 @@ from purge_samples import fill, mounted
 
 from nodeops.core.errors import HostError, Refused
 from nodeops.disk.model import Segment
+from nodeops.disk.naming import segment_name
 from nodeops.disk.receipts import MOST_INTENTS, RESERVE_BYTES, Book, head, opened, receipts, settle, verify
 from nodeops.disk.receipts_chain import LONGEST_LINE, NOTHING, START, Receipt, intent_of, line_of, receipt_of, settled
-from nodeops.disk.tripwires import segment_name
 
 quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 

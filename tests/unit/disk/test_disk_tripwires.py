@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodeops.disk.tripwires import alarm, is_segment_name, is_tripwire, is_unfinished_name, segment_name, shown
+from nodeops.disk.naming import is_segment_name, is_unfinished_name, segment_name
+from nodeops.disk.tripwires import alarm, is_tripwire, shown
 
 
 @given(st.text())
