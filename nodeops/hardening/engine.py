@@ -17,7 +17,7 @@ from nodeops.hardening.catalogue import Control, catalogue
 from nodeops.hardening.facts import Facts, installed_packages, observe_facts
 from nodeops.hardening.planning import Plan, packages_of, plan
 from nodeops.hardening.reload import reload_all
-from nodeops.hardening.resources import look, put
+from nodeops.hardening.resources import look, mask_at_once, put
 from nodeops.hardening.stage import require_valid
 from nodeops.hardening.store import NAME, Journal, Kept
 from nodeops.host import trial
@@ -107,6 +107,7 @@ def _files(document: NodeDocument, folder: Path, found: Plan, opened: Journal, t
 def act(found: Plan) -> None:
     """Carry a plan out. Raise HostError at the first step that the host refuses."""
     pam.disable(found.profiles_off)
+    mask_at_once((step.key, step.after) for step in found.steps)
     for step in found.steps:
         put(step.key, step.after)
     pam.enable(found.profiles)
@@ -126,6 +127,7 @@ def _give_up(folder: Path) -> None:
 def take_back(folder: Path, begun: Journal) -> None:
     """Put back everything as the journal has it. Raise HostError when something cannot be: the journal stays then."""
     errors: list[NodeopsError] = []
+    mask_at_once(begun.before)
     for key, state in reversed(begun.before):
         try:
             put(key, state)

@@ -1,6 +1,7 @@
 """Keys of the SSH server that are ours: made once on the host, never shown, never sent."""
 
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from nodeops.hardening.resources import look
@@ -18,11 +19,18 @@ def host_key_states(setting: HostKey) -> dict[str, State]:
     present = {key: look(key) for key in names.values()}
     if all(state is not None for state in present.values()):
         return present
+    made = _new_key(setting)
+    return {key: made[suffix] for suffix, key in names.items()}
+
+
+@cache
+def _new_key(setting: HostKey) -> dict[str, State]:
+    """Return the two files of a new key, by suffix. One apply plans twice, and a long key takes a second to make."""
     with tempfile.TemporaryDirectory(dir=_FOLDER, prefix="nodeops-key-") as folder:
         file = f"{folder}/key"
         kind = ["-t", setting.type, "-b", str(setting.bits)]
         run(["ssh-keygen", "-q", *kind, "-N", "", "-C", "host", "-f", file], timeout_seconds=_SECONDS)
-        return {key: look(f"file {file}{suffix}") for suffix, key in names.items()}
+        return {suffix: look(f"file {file}{suffix}") for suffix in ("", ".pub")}
 
 
 def bits_of(path: str) -> int | None:

@@ -10,7 +10,7 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,6 +168,21 @@ def _put_unit(name: str, state: State) -> None:
         systemd.systemctl("mask", name)
     if state["active"] and not present["active"]:
         systemd.systemctl("start", name)
+
+
+def mask_at_once(wanted: Iterable[tuple[str, State]]) -> None:
+    """Mask and unmask units among the wanted states in one call each: every call makes systemd read all of its units anew.
+
+    Only a short cut: what does not succeed here is left to `put`, which says why.
+    """
+    units = {key.partition(" ")[2]: state for key, state in wanted if key.startswith("unit ") and state is not None}
+    present = {name: _look_unit(name) for name in units}
+    masked = [name for name in units if units[name]["enabled"] == "masked" != present[name]["enabled"]]
+    unmasked = [name for name in units if units[name]["enabled"] != "masked" == present[name]["enabled"]]
+    running = [name for name in masked if present[name]["active"]]
+    for verb, names in (("stop", running), ("mask", masked), ("unmask", unmasked)):
+        if len(names) > 1:
+            run(["systemctl", verb, *names], timeout_seconds=_SECONDS, allowed_codes=range(256))
 
 
 def _look_password_age(account: str) -> State:
