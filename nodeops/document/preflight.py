@@ -154,7 +154,10 @@ def _system(observed: HostFacts, law: ReleaseSupport) -> Iterator[Finding]:
 
 def _room(document: NodeDocument, observed: HostFacts, limits: RoomLimits) -> Iterator[Finding]:
     paths, needed = document.ledger.paths, document.limits.min_free_bytes
-    vital = {paths["data"]: "the ledger's data", paths["log_directory"]: "the ledger's log"}
+    vital = {paths["data"]: "the ledger's data"}
+    # A log with a filesystem of its own may be as full as it likes: the disk guard keeps it, and this run may be what mends it.
+    if not (document.limits.disk.log_bytes or document.limits.disk.log_device):
+        vital[paths["log_directory"]] = "the ledger's log"
     seen = {filesystem.path for filesystem in observed.filesystems}
     for path in sorted(vital.keys() - seen):
         yield Finding(f"disk:{path}", Verdict.UNKNOWN, f"{_size(needed)} free", "was not observed", "observe this path")

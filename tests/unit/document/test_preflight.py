@@ -177,6 +177,13 @@ def test_what_the_roles_will_do_is_a_warning():
     assert not_passed(judged(facts(packages_missing=["sudo"]))) == {"packages": Verdict.WARN}
 
 
+@pytest.mark.parametrize("own", [{"log_bytes": 256 << 20}, {"log_device": "/dev/vdb"}], ids=str)
+def test_a_log_with_a_filesystem_of_its_own_is_left_to_its_guard(own):
+    full = facts(filesystems=[disk(PATHS[0]), disk(PATHS[1], free=0, total=GIB // 4), disk(PATHS[2])])
+    assert not_passed(judged(full, disk=own)) == {f"disk:{PATHS[1]}": Verdict.WARN}
+    assert not_passed(judged(full)) == {f"disk:{PATHS[1]}": Verdict.FAIL}
+
+
 def test_room_elsewhere_is_a_warning():
     findings = judged(facts(filesystems=[disk(PATHS[0]), disk(PATHS[1]), disk("/", free=1)]))
     assert not_passed(findings) == {"disk:/": Verdict.WARN}
