@@ -8,6 +8,8 @@ from nodeops.disk.retention import SEALED_SHARE, Shelf, expired, removable
 
 # A live log below this is not worth a segment, however full the disk is: its trailer and blocks cost as much.
 SMALLEST_SEAL_BYTES = 256 << 10
+# As long as there is some room, one below this share of the filesystem is not: a segment each second would be thousands.
+_WORTH_SHARE = 1 / 256
 # On a small filesystem the live log is sealed earlier: a flood must find room until the next tick.
 _LIVE_SHARE = 1 / 32
 # Logs are text: they become a fourth or less. Only a plan's promise, nothing is decided by it.
@@ -80,12 +82,19 @@ def _sealed(seen: Situation, log: Place | None) -> Iterator[Action]:
     frees = int(live.size * (1 - _SEALED_PART))
     if seen.asked.seal:
         yield Action("seal", "ledger", "asked", log.stage, frees)
-    elif log.stage >= Stage.LOW:
+    elif log.stage >= Stage.LOW and live.size >= _worth(seen, log):
         yield Action("seal", "ledger", f"stage.{log.stage.name.lower()}", log.stage, frees)
     elif live.size >= min(live.seal_bytes, log.filesystem.total * _LIVE_SHARE):
         yield Action("seal", "ledger", "seal.bytes", log.stage, frees)
     elif live.oldest and seen.now - live.oldest >= live.seal_seconds:
         yield Action("seal", "ledger", "seal.seconds", log.stage, frees)
+
+
+def _worth(seen: Situation, log: Place) -> float:
+    """Return from which size on the live log is sealed at once."""
+    if _reached(seen, log, Stage.HIGH):
+        return SMALLEST_SEAL_BYTES
+    return max(SMALLEST_SEAL_BYTES, min(seen.live.seal_bytes, log.filesystem.total * _WORTH_SHARE))
 
 
 def _purged(seen: Situation, log: Place | None) -> Iterator[Action]:

@@ -30,7 +30,9 @@ def seal(live: Path, sealed_folder: Path, journal: Journal, stream: str, most_by
 
 
 def drain(live: Path, sealed_folder: Path, journal: Journal, stream: str, keep_bytes: int, now: Clock) -> Iterator[Segment]:
-    """Seal cut after cut until at most `keep_bytes` (or a block) are left; yield each segment as soon as its bytes are out.
+    """Seal cut after cut until at most `keep_bytes` (or a block) of what is there now are left; yield each segment.
+
+    What is written meanwhile is for the next time: who chases a quick writer makes a thousand small segments.
 
     Works on a nearly full disk: a cut is never larger than half of what is free, and one that finds no room all the same is
     tried again smaller. The caller may stop at any time. Raises what `seal` raises.
@@ -44,8 +46,9 @@ def drain(live: Path, sealed_folder: Path, journal: Journal, stream: str, keep_b
 def drained(source: Source, folder: int, journal: Journal, keep_bytes: int, now: Clock) -> Iterator[Segment]:
     """Do the same with open handles. A log that is renamed meanwhile is drained to its end under its new name."""
     block, limit = extents.block_bytes(source.handle), LARGEST_CUT_BYTES
-    while source.size > max(keep_bytes, block):
-        cut = min(limit, _room(folder, block))
+    left = source.size
+    while left > max(keep_bytes, block):
+        cut = min(limit, left, _room(folder, block))
         try:
             made = cut_off(source, folder, journal, cut, now)
         except HostError as error:
@@ -56,6 +59,7 @@ def drained(source: Source, folder: int, journal: Journal, keep_bytes: int, now:
         limit = min(LARGEST_CUT_BYTES, limit * 2)
         if made is None:
             return
+        left -= made.end - made.start
         yield made
 
 

@@ -33,6 +33,8 @@ def test_nothing_to_do():
         (live(9 * MIB), 50, "seal.bytes"),
         (live(MIB, oldest=NOW - 3600), 50, "seal.seconds"),
         (live(MIB), 86, "stage.low"),
+        (live(300_000), 86, None),
+        (live(300_000), 91, "stage.high"),
         (live(MIB, oldest=NOW - 60), 50, None),
         (live(100 * MIB, sealable=False), 99, None),
         (live(100_000), 99, None),
