@@ -114,8 +114,12 @@ class Guard:
 
 
 def _versions(policy: Policy) -> Sequence[object]:
-    """Return what the guard was started from: the agent's tree and the node document."""
-    found: list[object] = []
+    """Return what the guard was started from: the agent's tree, the node document, and a unit that hides the keys.
+
+    Systemd hides a folder that is there when the unit starts. One that is put in its place later, as a node's identity is when
+    it is made, shows up here: then the guard begins anew, and its unit hides that one too.
+    """
+    found: list[object] = [_sees(policy.hidden)]
     for path in (policy.agent, policy.document):
         try:
             facts = os.stat(path)  # noqa: PTH116 - a link to a tree, followed
@@ -123,6 +127,14 @@ def _versions(policy: Policy) -> Sequence[object]:
         except OSError:
             found.append(None)
     return found
+
+
+def _sees(folder: str) -> bool:
+    """Tell whether there is anything in a folder, as far as this process can see."""
+    try:
+        return bool(os.listdir(folder))  # noqa: PTH208 - names alone
+    except OSError:
+        return False
 
 
 def main(policy_file: str) -> None:

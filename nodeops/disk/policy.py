@@ -36,7 +36,8 @@ class Policy:
 
     `watched` are the paths whose filesystems must not fill, by what they are for. `classes` attributes what fills them;
     `protected` is what no root may touch. `ballast` are the folders, one a filesystem, that hold two files of at most
-    `ballast_bytes`. `agent` is the link to the tree in use: when it or `document` changes, the guard begins anew.
+    `ballast_bytes`. `hidden` is the folder of keys, which the guard's unit hides from it. `agent` is the link to the tree in
+    use: when it or `document` changes, the guard begins anew.
     """
 
     node: str
@@ -51,6 +52,7 @@ class Policy:
     journal_bytes: int
     state: str
     run: str
+    hidden: str
     agent: str
     document: str
 

