@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import disk_guard
 import psutil
 import witnesses
 from rich.console import Console
@@ -196,11 +197,11 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         )
 
 
-def report(rows: Sequence[Row]) -> str:
+def report(rows: Sequence[Row], guard: Sequence[str]) -> str:
     """Return RESULTS.md."""
     head = ["# Results", "", "Written by `make bench`; how each figure is got is in [run.py](run.py).", ""]
     note = ["", "The ratio is the whole run over the yardstick of the same minutes: another machine should show it too.", ""]
-    return "\n".join([*head, *(f"- {fact}" for fact in machine()), "", *table(rows), *note, *witnesses.section()])
+    return "\n".join([*head, *(f"- {fact}" for fact in machine()), "", *table(rows), *note, *guard, *witnesses.section()])
 
 
 def main() -> None:
@@ -214,11 +215,12 @@ def main() -> None:
     try:
         SAY.print("filling caches: not measured")
         fill_caches()
-        text = report([measured(bench) for bench in wanted])
+        rows = [measured(bench) for bench in wanted]
     finally:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
+    text = report(rows, [] if chosen.only else disk_guard.section())
     sys.stdout.write(text)
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")

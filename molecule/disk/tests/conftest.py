@@ -14,6 +14,7 @@ import nodeops.lab
 
 LOG = "/var/log/ledger/ledger.log"
 LOG_PLACE = "/var/log/ledger"
+FIGURES = hosts.ROOT / "build/disk/figures.json"
 WRITER = (Path(nodeops.lab.__file__).parent / "flood_writer.py").read_text(encoding="utf-8")
 # Blocks in use, and those that anyone may still use: the percents that df(1) shows.
 _WATCH = "while sleep 0.2; do stat -f -c '%n %b %f %a' / /var/log/ledger /var/lib/ledger; done"
@@ -50,6 +51,13 @@ def assert_all_lines_are_accounted_for(node: str, written: int) -> dict[str, int
     assert found["wrong"] == 0 and found["code"] == 0, found
     assert (found["last"], found["count"]) == (written, written - found["first"] + 1), found
     return found
+
+
+def remember(**figures: object) -> None:
+    """Keep figures for benchmarks/RESULTS.md: what a test measured, beside what it asserts."""
+    FIGURES.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+    FIGURES.write_text(json.dumps({**known, **figures}, indent=2), encoding="utf-8")
 
 
 def status(node: str) -> Any:

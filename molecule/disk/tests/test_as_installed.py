@@ -1,10 +1,14 @@
 """What the role leaves on a host."""
 
+import os
+import time
+
 import hosts
 import pytest
-from conftest import LOG_PLACE, log_place, status
+from conftest import LOG_PLACE, log_place, remember, status
 
 MIB = 1 << 20
+IDLE_SECONDS = 20
 
 
 @pytest.mark.parametrize("node", hosts.NODES)
@@ -30,8 +34,17 @@ def test_the_guard_cannot_write_chain_data_or_read_keys() -> None:
 
 def test_idle_it_is_small() -> None:
     pid = hosts.must("alpha-1", "systemctl show -p MainPID --value nodeops-disk").strip()
+    before = ticks(pid)
+    time.sleep(IDLE_SECONDS)
+    share = (ticks(pid) - before) / os.sysconf("SC_CLK_TCK") / IDLE_SECONDS
     resident = int(hosts.must("alpha-1", f"awk '/^VmRSS/ {{print $2}}' /proc/{pid}/status"))
+    remember(idle_percent_of_a_core=round(100 * share, 2), resident_mebibytes=round(resident / 1024, 1))
     assert resident <= 40 << 10, f"{resident} KiB"
+
+
+def ticks(pid: str) -> int:
+    """Return what a process has had of the processor since it began, in clock ticks (proc(5), fields 14 and 15)."""
+    return sum(map(int, hosts.must("alpha-1", f"cat /proc/{pid}/stat").rpartition(")")[2].split()[11:13]))
 
 
 def test_the_fleet_sees_all_disks() -> None:

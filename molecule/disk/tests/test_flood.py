@@ -6,7 +6,7 @@ import time
 
 import blocks
 import hosts
-from conftest import assert_all_lines_are_accounted_for, flood, fullest, is_calm, log_place, repeated, status, wait_for
+from conftest import assert_all_lines_are_accounted_for, flood, fullest, is_calm, log_place, remember, repeated, status, wait_for
 
 # `make bench` asks for all of it; what `make test` takes fits on a machine that does other things too.
 FULL = os.environ.get("NODEOPS_FULL") == "1"
@@ -32,6 +32,10 @@ def test_a_flood_while_all_validators_log_at_debug() -> None:
         written = flood("alpha-1", RATE, SECONDS)
         time.sleep(max(0.0, DEBUG_SECONDS - (time.monotonic() - begun)))
         wait_for("the guard is calm", lambda: is_calm("alpha-1"), 90)
+    peak = round(max(percent for place, percent in most.items() if place.startswith("alpha-1 /var/log")), 1)
+    rate = round(written["bytes"] / written["seconds"] / 1e6)
+    remember(flood_megabytes_a_second=rate, flood_seconds=SECONDS, debug_seconds=DEBUG_SECONDS, fullest_percent=peak)
+    remember(lines=written["lines"], slowest_write_seconds=round(written["slowest_write"], 3))
     assert max(most.values()) < 98, most
     assert written["waited_for_room"] == 0, written
     quiet = [node for node in hosts.NODES if node != "alpha-1"]
