@@ -33,7 +33,9 @@ print(json.dumps({"first": first, "last": last, "count": count, "wrong": wrong, 
 
 def flood(node: str, rate: float, seconds: float) -> dict[str, float]:
     """Write numbered lines into a node's log, beside the ledger; return what the writer says."""
-    written: dict[str, float] = json.loads(hosts.script(node, WRITER, LOG, str(rate), str(seconds), seconds=int(seconds) + 300))
+    written: dict[str, float] = json.loads(
+        hosts.script(node, WRITER, LOG, str(rate), str(seconds), "ledger", seconds=int(seconds) + 300)
+    )
     return written
 
 
