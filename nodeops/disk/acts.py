@@ -67,18 +67,25 @@ class Hands:
             yield f"the journal gave back {size(freed)}, by {action.rule}"
 
     def _release(self, action: Action, places: dict[str, Filesystem]) -> Iterator[str]:
-        if (folder := self._ballast_on(action.target, places)) and (freed := ballast.release(folder)):
+        if (folder := self._ballast_on(places[action.target].device)) and (freed := ballast.release(folder)):
             yield f"released {size(freed)} of ballast on {action.target}, by {action.rule}"
 
     def _restore(self, action: Action, places: dict[str, Filesystem]) -> Iterator[str]:
-        folder = self._ballast_on(action.target, places)
+        folder = self._ballast_on(places[action.target].device)
         watch = next(one.percent for one in self.policy.thresholds if one.stage is Stage.WATCH)
         if folder and (taken := ballast.restore(folder, places[action.target], watch, self.policy.ballast_bytes)):
             yield f"restored {size(taken)} of ballast on {action.target}"
 
-    def _ballast_on(self, mount: str, places: dict[str, Filesystem]) -> Path | None:
+    def release_for_sealing(self) -> int:
+        """Give back the ballast that is kept for sealing on a full disk; return its bytes, 0 when there is none.
+
+        Raise as `ballast.release`.
+        """
+        folder = self._ballast_on(self._keeper.sealed.stat().st_dev)
+        return ballast.release(folder) if folder else 0
+
+    def _ballast_on(self, device: int) -> Path | None:
         """Return the ballast folder that lies on a filesystem; None where it has none."""
-        device = places[mount].device
         return next((Path(one) for one in self.policy.ballast if Path(one).is_dir() and Path(one).stat().st_dev == device), None)
 
     def _stop(self, action: Action, places: dict[str, Filesystem]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nodeops.core.errors import Refused
 from nodeops.disk.intents import open_journal
-from nodeops.disk.model import Filesystem, Stage
+from nodeops.disk.model import Filesystem, Stage, Threshold
 from nodeops.disk.policy import STREAM, Policy
 from nodeops.disk.recover import recover
 from nodeops.disk.units import size
@@ -47,11 +47,12 @@ def require_room(policy: Policy) -> None:
     stage = Stage.LOW if stopped else Stage.CRITICAL
     mark = next(one for one in policy.thresholds if one.stage is stage)
     for one in filesystems([Path(policy.watched["data"]), Path(policy.watched["log"])]):
-        if _full(one, mark.percent) and one.free <= mark.free_bytes:
-            what = f"{one.used_percent:.1f} % used, {size(one.free)} left"
+        if _full(one, mark):
+            what = f"{one.used_percent:.1f} % used, {size(one.free)} and {one.inodes_free} inodes left"
             hint = "nodeops disk status says what fills it; the node starts by itself once there is room"
             raise Refused(what, where=one.mount, allowed=f"below {mark.percent:g} % ({stage.name.lower()})", hint=hint)
 
 
-def _full(place: Filesystem, percent: float) -> bool:
-    return max(place.used_percent, place.inodes_used_percent) >= percent
+def _full(place: Filesystem, mark: Threshold) -> bool:
+    bytes_gone = place.used_percent >= mark.percent and place.free <= mark.free_bytes
+    return bytes_gone or place.inodes_used_percent >= mark.percent

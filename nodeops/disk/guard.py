@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from nodeops.disk.pace import next_poll_seconds
 from nodeops.disk.planning import Asked
 from nodeops.disk.policy import Policy, loaded
 from nodeops.disk.published import publish
+from nodeops.disk.room import is_full
 from nodeops.disk.units import size
 from nodeops.disk.watch import Seen, Watch
 from nodeops.host.notify import notify
@@ -84,15 +86,31 @@ class Guard:
         return seen
 
     def _act(self, seen: Seen) -> None:
+        waiting = ""
         for sealing, same in groupby(seen.plan.actions, key=lambda one: one.kind == "seal"):
             if sealing:
-                self._seal(next(same).rule)
+                rule = next(same).rule
+                waiting = "" if self._seal(rule) or (self._has_made_room() and self._seal(rule)) else rule
                 continue
             for text in self.hands.carry_out(list(same), seen.filesystems):
                 self._note(text)
+        if waiting:
+            # What was purged just now is room that a quick writer has taken by the next look.
+            self._seal(waiting)
+        if any(one.kind in ("stop_node", "start_node") for one in seen.plan.actions):
+            self.watch.ask_again()
 
-    def _seal(self, rule: str) -> None:
-        """Seal for a while: a flood that is as quick as we are must not keep us from purging."""
+    def _has_made_room(self) -> bool:
+        """Give back the ballast that is kept for this: a disk without a free byte, and a log that only needs some to shrink."""
+        freed = 0
+        with suppress(NodeopsError, OSError):
+            freed = self.hands.release_for_sealing()
+        if freed:
+            self._note(f"released {size(freed)} of ballast to seal on a full disk")
+        return bool(freed)
+
+    def _seal(self, rule: str) -> bool:
+        """Seal for a while: a flood that is as quick as we are must not keep us from purging. False when the disk is full."""
         until = time.monotonic() + _SEAL_SECONDS
         try:
             for made in self.keeper.seal(0):
@@ -102,6 +120,8 @@ class Guard:
                     break
         except NodeopsError as error:
             self.alarms.append(f"seal: {error.where}: {error.what}")
+            return not is_full(error)
+        return True
 
     def _guarded(self, work: Callable[[], object]) -> None:
         try:

@@ -18,7 +18,10 @@ _SEALED_PART = 0.25
 
 @dataclass(frozen=True)
 class Place:
-    """One filesystem: its stage, what it is used for ("log", "data", "journal" and others), and whether a ballast is missing."""
+    """One filesystem: its stage, what it is used for ("log", "data", "journal" and others), and its ballast.
+
+    `ballast_bytes` are those of the file that is given back next, 0 when none may be.
+    """
 
     filesystem: Filesystem
     stage: Stage
@@ -141,12 +144,12 @@ def _ballast_given(seen: Situation) -> Iterator[Action]:
     for place in seen.places:
         if place.ballast_bytes and place.stage >= Stage.FLOOD and _reached(seen, place, Stage.FLOOD):
             rule = f"stage.{place.stage.name.lower()}"
-            yield Action("release_ballast", place.filesystem.mount, rule, place.stage, place.ballast_bytes // 2 or 1)
+            yield Action("release_ballast", place.filesystem.mount, rule, place.stage, place.ballast_bytes)
 
 
 def _ballast_taken(seen: Situation) -> Iterator[Action]:
     for place in seen.places:
-        if place.ballast_missing and place.stage is Stage.NORMAL:
+        if place.ballast_missing and not _reached(seen, place, Stage.LOW):
             yield Action("restore_ballast", place.filesystem.mount, "ballast", place.stage)
 
 

@@ -1,5 +1,6 @@
 """Seal the head of a live log into segments while its writer goes on: no byte is lost, whatever happens in between."""
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def drained(source: Source, folder: int, journal: Journal, keep_bytes: int, now:
 def _room(folder: int, block: int) -> int:
     room = room_bytes(extents.free_bytes(folder), block)
     if not room:
-        raise HostError("no room to compress a single block", where="sealed", hint="free a few blocks: release the ballast")
+        hint = "free a few blocks: release the ballast"
+        raise HostError("no room to compress a single block", where="sealed", hint=hint) from OSError(errno.ENOSPC, "full")
     return room
 
 

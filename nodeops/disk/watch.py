@@ -186,7 +186,9 @@ class Watch:
         folder, present = self._ballast(one.filesystem)
         size = ballast.size_of(one.filesystem.total, self._policy.ballast_bytes)
         missing = folder is not None and bool(size) and len(present) < len(ballast.NAMES)
-        return planning.Place(one.filesystem, one.stage, one.uses, sum(present.values()), missing)
+        # Where the log is, one file is kept for the guard itself: with it a disk without a free byte is sealed (guard.py).
+        spare = list(present.values())[1 if "log" in one.uses else 0 :]
+        return planning.Place(one.filesystem, one.stage, one.uses, spare[-1] if spare else 0, missing)
 
     def _holds(self, alarms: list[str]) -> tuple[list[Hold], bool]:
         """Return the holds, and whether they could be read: if not, everything is held."""
@@ -209,6 +211,10 @@ class Watch:
         except OSError:
             return set()
         return {one.name for one in self._keeper.index.all() if acknowledged(one, acks, remote)}
+
+    def ask_again(self) -> None:
+        """Ask at once whether the node runs: it was stopped or started."""
+        self._asked = float("-inf")
 
     def _is_running(self, now: float) -> bool:
         if now - self._asked >= _UNIT_SECONDS:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodeops.core.errors import HostError
+from nodeops.host.mounts import mount_of
 
 _COLLAPSE_RANGE = 0x08
 _FIEMAP = 0xC020660B
@@ -26,6 +27,8 @@ _NO_PLACE = 0x02 | 0x04 | 0x08 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000
 _GETVERSION = 0x80087601
 _STATX_BTIME, _AT_EMPTY_PATH, _STATX_BYTES, _STATX_BORN = 0x800, 0x1000, 256, 80
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EINVAL, errno.EPERM)
+# fallocate(2): FALLOC_FL_COLLAPSE_RANGE works on these since Linux 3.15.
+_COLLAPSING = ("ext4", "xfs")
 _SCRATCH_BLOCKS = 3
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -164,9 +167,27 @@ def free_bytes(handle: int) -> int:
 def collapse_refusal(folder: Path) -> str:
     """Return why files in a folder cannot be collapsed, in words for a person; empty when it was tried and works.
 
-    The scratch file has no name where the filesystem can do that, so nothing is left of it. Raise HostError when it cannot be
-    made or written: then nothing is known.
+    The scratch file has no name where the filesystem can do that, so nothing is left of it. A full disk has no room for a try:
+    then its kind decides. Raise HostError when the file cannot be made or written for another reason: then nothing is known.
     """
+    try:
+        return _tried_on_scratch(folder)
+    except HostError as error:
+        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full and _kind(folder) in _COLLAPSING:
+            return ""
+        raise
+
+
+def _kind(folder: Path) -> str:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return mount_of(handle).kind
+    finally:
+        os.close(handle)
+
+
+def _tried_on_scratch(folder: Path) -> str:
     with told("a file to try it on cannot be made", folder):
         handle = _scratch(folder)
     try:

@@ -3,8 +3,9 @@
     python3 flood_writer.py LOG BYTES_A_SECOND SECONDS [USER]
 
 Each line has its number and 32 digits by chance, as a hash would have: it becomes about a tenth when it is compressed, like the
-ledger's own at level debug. The log is opened first and written as USER: systemd opens it for the ledger in the same way, and
-what a filesystem keeps for root is not for a ledger. Prints as JSON how many lines and bytes it wrote, how long that took and the slowest write.
+ledger's own at level debug. The log is opened first and then written as USER: systemd opens it for the ledger in the same way,
+and what a filesystem keeps for root is not for a ledger. Prints as JSON how many lines and bytes it wrote, how long that took
+and the slowest write.
 """
 
 import json

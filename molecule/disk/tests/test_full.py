@@ -1,14 +1,30 @@
 """A disk that others fill: the node stops in order, does not start too early, and comes back by itself. And a reboot."""
 
 import hosts
+import pytest
 from conftest import LOG_PLACE, log_place, status, wait_for
 from engine import container, docker
 
-FOREIGN = f"{LOG_PLACE}/somebody-elses"
+DATA_PLACE = "/var/lib/ledger"
+FOREIGN = "somebody-elses"
 # What is left is below the critical mark, again and again: the guard frees what it can.
-_FILL = f"""
-room=$(( $(stat -f -c '%a * %S' {LOG_PLACE}) ))
-[ $room -lt 4194304 ] || fallocate -o $(stat -c %s {FOREIGN} 2>/dev/null || echo 0) -l $((room - 3145728)) {FOREIGN}
+_FILL = """
+import os, sys
+folder = sys.argv[1]
+os.makedirs(folder, exist_ok=True)
+facts = os.statvfs(folder)
+room = facts.f_bavail * facts.f_frsize - (2 << 20)
+if room > 0:
+    with open(f"{folder}/{len(os.listdir(folder))}", "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, room)
+"""
+_USE_UP_INODES = """
+import os, sys
+folder = sys.argv[1]
+os.makedirs(folder, exist_ok=True)
+facts, begin = os.statvfs(folder), len(os.listdir(folder))
+for number in range(max(0, facts.f_favail - facts.f_files // 100)):
+    os.close(os.open(f"{folder}/{begin + number}", os.O_CREAT | os.O_WRONLY))
 """
 
 
@@ -16,24 +32,26 @@ def is_active(node: str) -> bool:
     return hosts.run(node, "systemctl is-active --quiet ledger").code == 0
 
 
-def is_stopped_after_filling(node: str) -> bool:
-    hosts.must(node, _FILL)
-    return bool(status(node)["node_stopped"]) and not is_active(node)
+def is_stopped_after(program: str, place: str) -> bool:
+    hosts.script("beta-2", program, f"{place}/{FOREIGN}")
+    return bool(status("beta-2")["node_stopped"]) and not is_active("beta-2")
 
 
-def test_a_full_log_stops_the_node_in_order_and_room_starts_it_again() -> None:
-    wait_for("the guard stops the node", lambda: is_stopped_after_filling("beta-2"), 120)
+@pytest.mark.parametrize(
+    ("program", "place"),
+    [(_FILL, LOG_PLACE), (_FILL, DATA_PLACE), (_USE_UP_INODES, DATA_PLACE)],
+    ids=["log", "chain data", "inodes"],
+)
+def test_a_full_filesystem_stops_the_node_in_order_and_room_starts_it_again(program: str, place: str) -> None:
+    wait_for("the guard stops the node", lambda: is_stopped_after(program, place), 120)
     assert hosts.must("beta-2", "systemctl show -p Result --value ledger").strip() in ("success", "exit-code")
-    assert "graceful" in hosts.must(
-        "beta-2", "tail -c 20000 /var/log/ledger/ledger.log | grep -ci 'stopping\\|graceful' && echo graceful"
-    )
     said = hosts.verb("beta-2", "disk", "status", codes=(1,))
     assert {"disk.node"} <= {one["id"] for one in said["findings"] if one["verdict"] == "fail"}
     hosts.verb("alpha-1", "ledger", "wait", "--blocks", "3")
     refused = hosts.run("beta-2", "nodeops disk admit")
-    assert refused.code == 4 and LOG_PLACE in refused.err and "%" in refused.err, refused
+    assert refused.code == 4 and "may not start" in refused.err and place in refused.err, refused
     assert hosts.run("beta-2", "systemctl start ledger", seconds=60).code != 0
-    hosts.must("beta-2", f"test -f {FOREIGN} && rm {FOREIGN}")
+    hosts.must("beta-2", f"rm -r {place}/{FOREIGN}")
     wait_for("the node runs again", lambda: is_active("beta-2"), 60)
     hosts.verb("beta-2", "ledger", "wait", "--synced")
     hosts.verb("beta-2", "ledger", "wait", "--blocks", "2")

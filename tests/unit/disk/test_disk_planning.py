@@ -101,7 +101,7 @@ def test_ballast_is_given_back_at_flood_and_taken_again_when_all_is_well():
     assert kinds(situation(10, places=[full])) == ["release_ballast"]
     calm = replace(full, filesystem=filesystem(60), stage=Stage.NORMAL, ballast_bytes=0, ballast_missing=True)
     assert kinds(situation(10, places=[calm])) == ["restore_ballast"]
-    assert kinds(situation(10, places=[replace(calm, stage=Stage.FLOOD)])) == []
+    assert kinds(situation(10, places=[replace(calm, filesystem=filesystem(86))])) == []
 
 
 def test_the_node_stops_before_its_disk_is_full_and_starts_below_the_low_mark():
