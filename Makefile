@@ -96,7 +96,7 @@ test: $(READY) test-tools ## Everything: check, then lab tests and molecule scen
 	@$(MAKE) --keep-going lint everything
 everything:
 	@trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
-	python -m pytest --verbose tests/unit tests/contract tests/disk tests/lab
+	python -m pytest --verbose -m "not long" tests/unit tests/contract tests/disk tests/lab
 
 # The labs of tests, scenarios and benchmarks; never the demo's.
 .PHONY: labs-down

@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.disk.disk_teeth import DAY, HOUR, Load, false_watches, history, share_left
 
+pytestmark = pytest.mark.long
 PERIODS = (600.0, HOUR, 7.3 * HOUR, DAY)
 DAYS = 8.0
 CASES = [(kind, hours) for kind in ("constant", "trebling") for hours in (1, 6, 24)]
