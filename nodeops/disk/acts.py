@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from nodeops.core.errors import HostError, NodeopsError
-from nodeops.disk import ballast, journal_vacuum
+from nodeops.disk import ballast, journal_vacuum, planning
 from nodeops.disk.keeper import LogKeeper
 from nodeops.disk.model import Action, Filesystem, Segment, Stage
 from nodeops.disk.policy import Policy
@@ -16,8 +16,8 @@ from nodeops.disk.units import size
 from nodeops.host import systemd
 from nodeops.host.files import sync_folder, write_atomic
 
-# The most that one tick may remove: a mistake in a policy shows before much is gone.
-BLAST = Limits(files=256, size_bytes=2 << 30)
+# No plan holds more: the last of the walls, in the hands themselves.
+BLAST = Limits(files=planning.MOST_FILES, size_bytes=planning.MOST_BYTES)
 
 
 class Hands:

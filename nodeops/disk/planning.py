@@ -16,6 +16,10 @@ _LIVE_SHARE = 1 / 32
 _SEALED_PART = 0.25
 
 
+# The most that one tick removes: a mistake in a policy shows before much is gone.
+MOST_FILES, MOST_BYTES = 256, 2 << 30
+
+
 @dataclass(frozen=True)
 class Place:
     """One filesystem: its stage, what it is used for ("log", "data", "journal" and others), and its ballast.
@@ -65,12 +69,26 @@ class Situation:
 
 
 def plan(seen: Situation) -> Plan:
-    """Return all actions in the order in which they are carried out; `short` are bytes that cannot be had by any of them."""
+    """Return the actions of one tick in the order in which they are carried out.
+
+    `short` are bytes that cannot be had by any of them, nor by those of the ticks to come.
+    """
     log = next((one for one in seen.places if "log" in one.uses), None)
     actions = [*_ballast_given(seen), *_sealed(seen, log), *_purged(seen, log), *_vacuumed(seen), *_node(seen)]
     if not actions:
         actions = list(_ballast_taken(seen))
-    return Plan(tuple(actions), _short(seen, log, actions))
+    return Plan(tuple(_of_one_tick(actions)), _short(seen, log, actions))
+
+
+def _of_one_tick(actions: Sequence[Action]) -> Iterator[Action]:
+    """Yield all actions, and of the purges as many as one tick may do."""
+    files = size = 0
+    for action in actions:
+        if action.kind == "purge":
+            files, size = files + 1, size + action.frees
+            if files > MOST_FILES or size > MOST_BYTES:
+                continue
+        yield action
 
 
 def _percent(seen: Situation, stage: Stage) -> float:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nodeops.core.errors import InputError
 from nodeops.disk.model import Retention, Stage
 from nodeops.disk.pace import next_poll_seconds
-from nodeops.disk.planning import Asked, Place, plan
+from nodeops.disk.planning import MOST_FILES, Asked, Place, plan
 from nodeops.disk.retention import kept_newest, require_possible
 from nodeops.disk.spans import cover
 from tests.unit.disk.disk_samples import MIB, NOW, filesystem, hold, live, segment, shelf, situation
@@ -52,6 +52,12 @@ def test_high_purges_the_oldest_down_to_the_low_mark():
 
 def test_what_is_missing_after_all_that_is_allowed_is_said():
     assert plan(situation(91, kept=shelf(3))).short > 20 * MIB
+
+
+def test_one_tick_removes_no_more_than_its_share_and_the_next_goes_on():
+    seen = situation(20, kept=shelf(1000, ended=NOW - 900000))
+    assert len(purged(seen)) == MOST_FILES
+    assert plan(seen).short == 0
 
 
 def test_a_held_range_stays():
