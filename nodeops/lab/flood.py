@@ -151,6 +151,10 @@ def take(flood: Flood, config: Path, document: NodeDocument, settle_seconds: flo
             if calm or seen.at > flood.seconds + settle_seconds:
                 break
     written = shell.ended(writer, words)
+    if not looks:
+        raise HostError(
+            "its guard has no status", where=flood.node, hint="ansible-playbook site.yml installs it; nodeops fleet disk"
+        )
     show("every byte is looked for: nodeops disk verify")
     proof = shell.answer(nodeops, "disk", "verify", "--json")
     return judged(flood, looks, Ended(written, before, _height(shell, nodeops), proof))
