@@ -96,7 +96,10 @@ test: $(READY) test-tools ## Everything: check, then lab tests and molecule scen
 	@$(MAKE) --keep-going lint everything
 everything:
 	@trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
-	python -m pytest --verbose -m "not long" tests/unit tests/contract tests/disk tests/lab
+	code=0
+	python -m pytest --verbose -m "not long" --numprocesses 2 --dist loadfile tests/unit tests/contract tests/disk || code=$$?
+	python -m pytest --verbose tests/lab || code=$$?
+	exit $$code
 
 # The labs of tests, scenarios and benchmarks; never the demo's.
 .PHONY: labs-down

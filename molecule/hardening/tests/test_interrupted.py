@@ -92,12 +92,12 @@ def full(node: str, folder: str, free: int) -> list[str]:
         wrong = [] if said.code in (0, 1, 3, 4) else [f"a full disk is told badly: {said}"]
         if said.code in (0, 1):
             remote.must(node, "nodeops hardening rollback")
-        # Where undoing failed too, the timer stays armed and tries again.
-        wrong += snapshot.differences(before, snapshot.take(node), (*VOLATILE, "nodeops-hardening-undo"))
+        # Where undoing failed too, the timer stays armed and tries again; the disk guard begins anew with what /etc is now.
+        wrong += snapshot.differences(before, snapshot.take(node), (*VOLATILE, "nodeops-hardening-undo", "nodeops-disk.service"))
     finally:
         remote.must(node, f"umount -l {folder}; umount -l /run/small")
         remote.run(node, "nodeops hardening recover")
     remote.apply(node)
     wrong += failing(node)
     remote.apply(node, "undo")
-    return wrong + snapshot.differences(before, snapshot.take(node), VOLATILE)
+    return wrong + snapshot.differences(before, snapshot.take(node), (*VOLATILE, "nodeops-disk.service"))

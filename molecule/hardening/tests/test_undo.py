@@ -16,7 +16,7 @@ OTHERS = (
     "/etc/systemd/system/multi-user.target.wants/nodeops-",
     "/etc/systemd/system/sysinit.target.wants/nodeops-",
     "/etc/sysusers.d",
-    "/etc/tmpfiles.d/nodeops.conf",
+    "/etc/tmpfiles.d/nodeops",
     "/etc/passwd",
     "/etc/group",
     "/etc/shadow",
