@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import hosts
@@ -152,7 +153,8 @@ def test_a_controller_that_is_killed_between_apply_and_confirm(other_inventory: 
     time.sleep(0.1)
     # Ansible's workers have sessions of their own, and ssh outlives them: all of it dies at once.
     for process in [*psutil.Process(controller.pid).children(recursive=True), controller]:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     controller.wait()
     deadline = time.monotonic() + 5
     while live(node) == before and time.monotonic() < deadline:
