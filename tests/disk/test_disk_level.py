@@ -173,7 +173,8 @@ def test_without_a_timer_nothing_is_changed(host, monkeypatch):
 
 
 def test_a_level_with_which_the_ledger_dies_is_still_taken_back(host, monkeypatch):
-    monkeypatch.setattr(rejoin, "_SETTLE_SECONDS", 0.5)
+    # A shell on a busy machine takes its time to leave.
+    monkeypatch.setattr(rejoin, "_SETTLE_SECONDS", 3.0)
     (host.systemd.root / "exec").write_text('[ -z "$CMT_LOG_LEVEL" ] || exit 1\nexec sleep 1000\n')
     with pytest.raises(Timeout):
         host.set("debug", "10m")
