@@ -120,6 +120,10 @@ class Watch:
         """Return the watched filesystems with what each is used for."""
         grouped: dict[int, tuple[Filesystem, list[str]]] = {}
         for use, path in self._policy.watched.items():
+            device = _device(path)
+            if device in grouped:
+                grouped[device][1].append(use)
+                continue
             for one in filesystems([Path(path)]):
                 grouped.setdefault(one.device, (one, []))[1].append(use)
         return list(grouped.values())
