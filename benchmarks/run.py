@@ -171,6 +171,7 @@ def measured(bench: Bench) -> Row:
         SAY.print(f"{bench.name}: run {number + 1} of {bench.runs}")
         bench.prepare()
         taken.append(seconds(bench.command) / bench.share)
+    SAY.print(f"{bench.name}: {statistics.median(taken):.2f} {bench.unit}")
     yardstick = statistics.median(seconds(yardsticks()[bench.yardstick]) for _ in range(3))
     return Row(bench, statistics.median(taken), (min(taken), max(taken)), yardstick)
 

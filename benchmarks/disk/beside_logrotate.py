@@ -38,6 +38,7 @@ import sys, time
 from pathlib import Path
 from nodeops.disk.intents import open_journal
 from nodeops.disk.recover import recover
+from nodeops.disk.seal import drain
 live, sealed = map(Path, sys.argv[1:])
 with open_journal(sealed / ".journal", "bench", sealed) as journal:
     recover(live, sealed, journal)
@@ -61,10 +62,16 @@ class Logrotate:
         return ["logrotate", "--force", "--state", str(self.folder / "state"), str(rules)]
 
     def pieces(self, live: Path) -> Iterator[bytes]:
-        """Yield all that is left of a log. A file that gzip did not finish gives what can be read of it."""
-        for path in live.parent.glob(f"{live.name}*"):
+        """Yield all that is left of a log, oldest first. A file that gzip did not finish gives nothing."""
+        for path in sorted(live.parent.glob(f"{live.name}*"), key=_age, reverse=True):
             with suppress(EOFError, gzip.BadGzipFile):
                 yield gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
+def _age(path: Path) -> int:
+    """Return which rotation a file is of: 0 for the live log."""
+    found = re.search(r"\.log\.(\d+)", path.name)
+    return int(found[1]) if found else 0
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,8 @@ def disk() -> Iterator[Path]:
         try:
             yield folder
         finally:
-            subprocess.run(["umount", folder], check=True)
+            # Lazily: after an error a writer may still have its log open.
+            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def sides(folder: Path) -> Iterator[tuple[Side, Path]]:
@@ -123,7 +131,8 @@ def sides(folder: Path) -> Iterator[tuple[Side, Path]]:
 
 def lost(side: Side, live: Path, written: int) -> tuple[int, int]:
     """Return how many of the numbered lines are gone, and how many are there twice."""
-    found = [int(number) for data in side.pieces(live) for number in _HEIGHT.findall(data)]
+    # Joined first: a cut may go through a line.
+    found = [int(number) for number in _HEIGHT.findall(b"".join(side.pieces(live)))]
     return written - len(set(found)), len(found) - len(set(found))
 
 
