@@ -109,7 +109,7 @@ labs-down:
 	done
 
 .PHONY: bench
-bench: $(READY) test-tools ## Measure against yardsticks of the same run, into benchmarks/RESULTS.md: three quarters of an hour
+bench: $(READY) test-tools ## Measure against yardsticks of the same run, into benchmarks/RESULTS.md: half an hour or more
 	@NODEOPS_FULL=1 molecule test --scenario-name disk
 	python benchmarks/run.py
 

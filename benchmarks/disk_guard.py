@@ -12,7 +12,7 @@ _PROGRAMS = (("seal.py", "Sealing beside gzip"), ("beside_logrotate.py", "Beside
 
 
 def section() -> list[str]:
-    """Measure, and return the section of RESULTS.md. Takes five minutes; as root. Leave with the output of what fails."""
+    """Measure, and return the section of RESULTS.md. Takes some minutes; as root. Leave with the output of what fails."""
     parts = [
         part for program, title in _PROGRAMS for part in (f"{title} (`benchmarks/disk/{program}`):", "", *_fenced(program), "")
     ]

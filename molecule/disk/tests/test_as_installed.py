@@ -24,6 +24,7 @@ def test_the_log_has_its_filesystem_and_the_guard_its_bounds(node: str) -> None:
 
 def test_the_guard_cannot_write_chain_data_or_read_keys() -> None:
     inside = "nsenter --mount --target $(systemctl show -p MainPID --value nodeops-disk)"
+    assert "ledger.log" in hosts.must("alpha-1", f"{inside} ls {LOG_PLACE}"), "this is how its files are looked at"
     assert hosts.run("alpha-1", f"{inside} touch /var/lib/ledger/data/x").code != 0
     keys = hosts.must(
         "alpha-1", "python3 -c \"import json; print(json.load(open('/etc/nodeops/node.json'))['ledger']['paths']['keys'])\""

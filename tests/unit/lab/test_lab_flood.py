@@ -72,6 +72,7 @@ def test_the_writer_writes_numbered_lines_at_its_rate(tmp_path: Path) -> None:
     lines = (tmp_path / "log").read_text().splitlines()
     assert done["lines"] == len(lines)
     assert [int(line.split("flood ")[1][:12]) for line in lines] == list(range(1, 1 + len(lines)))
+    assert done["bytes"] <= 2_000_000 * done["seconds"] + 500 * 202, "never ahead by more than what it writes at once"
     assert done["bytes"] == (tmp_path / "log").stat().st_size
 
 
