@@ -194,12 +194,12 @@ def crash_under_a_writer(loop: Disk, flag: int, number: int, seconds: float) -> 
     with open_journal(sealed / ".journal", STREAM, sealed) as journal:
         said = recover(live, sealed, journal)
         assert journal.record.gaps_total == 0
-    # ext4 alone, without any sealing, leaves zeros up to the end of the last block for bytes that were not written out.
+    # ext4 alone, without any sealing, leaves zeros for bytes that were on their way to the disk: up to megabytes on a busy
+    # machine. They may follow what is on disk for certain (the first lines, and all that was sealed), never stand in it.
     whole = b"".join(pieces(live, sealed))
     lines_left = whole.rstrip(b"\0")
-    assert len(whole) >= len(data), said
+    assert len(lines_left) >= max(len(data), len(whole) - live.stat().st_size), said
     assert (data + more).startswith(lines_left), said
-    assert len(whole) - len(lines_left) < BLOCK, said
 
 
 def append(path: Path, data: bytes, started: int) -> None:
