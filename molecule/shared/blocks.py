@@ -25,6 +25,11 @@ def mark() -> Mark:
 def assert_undisturbed(since: Mark, most_seconds: float, nodes: Sequence[str] = hosts.NODES) -> None:
     """Fail when a ledger was restarted since, or when any of the nodes had a longer gap between two commits."""
     assert hosts.at_once(_process, hosts.NODES) == since.process, "a ledger was restarted"
+    assert_no_long_gap(since, most_seconds, nodes)
+
+
+def assert_no_long_gap(since: Mark, most_seconds: float, nodes: Sequence[str]) -> None:
+    """Fail when any of the nodes had a longer gap between two commits since."""
     gaps = hosts.at_once(lambda node: _longest_gap(node, since.time[node]), nodes)
     assert max(gaps.values()) <= most_seconds, gaps
 

@@ -26,8 +26,9 @@ from nodeops.disk.units import size
 from nodeops.disk.watch import Seen, Watch
 from nodeops.host.notify import notify
 
-# A writer, its filesystem or its open mode may change at any time; asking all processes costs 40 ms.
-_LOOK_SECONDS = 30.0
+# A writer, its filesystem or its open mode may change at any time; asking all processes costs 40 ms. So it is asked before
+# something is sealed, and while nothing can be sealed; else only now and then.
+_LOOK_SECONDS, _CALM_LOOK_SECONDS = 30.0, 120.0
 _REFRESH_SECONDS = 5.0
 _SEAL_SECONDS = 1.0
 _MOST_REMEMBERED = 20
@@ -68,10 +69,7 @@ class Guard:
     def tick(self) -> Seen:
         """Look, decide, act, and say what was seen and done."""
         self.alarms, self.hands.alarms = [], []
-        if time.monotonic() - self._looked >= _LOOK_SECONDS or self.keeper.is_another:
-            self._looked = time.monotonic()
-            self._guarded(self.keeper.look)
-            self.keeper.tend_index()
+        self._look(0.0 if self.keeper.is_another else _CALM_LOOK_SECONDS if self.keeper.calm else _LOOK_SECONDS)
         request = requests.pending(Path(self.policy.run))
         asked = Asked(request.seal, request.purge_bytes) if request else Asked()
         seen = self.watch.look(asked)
@@ -84,6 +82,13 @@ class Guard:
         publish(self.policy, seen, self.keeper, alarms, self.done[-_MOST_REMEMBERED:])
         self.done = self.done[-_MOST_REMEMBERED:]
         return seen
+
+    def _look(self, older_than_seconds: float) -> None:
+        """Look at the log and its writers, unless that was done just now."""
+        if time.monotonic() - self._looked >= older_than_seconds:
+            self._looked = time.monotonic()
+            self._guarded(self.keeper.look)
+            self.keeper.tend_index()
 
     def _act(self, seen: Seen) -> None:
         waiting = ""
@@ -111,6 +116,7 @@ class Guard:
 
     def _seal(self, rule: str) -> bool:
         """Seal for a while: a flood that is as quick as we are must not keep us from purging. False when the disk is full."""
+        self._look(_LOOK_SECONDS)
         until = time.monotonic() + _SEAL_SECONDS
         try:
             for made in self.keeper.seal(0):

@@ -11,7 +11,9 @@ from nodeops.core.result import Change
 from nodeops.document.disk_choices import DiskChoices
 
 LABEL = "nodeops-log"
-STOP = "stop the ledger"
+STOP, START = "stop the ledger", "start the ledger"
+STOP_GUARD, START_GUARD = "stop the disk guard", "start the disk guard"
+MOUNT = "mount"
 # The filesystem that carries the image keeps this share of itself free: an image may not cause what it is to prevent.
 _LEFT_PERCENT = 10
 _MIB = 1 << 20
@@ -21,13 +23,15 @@ _MIB = 1 << 20
 class LogPlace:
     """Where the log lies now. `device` and `device_holds` speak of the chosen device: "" blank, None absent.
 
-    `total` and `free` are of the filesystem that would carry an image; `content` is what the folder holds, in bytes.
+    `guarded` says that the guard runs; `total` and `free` are of the filesystem that would carry an image; `content` is what
+    the folder holds, in bytes.
     """
 
     folder: str
     mounted: bool
     content: int
     running: bool
+    guarded: bool
     total: int
     free: int
     device_holds: str | None
@@ -54,10 +58,20 @@ def plan(choices: DiskChoices, place: LogPlace, may_stop: bool) -> list[Change]:
     if place.running and not may_stop:
         hint = "nodeops disk prepare --restart stops the node for the seconds this takes, one node at a time"
         raise Refused("the ledger runs and holds its log open", where=place.folder, hint=hint)
-    stop = [Change(STOP, "it holds its log open", "running", "stopped")] if place.running else []
-    back = [Change("start the ledger", "it was stopped for this", "stopped", "running")] if place.running else []
-    mount = Change(f"mount {source} at {place.folder}", "a flood of logs takes nothing from chain data", "a folder", "a mount")
-    return [*stop, mount, *back]
+    mount = Change(f"{MOUNT} {source} at {place.folder}", "a flood of logs takes nothing from chain data", "a folder", "a mount")
+    return [*_stops(place), mount, *_starts(place)]
+
+
+def _stops(place: LogPlace) -> list[Change]:
+    guard = Change(STOP_GUARD, "nothing may be sealed while logs are moved", "running", "stopped")
+    ledger = Change(STOP, "it holds its log open", "running", "stopped")
+    return [guard] * place.guarded + [ledger] * place.running
+
+
+def _starts(place: LogPlace) -> list[Change]:
+    ledger = Change(START, "it was stopped for this", "stopped", "running")
+    guard = Change(START_GUARD, "it sees the new filesystem from its start on", "stopped", "running")
+    return [ledger] * place.running + [guard] * place.guarded
 
 
 def _source(choices: DiskChoices, place: LogPlace) -> tuple[str, int]:

@@ -73,6 +73,11 @@ class LogKeeper:
             return self.live.lstat().st_ino != self._inode
         return False
 
+    @property
+    def calm(self) -> bool:
+        """Tell whether the log can be sealed and every segment is known: nothing more to find out soon."""
+        return self.method.kind != "refused" and not self.index.rebuilding
+
     def look(self) -> None:
         """Look at the log and its writers, and choose how it is made smaller. Raise HostError when it cannot be looked at."""
         try:

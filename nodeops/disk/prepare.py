@@ -3,12 +3,16 @@
 import json
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from nodeops.core.errors import HostError
 from nodeops.core.result import Change
+from nodeops.disk import isolation
 from nodeops.disk.isolation import LABEL, LogPlace, plan, wanted
+from nodeops.disk.moving import Target, move
+from nodeops.disk.service import GUARD
 from nodeops.document.models import NodeDocument
 from nodeops.host import systemd
 from nodeops.host.command import run
@@ -16,6 +20,7 @@ from nodeops.host.files import sync_folder, write_atomic
 from nodeops.ledger.rejoin import moving_height, rejoin
 
 _QUICK_SECONDS, _MOVE_SECONDS, _REJOIN_SECONDS = 30, 1800, 300
+_WRITE = "write"
 _UNITS = Path("/etc/systemd/system")
 DOCKER = Path("/etc/docker/daemon.json")
 # The engine's own defaults are no limit at all: a chatty container fills the disk (docs.docker.com, "local" driver).
@@ -36,6 +41,7 @@ def observe(document: NodeDocument) -> LogPlace:
         mounted=folder.is_mount(),
         content=content,
         running=bool(systemd.unit(document.ledger.unit).pid),
+        guarded=bool(systemd.unit(GUARD).pid),
         total=_device_bytes(device) if device else room.f_frsize * (room.f_blocks - room.f_bfree + room.f_bavail),
         free=room.f_frsize * room.f_bavail,
         device_holds=_signature(device) if device else "",
@@ -71,26 +77,34 @@ def planned(document: NodeDocument, may_stop: bool) -> list[Change]:
 def _docker_changes() -> list[Change]:
     if not DOCKER.parent.is_dir() or DOCKER.exists():
         return []
-    return [Change(f"write {DOCKER}", "container logs without a limit fill the disk", "absent", json.dumps(DOCKER_LIMITS))]
+    return [Change(f"{_WRITE} {DOCKER}", "container logs without a limit fill the disk", "absent", json.dumps(DOCKER_LIMITS))]
 
 
 def carry_out(document: NodeDocument, changes: Sequence[Change]) -> None:
-    """Do what was planned. A node that was stopped for it is started again, also when something failed."""
-    what = [change.what.split(" ", 1)[0] for change in changes]
-    if "write" in what:
+    """Do what was planned. What was stopped for it is started again, also when something failed."""
+    what = [change.what for change in changes]
+    if any(one.startswith(_WRITE) for one in what):
         write_atomic(DOCKER, json.dumps(DOCKER_LIMITS, indent=2).encode() + b"\n", 0o644)
-    if "mount" not in what:
+    if not any(one.startswith(isolation.MOUNT) for one in what):
         return
-    unit, height = document.ledger.unit, moving_height(document) if "stop" in what else None
-    if "stop" in what:
-        systemd.systemctl("stop", unit)
-    try:
+    unit, height = document.ledger.unit, moving_height(document) if isolation.STOP in what else None
+    with _stopped(GUARD, isolation.STOP_GUARD in what), _stopped(unit, isolation.STOP in what):
         _isolate(document)
-    finally:
-        if "start" in what:
-            systemd.systemctl("start", unit)
     if height is not None:
         rejoin(document, height, _REJOIN_SECONDS, lambda _: None)
+
+
+@contextmanager
+def _stopped(unit: str, needed: bool) -> Iterator[None]:
+    """Keep a unit stopped while the block runs, if that is needed."""
+    if not needed:
+        yield
+        return
+    systemd.systemctl("stop", unit)
+    try:
+        yield
+    finally:
+        systemd.systemctl("start", unit)
 
 
 def _isolate(document: NodeDocument) -> None:
@@ -99,9 +113,13 @@ def _isolate(document: NodeDocument) -> None:
     unit = _mount_unit(folder)
     write_atomic(_UNITS / unit, _unit_text(document, folder, source, options).encode(), 0o644)
     systemd.systemctl("daemon-reload")
-    _move(folder, source, options, Path(document.paths["run"]) / "disk-new")
-    systemd.systemctl("enable", unit)
-    systemd.systemctl("start", unit)
+
+    def switch() -> None:
+        systemd.systemctl("enable", unit)
+        systemd.systemctl("start", unit)
+
+    state = Path(document.paths["state"])
+    move(folder, Target(source, options, Path(document.paths["run"]) / "disk-new"), state / "disk-log.moving", switch)
 
 
 def _made(document: NodeDocument) -> tuple[str, str]:
@@ -143,19 +161,3 @@ def _unit_text(document: NodeDocument, folder: Path, source: str, options: str) 
         f"[Mount]\nWhat={source}\nWhere={folder}\nType=ext4\nOptions={options}\n\n"
         "[Install]\nWantedBy=local-fs.target\n"
     )
-
-
-def _move(folder: Path, source: str, options: str, new: Path) -> None:
-    """Copy what the folder holds to the new filesystem, compare it, and only then remove it below the mount point."""
-    new.mkdir(mode=0o700, parents=True, exist_ok=True)
-    run(["mount", "-t", "ext4", "-o", options, source, new], timeout_seconds=_QUICK_SECONDS)
-    try:
-        owner = folder.stat()
-        run(["cp", "--archive", "--no-target-directory", folder, new], timeout_seconds=_MOVE_SECONDS)
-        run(["diff", "--recursive", "--exclude=lost+found", folder, new], timeout_seconds=_MOVE_SECONDS)
-        os.chown(new, owner.st_uid, owner.st_gid)
-        run(["sync", "--file-system", new], timeout_seconds=_MOVE_SECONDS)
-    finally:
-        run(["umount", new], timeout_seconds=_QUICK_SECONDS)
-        new.rmdir()
-    run(["find", folder, "-xdev", "-mindepth", "1", "-delete"], timeout_seconds=_MOVE_SECONDS)

@@ -1,5 +1,6 @@
 """What the guard sees in one tick: every filesystem with its stage, what fills it, and the plan that follows. Lean."""
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +24,8 @@ from nodeops.host import systemd
 # What lies below a folder is counted rarely and never for long: chain data are many files.
 _COUNT_SECONDS = 60.0
 _COUNT_BUDGET_SECONDS = 0.25
-_UNIT_SECONDS = 5.0
+# Asking systemd takes a process. One whose main process is still there need not be asked so often.
+_UNIT_SECONDS, _ALIVE_SECONDS = 5.0, 60.0
 # What a kill makes the forecasters forget, at most.
 _SAVE_SECONDS = 600.0
 NOTHING_ASKED = Asked()
@@ -90,8 +92,9 @@ class Watch:
         self._remembered = memory.load(Path(policy.forecast_file))
         self._saved = time.clock_gettime(time.CLOCK_BOOTTIME)
         self._counted = self._asked = float("-inf")
-        self._running = False
+        self._main_pid = 0
         self._free_to_go = 0
+        self._ballasts: Mapping[int, tuple[Path | None, Mapping[str, int]]] = {}
 
     def look(self, asked: Asked = NOTHING_ASKED) -> Seen:
         """Look at everything once, and plan; `asked` is what a person wants besides. Raise HostError when it cannot."""
@@ -100,6 +103,7 @@ class Watch:
         shelf, readable = self._shelf(alarms)
         self._free_to_go = sum(one.size for one in removable(shelf, Stage.NORMAL))
         found = self._filesystems()
+        self._ballasts = {one.device: self._ballast(one) for one, _ in found}
         self._count(now, [one for one, _ in found])
         places = [self._place(one, uses, now) for one, uses in found]
         if now - self._saved >= _SAVE_SECONDS:
@@ -161,7 +165,7 @@ class Watch:
     def _purgeable(self, one: Filesystem, uses: Sequence[str]) -> int:
         """Return the bytes that the policy may take back: the ballast, the live log, and sealed ones that may go."""
         logs = self._keeper.live_bytes + self._free_to_go if "log" in uses else 0
-        return logs + sum(self._ballast(one)[1].values())
+        return logs + sum(self._ballasts[one.device][1].values())
 
     def _situation(self, places: Sequence[Place], shelf: Shelf, readable: bool, stopped: bool, asked: Asked) -> Situation:
         log, keeper = self._policy.log, self._keeper
@@ -187,7 +191,7 @@ class Watch:
         return folder, {}
 
     def _planned(self, one: Place) -> planning.Place:
-        folder, present = self._ballast(one.filesystem)
+        folder, present = self._ballasts[one.filesystem.device]
         size = ballast.size_of(one.filesystem.total, self._policy.ballast_bytes)
         missing = folder is not None and bool(size) and len(present) < len(ballast.NAMES)
         # Where the log is, one file is kept for the guard itself: with it a disk without a free byte is sealed (guard.py).
@@ -221,15 +225,16 @@ class Watch:
         self._asked = float("-inf")
 
     def _is_running(self, now: float) -> bool:
-        if now - self._asked >= _UNIT_SECONDS:
+        alive = self._main_pid and os.path.exists(f"/proc/{self._main_pid}")  # noqa: PTH110 - each second
+        if now - self._asked >= (_ALIVE_SECONDS if alive else _UNIT_SECONDS):
             self._asked = now
             with suppress(NodeopsError):
-                self._running = bool(systemd.unit(self._policy.unit).pid)
-        return self._running
+                self._main_pid = systemd.unit(self._policy.unit).pid
+        return bool(self._main_pid)
 
 
 def _device(path: str) -> int | None:
     try:
-        return Path(path).stat().st_dev
+        return os.stat(path).st_dev  # noqa: PTH116 - each path, each second
     except OSError:
         return None

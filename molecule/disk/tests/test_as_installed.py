@@ -8,7 +8,7 @@ import pytest
 from conftest import LOG_PLACE, log_place, remember, status
 
 MIB = 1 << 20
-IDLE_SECONDS = 20
+IDLE_SECONDS = 40
 
 
 @pytest.mark.parametrize("node", hosts.NODES)
