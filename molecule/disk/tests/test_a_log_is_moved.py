@@ -41,7 +41,7 @@ def test_a_log_is_moved_while_its_ledger_runs() -> None:
         found = heights(node)
         assert found[0] == first[node]
         assert found == list(range(found[0], found[-1] + 1)), "a line is missing, or is there twice"
-        assert hosts.must(node, "find /proc/1/root/var/lib/nodeops -name 'disk-log.moving'") == ""
+        assert hosts.must(node, "find /var/lib/nodeops -name 'disk-log.moving'") == ""
     blocks.assert_no_long_gap(before, MOST_GAP_SECONDS, STAYED)
     times = sorted(away(node) for node in MOVED)
     assert times[0][1] < times[1][0], "both were away at the same time"
