@@ -4,14 +4,17 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from nodeops.core.errors import HostError
 from nodeops.core.result import Change
 from nodeops.disk import isolation
+from nodeops.disk.intents import open_journal
 from nodeops.disk.isolation import LABEL, LogPlace, plan, wanted
-from nodeops.disk.moving import Target, move
+from nodeops.disk.moving import Target, going_on_in_the_copy, move
+from nodeops.disk.policy import STREAM, Policy
+from nodeops.disk.resolve import policy_of
 from nodeops.disk.service import GUARD
 from nodeops.document.models import NodeDocument
 from nodeops.host import systemd
@@ -119,7 +122,19 @@ def _isolate(document: NodeDocument) -> None:
         systemd.systemctl("start", unit)
 
     state = Path(document.paths["state"])
-    move(folder, Target(source, options, Path(document.paths["run"]) / "disk-new"), state / "disk-log.moving", switch)
+    with _stream_of(policy_of(document)):
+        move(folder, Target(source, options, Path(document.paths["run"]) / "disk-new"), state / "disk-log.moving", switch)
+
+
+@contextmanager
+def _stream_of(policy: Policy) -> Iterator[None]:
+    """Let the guard's stream go on in the moved log, where a guard was at work already."""
+    live, sealed, journal = Path(policy.log.live), Path(policy.log.sealed), Path(policy.journal_file)
+    with ExitStack() as stack:
+        if journal.exists() and sealed.is_dir():
+            held = stack.enter_context(open_journal(journal, STREAM, sealed))
+            stack.enter_context(going_on_in_the_copy(live, sealed, held))
+        yield
 
 
 def _made(document: NodeDocument) -> tuple[str, str]:

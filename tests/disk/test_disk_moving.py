@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,13 @@ import pytest
 
 from nodeops.core.errors import HostError, Refused
 from nodeops.disk import moving
-from nodeops.disk.moving import Target, move
+from nodeops.disk.cut import followed
+from nodeops.disk.intents import Journal, Record, open_journal
+from nodeops.disk.moving import Target, going_on_in_the_copy, move
+from nodeops.disk.seal import drain
+from nodeops.disk.source import opened
 from tests.disk.disk_disks import Disk, child, disk, ended
+from tests.disk.disk_logs import STREAM, assert_lines, line, pieces
 
 CONTENT = {"ledger.log": b"line\n" * 1000, "sealed/a.zst": b"sealed", "sealed/b.zst": b"too"}
 # What ends a process without any clean-up, in front of one of the calls that change something.
@@ -149,3 +155,26 @@ def test_links_are_moved_as_links_and_nothing_behind_them_is_removed(log, loop, 
     assert (log / "folder").readlink() == tmp_path / "elsewhere"
     assert below(log) == []
     assert (tmp_path / "elsewhere/kept").read_bytes() == b"kept"
+
+
+def test_the_stream_goes_on_in_the_copy(tmp_path, loop):
+    log = tmp_path / "stream"
+    live, sealed = log / "node.log", log / "sealed"
+    sealed.mkdir(parents=True)
+    written = b"".join(map(line, range(9000)))
+    live.write_bytes(written)
+    with open_journal(tmp_path / "journal", STREAM, sealed) as journal:
+        # The folder of this test may lie where blocks cannot be taken out of a file: the stream is all of it live then.
+        journal.write(followed_once(live, journal))
+        with going_on_in_the_copy(live, sealed, journal):
+            moved(log, loop)
+        with live.open("ab") as file:
+            file.write(b"".join(map(line, range(9000, 18000))))
+        assert list(drain(live, sealed, journal, STREAM, 0, time.time))
+        assert journal.record.gaps_total == 0
+    assert_lines(pieces(live, sealed), 18000)
+
+
+def followed_once(live: Path, journal: Journal) -> Record:
+    with opened(live, writing=False) as source:
+        return followed(source, journal, time.time())
