@@ -79,6 +79,7 @@ def desired(
     _modes(found, controls, paths)
     _pam(found, controls)
     _password_ages(found, controls)
+    _mount_flags(found, controls)
     _boot(found, controls)
     _services(found, controls, container)
     return found
@@ -187,6 +188,11 @@ def _pam(found: Desired, controls: Sequence[Control]) -> None:
 def _password_ages(found: Desired, controls: Sequence[Control]) -> None:
     for setting in _of(controls, settings.PasswordAge):
         found.states[f"password_age {setting.account}"] = setting.max_days
+
+
+def _mount_flags(found: Desired, controls: Sequence[Control]) -> None:
+    for setting in _of(controls, settings.MountFlag):
+        found.states[f"mount_flag {setting.path} {setting.flag}"] = True
 
 
 def _boot(found: Desired, controls: Sequence[Control]) -> None:

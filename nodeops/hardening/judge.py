@@ -171,6 +171,11 @@ def _password_age(_: Host, __: Control, setting: settings.PasswordAge) -> Fact |
     return None if found is None else Fact(0 <= found <= setting.max_days, expected, f"every {found} days")
 
 
+def _mount_flag(_: Host, __: Control, setting: settings.MountFlag) -> Fact | None:
+    found = look(f"mount_flag {setting.path} {setting.flag}")
+    return None if found is None else Fact(found, f"{setting.path} is mounted {setting.flag}", "it is" if found else "it is not")
+
+
 def _kernel_command_line(host: Host, control: Control, setting: settings.KernelCommandLine) -> Fact:
     expected = f"the kernel is started with {setting.parameter}"
     if setting.parameter not in (host.text(GRUB_FILE) or ""):
@@ -201,6 +206,7 @@ _KINDS: Mapping[type[Setting], Callable[[Host, Control, Any], Fact | None]] = {
     settings.FileMode: _mode,
     settings.Pam: _pam,
     settings.PasswordAge: _password_age,
+    settings.MountFlag: _mount_flag,
     settings.KernelCommandLine: _kernel_command_line,
     settings.Check: _check,
 }

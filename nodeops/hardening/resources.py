@@ -197,12 +197,28 @@ def _put_password_age(account: str, state: State) -> None:
         run(["chage", "--maxdays", str(state), account], timeout_seconds=_SECONDS)
 
 
+def _look_mount_flag(path_and_flag: str) -> State:
+    """Return whether a mount has a flag; None when nothing is mounted there. Of mounts over each other the last one counts."""
+    path, flag = path_and_flag.split(" ")
+    rows = (line.split(" ") for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines())
+    flags = [row[5].split(",") for row in rows if row[4] == path]
+    return flag in flags[-1] if flags else None
+
+
+def _put_mount_flag(path_and_flag: str, state: State) -> None:
+    path, flag = path_and_flag.split(" ")
+    if state is not None and _look_mount_flag(path_and_flag) not in (None, state):
+        wanted = flag if state else flag.removeprefix("no")
+        run(["mount", "-o", f"remount,bind,{wanted}", path], timeout_seconds=_SECONDS)
+
+
 KINDS: Mapping[str, Kind] = {
     "folder": Kind(_look_folder, _put_folder),
     "file": Kind(_look_file, _put_file),
     "mode": Kind(_look_mode, _put_mode),
     "sysctl": Kind(_look_sysctl, _put_sysctl),
     "unit": Kind(_look_unit, _put_unit),
+    "mount_flag": Kind(_look_mount_flag, _put_mount_flag),
     "password_age": Kind(_look_password_age, _put_password_age),
 }
 

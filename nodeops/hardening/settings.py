@@ -158,6 +158,17 @@ class PasswordAge(Model):
     max_days: Annotated[int, Field(ge=1, le=9999)]
 
 
+class MountFlag(Model):
+    """A flag of a filesystem that is mounted, put in force at once. Live: /proc/self/mountinfo; one not mounted is fine.
+
+    What holds after a boot is for /etc/fstab to say: a `key_value` of the same control.
+    """
+
+    kind: Literal["mount_flag"]
+    path: AbsolutePath
+    flag: Literal["nodev", "noexec", "nosuid"]
+
+
 class KernelCommandLine(Model):
     """A parameter of the kernel's command line, in /etc/default/grub.d. Live: /proc/cmdline, after the next boot."""
 
@@ -189,6 +200,7 @@ Setting = Annotated[
     | FileMode
     | Pam
     | PasswordAge
+    | MountFlag
     | KernelCommandLine
     | Check,
     Field(discriminator="kind"),

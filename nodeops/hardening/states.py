@@ -27,6 +27,8 @@ def same(key: str, present: State, wanted: State) -> bool:
         return all(value is None or present[name] == value for name, value in wanted.items())
     if key.startswith("mode "):
         return present is None or _mode_fits(present, wanted)
+    if key.startswith("mount_flag "):
+        return present is None or present == wanted
     if key.startswith("sysctl ") and wanted is None:
         return True
     return bool(present == wanted)

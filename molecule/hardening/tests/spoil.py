@@ -154,6 +154,10 @@ def _password_age(setting: settings.PasswordAge) -> str:
     return f"chage --maxdays {setting.max_days + 7} {setting.account}"
 
 
+def _mount_flag(setting: settings.MountFlag) -> str:
+    return f"mount -o remount,bind,{setting.flag.removeprefix('no')} {setting.path}"
+
+
 _KINDS: dict[type[Setting], Callable[[Any], str]] = {
     settings.Sshd: _sshd,
     settings.Sysctl: _sysctl,
@@ -168,4 +172,5 @@ _KINDS: dict[type[Setting], Callable[[Any], str]] = {
     settings.FileMode: _mode,
     settings.Pam: _pam,
     settings.PasswordAge: _password_age,
+    settings.MountFlag: _mount_flag,
 }

@@ -31,6 +31,11 @@ def test_a_kernel_parameter_stands_in_the_file_also_where_it_cannot_be_set():
     assert asked(one).states["sysctl kernel.kptr_restrict"] == "2"
 
 
+def test_a_flag_of_a_mount_is_asked_for_by_itself():
+    found = asked(control(sets=[{"kind": "mount_flag", "path": "/dev", "flag": "noexec"}]))
+    assert found.states == {"mount_flag /dev noexec": True}
+
+
 def test_sections_of_a_drop_in_stay_apart():
     rows = [
         {"kind": "unit", "unit": "a.service", "key": "LockPersonality", "value": "yes"},

@@ -1,6 +1,7 @@
 """A state that was looked at is given back exactly: bytes, modes, absence."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,16 @@ def test_a_file_is_given_back_byte_by_byte(tmp_path):
     file.chmod(0o640)
     assert file.read_bytes() == b"\xff\x00old\n"
     assert look(key) == before
+
+
+def test_flags_of_what_is_mounted_are_seen_and_what_is_not_mounted_is_fine(tmp_path):
+    rows = (line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    flags = {row[4]: row[5].split(",") for row in rows}
+    assert look("mount_flag /proc noexec") == ("noexec" in flags["/proc"])
+    key = f"mount_flag {tmp_path} noexec"
+    assert look(key) is None and same(key, None, True)
+    put(key, True)
+    assert not same("mount_flag /proc noexec", False, True)
 
 
 def test_an_edit_keeps_the_mode_that_is_there(tmp_path):
