@@ -31,6 +31,7 @@ RESULTS = ROOT / "benchmarks/RESULTS.md"
 INVENTORY = ROOT / "build/lab/bench"
 NETWORK = ("172.30.0.", "172.30.60.")
 PLAY = ("ansible-playbook", "-i", str(INVENTORY / "consortium.yml"))
+APT = "env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq -y"
 ADHOC = ("ansible", "nodes", "-i", str(INVENTORY / "consortium.yml"), "--become")
 
 Words = Sequence[str]
@@ -55,6 +56,16 @@ class Bench:
 
 
 @dataclass(frozen=True)
+class Yardstick:
+    """What promises are held against: a command, what must hold before each run, and what makes things as they were."""
+
+    command: Words
+    prepare: Callable[[], None] = lambda: None
+    after: Callable[[], None] = lambda: None
+    runs: int = 3
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the table: median seconds, spread, and the yardstick's median of the same run."""
 
@@ -75,13 +86,34 @@ def nodes() -> int:
     return len(managed_nodes(load_consortium(INVENTORY), INVENTORY))
 
 
-def yardsticks() -> dict[str, Words]:
+def yardsticks() -> dict[str, Yardstick]:
     """Return what everything is held against: the cheapest thing of the same kind."""
     return {
-        "python3 -c pass": (sys.executable, "-c", "pass"),
-        "one no-op Ansible task over all nodes": (*ADHOC, "-m", "ansible.builtin.ping"),
-        "docker info": ("docker", "info"),
+        "python3 -c pass": Yardstick((sys.executable, "-c", "pass")),
+        "one no-op Ansible task over all nodes": Yardstick((*ADHOC, "-m", "ansible.builtin.ping")),
+        "docker info": Yardstick(("docker", "info")),
+        **dict(
+            [packages_alone("apt-get alone, all nodes", ()), packages_alone("apt-get alone, one node", ("--limit", "nodes[0]"))]
+        ),
     }
+
+
+def packages_alone(limit: Words) -> Yardstick:
+    """Return the yardstick of a first run: apt-get installs what hardening asks for, and nothing else happens."""
+
+    def raw(line: str) -> tuple[str, ...]:
+        return (*ADHOC, *limit, "-m", "ansible.builtin.raw", "-a", line)
+
+    def away() -> None:
+        guards_away()
+        run(raw("nodeops hardening plan --json | grep -o 'package [^\" ]*\"' | cut -d ' ' -f 2 | tr -d '\"' >/run/bench-wanted"))
+        run(raw("dpkg-query -Wf '${Package}\\n' | sort >/run/bench-before"))
+
+    def back() -> None:
+        run(raw(f"dpkg-query -Wf '${{Package}}\\n' | sort | comm -13 /run/bench-before - | xargs {APT} purge"))
+        run((*PLAY, "benchmarks/guards.yml"))
+
+    return Yardstick(raw(f"xargs {APT} --no-install-recommends install </run/bench-wanted"), away, back, runs=1)
 
 
 def benches() -> Iterator[Bench]:
@@ -102,9 +134,11 @@ def benches() -> Iterator[Bench]:
 def guards(task: str) -> Iterator[Bench]:
     """Yield the promises of firewall and hardening, on all nodes and on one. A first run installs its packages from a mirror."""
     everyone, one = (*PLAY, "benchmarks/guards.yml"), (*PLAY, "benchmarks/guards.yml", "--limit", "nodes[0]")
-    yield Bench(f"firewall and hardening, first run, {nodes()} nodes", everyone, task, 60, prepare=guards_away)
+    yield Bench(
+        f"firewall and hardening, first run, {nodes()} nodes", everyone, "apt-get alone, all nodes", 60, prepare=guards_away
+    )
     yield Bench(f"firewall and hardening, second run, {nodes()} nodes", everyone, task, 20, runs=3)
-    yield Bench("firewall and hardening, first run, one node", one, task, 15, prepare=guards_away, runs=3)
+    yield Bench("firewall and hardening, first run, one node", one, "apt-get alone, one node", 15, prepare=guards_away, runs=3)
     yield Bench("firewall and hardening, second run, one node", one, task, 8, runs=3)
 
 
@@ -172,8 +206,17 @@ def measured(bench: Bench) -> Row:
         bench.prepare()
         taken.append(seconds(bench.command) / bench.share)
     SAY.print(f"{bench.name}: {statistics.median(taken):.2f} {bench.unit}")
-    yardstick = statistics.median(seconds(yardsticks()[bench.yardstick]) for _ in range(3))
-    return Row(bench, statistics.median(taken), (min(taken), max(taken)), yardstick)
+    return Row(bench, statistics.median(taken), (min(taken), max(taken)), held_against(yardsticks()[bench.yardstick]))
+
+
+def held_against(yardstick: Yardstick) -> float:
+    """Return the median of a yardstick's runs."""
+    taken = []
+    for _ in range(yardstick.runs):
+        yardstick.prepare()
+        taken.append(seconds(yardstick.command))
+        yardstick.after()
+    return statistics.median(taken)
 
 
 def machine() -> Iterator[str]:
