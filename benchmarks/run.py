@@ -92,9 +92,8 @@ def yardsticks() -> dict[str, Yardstick]:
         "python3 -c pass": Yardstick((sys.executable, "-c", "pass")),
         "one no-op Ansible task over all nodes": Yardstick((*ADHOC, "-m", "ansible.builtin.ping")),
         "docker info": Yardstick(("docker", "info")),
-        **dict(
-            [packages_alone("apt-get alone, all nodes", ()), packages_alone("apt-get alone, one node", ("--limit", "nodes[0]"))]
-        ),
+        "apt-get alone, all nodes": packages_alone(()),
+        "apt-get alone, one node": packages_alone(("--limit", "nodes[0]")),
     }
 
 
