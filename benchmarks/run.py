@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import disk_guard
@@ -31,6 +32,7 @@ RESULTS = ROOT / "benchmarks/RESULTS.md"
 INVENTORY = ROOT / "build/lab/bench"
 NETWORK = ("172.30.0.", "172.30.60.")
 PLAY = ("ansible-playbook", "-i", str(INVENTORY / "consortium.yml"))
+ONE = ("--limit", "nodes[0]")
 APT = "env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq -y"
 ADHOC = ("ansible", "nodes", "-i", str(INVENTORY / "consortium.yml"), "--become")
 
@@ -93,7 +95,7 @@ def yardsticks() -> dict[str, Yardstick]:
         "one no-op Ansible task over all nodes": Yardstick((*ADHOC, "-m", "ansible.builtin.ping")),
         "docker info": Yardstick(("docker", "info")),
         "apt-get alone, all nodes": packages_alone(()),
-        "apt-get alone, one node": packages_alone(("--limit", "nodes[0]")),
+        "apt-get alone, one node": packages_alone(ONE),
     }
 
 
@@ -104,13 +106,13 @@ def packages_alone(limit: Words) -> Yardstick:
         return (*ADHOC, *limit, "-m", "ansible.builtin.raw", "-a", line)
 
     def away() -> None:
-        guards_away()
+        guards_away(limit)
         run(raw("nodeops hardening plan --json | grep -o 'package [^\" ]*\"' | cut -d ' ' -f 2 | tr -d '\"' >/run/bench-wanted"))
         run(raw("dpkg-query -Wf '${Package}\\n' | sort >/run/bench-before"))
 
     def back() -> None:
         run(raw(f"dpkg-query -Wf '${{Package}}\\n' | sort | comm -13 /run/bench-before - | xargs {APT} purge"))
-        run((*PLAY, "benchmarks/guards.yml"))
+        run((*PLAY, "benchmarks/guards.yml", *limit))
 
     return Yardstick(raw(f"xargs {APT} --no-install-recommends install </run/bench-wanted"), away, back, runs=1)
 
@@ -132,12 +134,19 @@ def benches() -> Iterator[Bench]:
 
 def guards(task: str) -> Iterator[Bench]:
     """Yield the promises of firewall and hardening, on all nodes and on one. A first run installs its packages from a mirror."""
-    everyone, one = (*PLAY, "benchmarks/guards.yml"), (*PLAY, "benchmarks/guards.yml", "--limit", "nodes[0]")
+    everyone, one = (*PLAY, "benchmarks/guards.yml"), (*PLAY, "benchmarks/guards.yml", *ONE)
     yield Bench(
         f"firewall and hardening, first run, {nodes()} nodes", everyone, "apt-get alone, all nodes", 60, prepare=guards_away
     )
     yield Bench(f"firewall and hardening, second run, {nodes()} nodes", everyone, task, 20, runs=3)
-    yield Bench("firewall and hardening, first run, one node", one, "apt-get alone, one node", 15, prepare=guards_away, runs=3)
+    yield Bench(
+        "firewall and hardening, first run, one node",
+        one,
+        "apt-get alone, one node",
+        15,
+        prepare=partial(guards_away, ONE),
+        runs=3,
+    )
     yield Bench("firewall and hardening, second run, one node", one, task, 8, runs=3)
 
 
@@ -183,11 +192,11 @@ def agent_away() -> None:
     run((*ADHOC, "-m", "ansible.builtin.raw", "-a", f"rm -rf {paths['agent']} {paths['command']}"))
 
 
-def guards_away() -> None:
-    """Undo firewall and hardening on every node: stock hosts again, without the packages that hardening installed."""
+def guards_away(limit: Words = ()) -> None:
+    """Undo firewall and hardening on every node, or on those of a limit: stock hosts again, without the packages that came along."""
     command, rules = host_paths()["command"], f"{host_paths()['etc']}/firewall.nft"
     firewall = f"systemctl disable --quiet --now nodeops-firewall.service; rm -f {rules}"
-    run((*ADHOC, "-m", "ansible.builtin.raw", "-a", f"{command} hardening undo --console && {firewall}"))
+    run((*ADHOC, *limit, "-m", "ansible.builtin.raw", "-a", f"{command} hardening undo --console && {firewall}"))
 
 
 def seconds(words: Words) -> float:
@@ -204,8 +213,9 @@ def measured(bench: Bench) -> Row:
         SAY.print(f"{bench.name}: run {number + 1} of {bench.runs}")
         bench.prepare()
         taken.append(seconds(bench.command) / bench.share)
-    SAY.print(f"{bench.name}: {statistics.median(taken):.2f} {bench.unit}")
-    return Row(bench, statistics.median(taken), (min(taken), max(taken)), held_against(yardsticks()[bench.yardstick]))
+    row = Row(bench, statistics.median(taken), (min(taken), max(taken)), held_against(yardsticks()[bench.yardstick]))
+    SAY.print(line(row))
+    return row
 
 
 def held_against(yardstick: Yardstick) -> float:
@@ -230,21 +240,25 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     """Yield the table of all promises."""
     yield "| what | median | min to max, runs | target | held against | yardstick | ratio |"
     yield "|---|---|---|---|---|---|---|"
-    for row in rows:
-        bench, (low, high) = row.bench, row.spread
-        verdict = "yes" if row.seconds <= bench.target else "**no**"
-        yield (
-            f"| {bench.name} | {row.seconds:.2f} {bench.unit} | {low:.2f} to {high:.2f}, {bench.runs}"
-            f" | <= {bench.target:g} {bench.unit}: {verdict} | {bench.yardstick} | {row.yardstick:.2f} s"
-            f" | {row.seconds * bench.share / row.yardstick:.1f} |"
-        )
+    yield from map(line, rows)
 
 
-def report(rows: Sequence[Row], guard: Sequence[str]) -> str:
+def line(row: Row) -> str:
+    """Return a row of that table."""
+    bench, (low, high) = row.bench, row.spread
+    verdict = "yes" if row.seconds <= bench.target else "**no**"
+    return (
+        f"| {bench.name} | {row.seconds:.2f} {bench.unit} | {low:.2f} to {high:.2f}, {bench.runs}"
+        f" | <= {bench.target:g} {bench.unit}: {verdict} | {bench.yardstick} | {row.yardstick:.2f} s"
+        f" | {row.seconds * bench.share / row.yardstick:.1f} |"
+    )
+
+
+def report(facts: Sequence[str], rows: Sequence[Row], guard: Sequence[str]) -> str:
     """Return RESULTS.md."""
     head = ["# Results", "", "Written by `make bench`; how each figure is got is in [run.py](run.py).", ""]
     note = ["", "The ratio is the whole run over the yardstick of the same minutes: another machine should show it too.", ""]
-    return "\n".join([*head, *(f"- {fact}" for fact in machine()), "", *table(rows), *note, *guard, *witnesses.section()])
+    return "\n".join([*head, *(f"- {fact}" for fact in facts), "", *table(rows), *note, *guard, *witnesses.section()])
 
 
 def main() -> None:
@@ -258,12 +272,13 @@ def main() -> None:
     try:
         SAY.print("filling caches: not measured")
         fill_caches()
+        facts = list(machine())
         rows = [measured(bench) for bench in wanted]
     finally:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    text = report(rows, [] if chosen.only else disk_guard.section())
+    text = report(facts, rows, [] if chosen.only else disk_guard.section())
     sys.stdout.write(text)
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")
