@@ -193,7 +193,7 @@ def agent_away() -> None:
 
 
 def guards_away(limit: Words = ()) -> None:
-    """Undo firewall and hardening on every node, or on those of a limit: stock hosts again, without the packages that came along."""
+    """Undo firewall and hardening on every node, or on those of a limit: stock again, without packages that came along."""
     command, rules = host_paths()["command"], f"{host_paths()['etc']}/firewall.nft"
     firewall = f"systemctl disable --quiet --now nodeops-firewall.service; rm -f {rules}"
     run((*ADHOC, *limit, "-m", "ansible.builtin.raw", "-a", f"{command} hardening undo --console && {firewall}"))
