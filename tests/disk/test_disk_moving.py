@@ -157,10 +157,10 @@ def test_links_are_moved_as_links_and_nothing_behind_them_is_removed(log, loop, 
     assert (tmp_path / "elsewhere/kept").read_bytes() == b"kept"
 
 
-def test_the_stream_goes_on_in_the_copy(tmp_path, loop):
-    log = tmp_path / "stream"
+def test_the_stream_goes_on_in_the_copy(tmp_path, log, loop):
+    for name in CONTENT:
+        (log / name).unlink()
     live, sealed = log / "node.log", log / "sealed"
-    sealed.mkdir(parents=True)
     written = b"".join(map(line, range(9000)))
     live.write_bytes(written)
     with open_journal(tmp_path / "journal", STREAM, sealed) as journal:
