@@ -52,7 +52,7 @@ def _judge(folder: Path, new: dict[str, dict[str, object] | None], modes: dict[s
         _lay(upper, path, state)
     for path, mode in modes.items():
         _lay_mode(upper, path, mode)
-    for command in _judges({**new, **dict.fromkeys(modes)}):
+    for command in _judges({**dict.fromkeys(modes), **new}):
         done = run(
             ["unshare", "--mount", "sh", "-c", _SCRIPT, "sh", upper, work, *command],
             timeout_seconds=_SECONDS,
@@ -87,8 +87,8 @@ def _lay_mode(upper: Path, path: str, mode: int) -> None:
 
 def _judges(new: dict[str, dict[str, object] | None]) -> list[tuple[str, ...]]:
     asked = [command for start, command in JUDGES.items() if any(path.startswith(start) for path in new)]
-    units = sorted(
-        {Path(path).parent.name.removesuffix(".d") for path in new if path.startswith("/etc/systemd/system/") and ".d/" in path}
-    )
+    # Only of what is written: a drop-in that goes may be that of a unit whose package has gone already.
+    drop_ins = [Path(path) for path, state in new.items() if state and path.startswith("/etc/systemd/system/") and ".d/" in path]
+    units = sorted({path.parent.name.removesuffix(".d") for path in drop_ins})
     present = [command for command in asked if Path(command[0]).exists()]
     return [*present, *((("/usr/bin/systemd-analyze", "verify", "--man=no", *units),) if units else ())]
