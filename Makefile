@@ -68,6 +68,7 @@ lint-python:
 	ruff format --check .
 lint-types:
 	@mypy
+	mypy benchmarks
 lint-ansible:
 	@ansible-lint --offline -q
 lint-yaml:

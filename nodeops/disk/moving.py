@@ -2,6 +2,7 @@
 
 The folder is the truth until the filesystem is mounted over it; only then is what lies below removed, through a handle that was
 opened before. A mark says that a copy was begun: the next call removes what that one left on the filesystem, and copies anew.
+Killed just before the mount, there is a whole copy without a mark: the next call then leaves both to a person.
 """
 
 import os
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nodeops.core.errors import Refused
+from nodeops.core.errors import NodeopsError, Refused
 from nodeops.disk.intents import Journal
 from nodeops.disk.recover import recover
 from nodeops.disk.source import opened
@@ -41,11 +42,21 @@ def move(folder: Path, target: Target, mark: Path, switch: Callable[[], None]) -
     try:
         with _mounted(target):
             _fill(folder, target.aside, mark)
-        switch()
-        mark.unlink(missing_ok=True)
+        _switched(mark, switch)
         _empty(below)
     finally:
         os.close(below)
+
+
+def _switched(mark: Path, switch: Callable[[], None]) -> None:
+    """Mount it, the mark gone before: with a mark, what is newer on the filesystem than here would count as a copy of ours."""
+    mark.unlink(missing_ok=True)
+    sync_folder(mark.parent)
+    try:
+        switch()
+    except NodeopsError:
+        mark.touch(mode=0o600)
+        raise
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from nodeops.core.errors import HostError
+from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.result import Change
 from nodeops.disk import isolation
 from nodeops.disk.intents import open_journal
@@ -118,8 +118,12 @@ def _isolate(document: NodeDocument) -> None:
     systemd.systemctl("daemon-reload")
 
     def switch() -> None:
-        systemd.systemctl("enable", unit)
-        systemd.systemctl("start", unit)
+        # One call that goes on when we are killed. Enabled alone, the next boot would put an old copy over newer logs.
+        try:
+            systemd.systemctl("enable", "--now", unit)
+        except NodeopsError:
+            systemd.systemctl("disable", unit)
+            raise
 
     state = Path(document.paths["state"])
     with _stream_of(policy_of(document)):

@@ -1,4 +1,7 @@
-"""Two nodes get a filesystem for their log while they run: one after the other, and not a line is lost."""
+"""Two nodes get a filesystem for their log while they run: one after the other, and not a line is lost.
+
+First by its name: the other tests count on a filesystem of its own for every log.
+"""
 
 import json
 
