@@ -25,7 +25,7 @@ _ALL_VERBS: dict[str, tuple[str, str]] = {
     "fleet": ("nodeops.fleet.cli", "All managed nodes at once, over SSH."),
     "hardening": ("nodeops.hardening.cli", "Hardening of this host: audit, plan, apply on trial, confirm, undo, explain."),
     "lab": ("nodeops.lab.cli", "Docker containers that stand for hosts."),
-    "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, start, status, peers, validators, wait, verify."),
+    "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, start, status, peers, validators, gate, wait, verify."),
     "logs": ("nodeops.disk.logs_cli", "The ledger's log, sealed and live as one: show, statistics, level for a while."),
     "record": ("nodeops.ledger.record_cli", "Put hashes of records on the ledger, and verify records against them."),
     "status": ("nodeops.status.cli", "This node at a glance."),

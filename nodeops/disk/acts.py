@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from nodeops.core.errors import HostError, NodeopsError
-from nodeops.disk import ballast, journal_vacuum, planning
+from nodeops.disk import ballast, gate_rules, journal_vacuum, planning
 from nodeops.disk.keeper import LogKeeper
 from nodeops.disk.model import Action, Filesystem, Segment, Stage
 from nodeops.disk.policy import Policy
@@ -88,6 +88,11 @@ class Hands:
         """Return the ballast folder that lies on a filesystem; None where it has none."""
         return next((Path(one) for one in self.policy.ballast if Path(one).is_dir() and Path(one).stat().st_dev == device), None)
 
+    def _ask(self, _: Action, __: dict[str, Filesystem]) -> Iterator[str]:
+        """Ask the quorum gate, without waiting for what it says."""
+        systemd.systemctl("start", gate_rules.UNIT, "--no-block")
+        yield from ()
+
     def _stop(self, action: Action, places: dict[str, Filesystem]) -> Iterator[str]:
         """Stop the node in order, and write down why, so that nothing starts it before there is room."""
         place = places[action.target]
@@ -109,6 +114,7 @@ _ONE = {
     "vacuum_journal": Hands._vacuum,
     "release_ballast": Hands._release,
     "restore_ballast": Hands._restore,
+    "ask_quorum": Hands._ask,
     "stop_node": Hands._stop,
     "start_node": Hands._start,
 }

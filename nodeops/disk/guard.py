@@ -102,8 +102,7 @@ class Guard:
         if waiting:
             # What was purged just now is room that a quick writer has taken by the next look.
             self._seal(waiting)
-        if any(one.kind in ("stop_node", "start_node") for one in seen.plan.actions):
-            self.watch.ask_again()
+        self.watch.was_done(seen.plan)
 
     def _has_made_room(self) -> bool:
         """Give back the ballast that is kept for this: a disk without a free byte, and a log that only needs some to shrink."""

@@ -94,12 +94,28 @@ class Threshold:
     leave_percent: float
 
 
-ActionKind = Literal["seal", "purge", "vacuum_journal", "release_ballast", "restore_ballast", "stop_node", "start_node"]
+@dataclass(frozen=True)
+class LastResort:
+    """Where the node stops although the others need it: from `percent` of bytes or inodes on, or with `free_bytes` left."""
+
+    percent: float
+    free_bytes: int
+
+    def reached(self, filesystem: Filesystem) -> bool:
+        """Tell whether there is no room to wait any longer."""
+        used = max(filesystem.used_percent, filesystem.inodes_used_percent)
+        return used >= self.percent or filesystem.free <= self.free_bytes
+
+
+ActionKind = Literal[
+    "seal", "purge", "vacuum_journal", "release_ballast", "restore_ballast", "ask_quorum", "stop_node", "start_node"
+]
 
 
 @dataclass(frozen=True)
 class Action:
-    """One step of a plan. `target` is a stream, a segment's file name or a mount; `frees` what it is expected to give back."""
+    """One step of a plan. `target` is a stream, a segment's file name, a mount or a unit; `frees` what it is expected to give
+    back."""
 
     kind: ActionKind
     target: str

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nodeops.disk.model import Action, Filesystem, Plan, Stage, Threshold
+from nodeops.disk.gate_rules import FREE_TO_STOP, UNIT, Quorum
+from nodeops.disk.model import Action, Filesystem, LastResort, Plan, Stage, Threshold
 from nodeops.disk.retention import SEALED_SHARE, Shelf, expired, removable
 
 # A live log below this is not worth a segment, however full the disk is: its trailer and blocks cost as much.
@@ -61,11 +62,13 @@ class Situation:
     live: LiveLog
     shelf: Shelf
     marks: Sequence[Threshold]
+    last_resort: LastResort
     now: float
     node_stopped: bool
     node_running: bool
     rebuilding: bool
     asked: Asked = Asked()
+    quorum: Quorum = FREE_TO_STOP
 
 
 def plan(seen: Situation) -> Plan:
@@ -89,10 +92,6 @@ def _of_one_tick(actions: Sequence[Action]) -> Iterator[Action]:
             if files > MOST_FILES or size > MOST_BYTES:
                 continue
         yield action
-
-
-def _percent(seen: Situation, stage: Stage) -> float:
-    return next(one.percent for one in seen.marks if one.stage is stage)
 
 
 def _sealed(seen: Situation, log: Place | None) -> Iterator[Action]:
@@ -172,18 +171,41 @@ def _ballast_taken(seen: Situation) -> Iterator[Action]:
 
 
 def _reached(seen: Situation, place: Place, stage: Stage) -> bool:
+    return _above(seen.marks, place, stage)
+
+
+def _above(marks: Sequence[Threshold], place: Place, stage: Stage) -> bool:
     """Tell whether a filesystem is above a watermark now; a stage lasts longer than the level that entered it."""
-    return max(place.filesystem.used_percent, place.filesystem.inodes_used_percent) >= _percent(seen, stage)
+    percent = next(one.percent for one in marks if one.stage is stage)
+    return max(place.filesystem.used_percent, place.filesystem.inodes_used_percent) >= percent
+
+
+def critical(places: Sequence[Place], marks: Sequence[Threshold]) -> list[Place]:
+    """Return the filesystems for whose sake the node should stop."""
+    return [one for one in _needed(places) if one.stage is Stage.CRITICAL and _above(marks, one, Stage.CRITICAL)]
+
+
+def _needed(places: Sequence[Place]) -> list[Place]:
+    return [one for one in places if {"data", "log"} & set(one.uses)]
 
 
 def _node(seen: Situation) -> Iterator[Action]:
     """Stop the node in order before its database meets a full disk; start it again once all it needs is below the low mark."""
-    needed = [one for one in seen.places if {"data", "log"} & set(one.uses)]
-    full = [one for one in needed if one.stage is Stage.CRITICAL and _reached(seen, one, Stage.CRITICAL)]
+    needed, full = _needed(seen.places), critical(seen.places, seen.marks)
     if full and seen.node_running:
-        yield Action("stop_node", full[0].filesystem.mount, "stage.critical", Stage.CRITICAL)
+        yield from _stopped(seen, full)
     elif seen.node_stopped and needed and not any(_reached(seen, one, Stage.LOW) for one in needed):
         yield Action("start_node", needed[0].filesystem.mount, "room", needed[0].stage)
+
+
+def _stopped(seen: Situation, full: Sequence[Place]) -> Iterator[Action]:
+    """Stop the node if the others keep a quorum without it; if not, only when there is no room to wait any longer."""
+    last = next((one for one in full if seen.last_resort.reached(one.filesystem)), None)
+    if last is not None or seen.quorum.may_stop:
+        rule = "stage.critical" if seen.quorum.may_stop else "last_resort"
+        yield Action("stop_node", (last or full[0]).filesystem.mount, rule, Stage.CRITICAL)
+    elif seen.quorum.ask:
+        yield Action("ask_quorum", UNIT, "stage.critical", Stage.CRITICAL)
 
 
 def _short(seen: Situation, log: Place | None, actions: Sequence[Action]) -> int:

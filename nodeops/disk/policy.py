@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from nodeops.disk.model import Retention, Stage, Threshold
+from nodeops.disk.model import LastResort, Retention, Stage, Threshold
 
 STREAM = "ledger"
 
@@ -49,6 +49,7 @@ class Policy:
     ballast: Sequence[str]
     ballast_bytes: int
     thresholds: Sequence[Threshold]
+    last_resort: LastResort
     journal_bytes: int
     state: str
     run: str
@@ -92,6 +93,11 @@ class Policy:
         return f"{self.state}/stopped.json"
 
     @property
+    def quorum_file(self) -> str:
+        """Return what the quorum gate said last."""
+        return f"{self.run}/quorum.json"
+
+    @property
     def status_file(self) -> str:
         """Return what the guard saw and did last."""
         return f"{self.run}/status.json"
@@ -107,6 +113,5 @@ def loaded(text: str | bytes) -> Policy:
     said: dict[str, Any] = json.loads(text)
     log = said["log"]
     thresholds = [replace(Threshold(**row), stage=Stage(row["stage"])) for row in said["thresholds"]]
-    return Policy(
-        **{**said, "log": LogPolicy(**{**log, "retention": Retention(**log["retention"])}), "thresholds": thresholds},
-    )
+    own = {"log": LogPolicy(**{**log, "retention": Retention(**log["retention"])}), "thresholds": thresholds}
+    return Policy(**{**said, **own, "last_resort": LastResort(**said["last_resort"])})

@@ -6,7 +6,7 @@ from nodeops.disk.model import Retention
 from nodeops.disk.policy import LogPolicy, Policy
 from nodeops.disk.retention import require_possible
 from nodeops.disk.roots import Root, checked_roots
-from nodeops.disk.stages import thresholds
+from nodeops.disk.stages import last_resort, thresholds
 from nodeops.disk.usage import filesystems
 from nodeops.document.models import NodeDocument
 
@@ -42,6 +42,7 @@ def policy_of(document: NodeDocument) -> Policy:
         ballast_bytes=document.limits.disk.ballast_bytes,
         ballast=_one_a_filesystem([logs, f"{home}/ballast", state]),
         thresholds=thresholds({str(name): percent for name, percent in document.limits.disk.watermarks.items()}),
+        last_resort=last_resort(),
         journal_bytes=_JOURNAL_BYTES,
         state=state,
         run=run,

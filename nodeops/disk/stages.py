@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from itertools import pairwise
+from typing import Any
 
 from nodeops.core.errors import InputError
-from nodeops.disk.model import Filesystem, Stage, Threshold
+from nodeops.disk.model import Filesystem, LastResort, Stage, Threshold
 
 LEAVE_SECONDS = 300.0
 # Time to full at which a forecast enters a stage; `high` only when this much is used already.
@@ -34,12 +35,22 @@ class Ladder:
     floor: Stage = Stage.NORMAL
 
 
+def _laws() -> dict[str, Any]:
+    return tomllib.loads((resources.files("nodeops.disk") / "stages.toml").read_text(encoding="utf-8"))
+
+
 @cache
 def defaults() -> tuple[Threshold, ...]:
     """Return the stages as the package has them, the lowest first."""
-    text = (resources.files("nodeops.disk") / "stages.toml").read_text(encoding="utf-8")
-    rows = tomllib.loads(text)
+    rows = _laws()
     return tuple(_threshold(stage, rows[stage.name.lower()]) for stage in Stage if stage is not Stage.NORMAL)
+
+
+@cache
+def last_resort() -> LastResort:
+    """Return when the node stops although the others need it."""
+    row = _laws()["last_resort"]
+    return LastResort(float(row["percent"]), int(row["free_bytes"]))
 
 
 def _threshold(stage: Stage, row: Mapping[str, float]) -> Threshold:

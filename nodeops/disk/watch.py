@@ -10,6 +10,7 @@ from pathlib import Path
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.disk import ballast, memory, planning
 from nodeops.disk.forecast import Forecaster, spoken
+from nodeops.disk.gate import Gate
 from nodeops.disk.holds import loaded as loaded_holds
 from nodeops.disk.keeper import LogKeeper
 from nodeops.disk.model import Filesystem, Hold, Plan, Stage
@@ -93,6 +94,7 @@ class Watch:
         self._saved = time.clock_gettime(time.CLOCK_BOOTTIME)
         self._counted = self._asked = float("-inf")
         self._main_pid = 0
+        self._gate = Gate(Path(policy.quorum_file))
         self._free_to_go = 0
         self._ballasts: Mapping[int, tuple[Path | None, Mapping[str, int]]] = {}
 
@@ -110,7 +112,10 @@ class Watch:
             self._saved = now
             self.save()
         stopped = Path(self._policy.stopped_file).exists()
-        plan = planning.plan(self._situation(places, shelf, readable, stopped, asked))
+        situation = self._situation(places, shelf, readable, stopped, asked)
+        plan = planning.plan(situation)
+        if not situation.quorum.may_stop:
+            alarms.append(f"the node should stop and is kept running: {situation.quorum.why}")
         return Seen(now, places, plan, stopped, alarms)
 
     def _shelf(self, alarms: list[str]) -> tuple[Shelf, bool]:
@@ -170,16 +175,20 @@ class Watch:
     def _situation(self, places: Sequence[Place], shelf: Shelf, readable: bool, stopped: bool, asked: Asked) -> Situation:
         log, keeper = self._policy.log, self._keeper
         sealable = keeper.method.kind != "refused"
+        planned, marks = [self._planned(one) for one in places], self._policy.thresholds
+        running = self._is_running(time.monotonic())
         return Situation(
-            places=[self._planned(one) for one in places],
+            places=planned,
             live=LiveLog(keeper.live_bytes, keeper.oldest, sealable, log.seal_bytes, log.seal_seconds),
             shelf=shelf,
-            marks=self._policy.thresholds,
+            marks=marks,
+            last_resort=self._policy.last_resort,
             now=time.time(),
             node_stopped=stopped,
-            node_running=self._is_running(time.monotonic()),
+            node_running=running,
             rebuilding=keeper.index.rebuilding or not readable,
             asked=asked,
+            quorum=self._gate.look(running and bool(planning.critical(planned, marks))),
         )
 
     def _ballast(self, one: Filesystem) -> tuple[Path | None, Mapping[str, int]]:
@@ -220,9 +229,13 @@ class Watch:
             return set()
         return {one.name for one in self._keeper.index.all() if acknowledged(one, acks, remote)}
 
-    def ask_again(self) -> None:
-        """Ask at once whether the node runs: it was stopped or started."""
-        self._asked = float("-inf")
+    def was_done(self, plan: Plan) -> None:
+        """Note that a plan was carried out: whether the node runs is asked at once when it was stopped or started."""
+        kinds = {one.kind for one in plan.actions}
+        if kinds & {"stop_node", "start_node"}:
+            self._asked = float("-inf")
+        if "ask_quorum" in kinds:
+            self._gate.was_asked()
 
     def _is_running(self, now: float) -> bool:
         alive = self._main_pid and os.path.exists(f"/proc/{self._main_pid}")  # noqa: PTH110 - each second

@@ -1,4 +1,4 @@
-"""`nodeops ledger`: the ledger on this host: identity, start, restart, verify, status, peers, validators, wait."""
+"""`nodeops ledger`: the ledger on this host: identity, start, restart, verify, status, peers, validators, gate, wait."""
 
 import base64
 import time
@@ -13,6 +13,7 @@ from nodeops.document.host import load_node_document
 from nodeops.document.profile import load_profile
 from nodeops.ledger.answers import LedgerStatus, Peer, Validator
 from nodeops.ledger.driver import driver_for
+from nodeops.ledger.gate_cli import gate
 from nodeops.ledger.identity_cli import identity
 from nodeops.ledger.live_cli import verify
 from nodeops.ledger.node_status import SignerShare, live_signers
@@ -26,6 +27,7 @@ app.command("identity")(identity)
 app.command("start")(start)
 app.command("restart")(restart)
 app.command("verify")(verify)
+app.command("gate")(gate)
 
 # One question may take this long, however long the whole wait is.
 _QUESTION_SECONDS = 5.0

@@ -11,7 +11,7 @@ from nodeops.disk import ballast
 from nodeops.disk.guard import Guard
 from nodeops.disk.model import Retention
 from nodeops.disk.policy import LogPolicy, Policy
-from nodeops.disk.stages import thresholds
+from nodeops.disk.stages import last_resort, thresholds
 from nodeops.disk.usage import filesystems
 from tests.disk.disk_disks import disk
 from tests.disk.disk_logs import assert_lines, filled, left_free, line, pieces
@@ -42,6 +42,7 @@ def policy(loop, tmp_path) -> Policy:
         ballast=[str(logs)],
         ballast_bytes=16 * MIB,
         thresholds=thresholds({}),
+        last_resort=last_resort(),
         journal_bytes=MIB,
         state=str(state),
         run=str(run),

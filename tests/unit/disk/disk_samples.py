@@ -5,11 +5,11 @@ from dataclasses import replace
 from nodeops.disk.model import Filesystem, Hold, Retention, Segment, Stage
 from nodeops.disk.planning import Asked, LiveLog, Place, Situation
 from nodeops.disk.retention import Shelf
-from nodeops.disk.stages import defaults
+from nodeops.disk.stages import defaults, last_resort
 
 GIB, MIB = 1 << 30, 1 << 20
 NOW = 1_800_000_000.0
-MARKS = defaults()
+MARKS, LAST = defaults(), last_resort()
 
 
 def filesystem(used_percent, total=256 * MIB, inodes_percent=0.0, mount="/var/log/ledger"):
@@ -40,5 +40,7 @@ def live(size=0, oldest=0.0, sealable=True):
 def situation(used_percent, stage=None, log=None, kept=None, uses=("log",), **fields):
     place = filesystem(used_percent)
     reached = max([Stage.NORMAL, *(one.stage for one in MARKS if used_percent >= one.percent)]) if stage is None else stage
-    seen = Situation([Place(place, reached, uses)], log or live(), kept or shelf(0), MARKS, NOW, False, True, False, Asked())
+    seen = Situation(
+        [Place(place, reached, uses)], log or live(), kept or shelf(0), MARKS, LAST, NOW, False, True, False, Asked()
+    )
     return replace(seen, **fields)

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodeops.core.errors import InputError
+from nodeops.disk.gate_rules import Quorum
 from nodeops.disk.model import Retention, Stage
 from nodeops.disk.pace import next_poll_seconds
 from nodeops.disk.planning import MOST_FILES, Asked, Place, plan
 from nodeops.disk.retention import kept_newest, require_possible
 from nodeops.disk.spans import cover
-from tests.unit.disk.disk_samples import MIB, NOW, filesystem, hold, live, segment, shelf, situation
+from tests.unit.disk.disk_samples import GIB, MIB, NOW, filesystem, hold, live, segment, shelf, situation
 
 
 def kinds(seen):
@@ -117,6 +118,28 @@ def test_the_node_stops_before_its_disk_is_full_and_starts_below_the_low_mark():
     for used, expected in ((86, []), (84, ["start_node"])):
         now = replace(full, filesystem=filesystem(used))
         assert kinds(situation(0, places=[now], node_running=False, node_stopped=True)) == expected
+
+
+QUORUM = {
+    "the gate is open": (98.5, 100 * GIB, Quorum(), ["stop_node"]),
+    "asked first": (98.5, 100 * GIB, Quorum(may_stop=False, ask=True), ["ask_quorum"]),
+    "the others need it": (98.5, 100 * GIB, Quorum(may_stop=False), []),
+    "no percent is left": (99.6, 100 * GIB, Quorum(may_stop=False), ["stop_node"]),
+    "no byte is left to wait": (98.5, 2 * GIB, Quorum(may_stop=False), ["stop_node"]),
+    "not critical": (97.5, 100 * GIB, Quorum(may_stop=False, ask=True), []),
+}
+
+
+@pytest.mark.parametrize(("used", "total", "quorum", "expected"), QUORUM.values(), ids=QUORUM)
+def test_a_node_that_the_others_need_stops_only_when_there_is_no_room_to_wait(used, total, quorum, expected):
+    full = Place(filesystem(used, total=total), Stage.CRITICAL, ("data",))
+    assert kinds(situation(0, places=[full], quorum=quorum)) == expected
+
+
+def test_the_last_resort_counts_inodes_as_well():
+    full = Place(filesystem(10, total=100 * GIB, inodes_percent=99.6), Stage.CRITICAL, ("data",))
+    (action,) = plan(situation(0, places=[full], quorum=Quorum(may_stop=False))).actions
+    assert (action.kind, action.rule) == ("stop_node", "last_resort")
 
 
 def test_a_filesystem_that_the_node_does_not_write_to_does_not_stop_it():

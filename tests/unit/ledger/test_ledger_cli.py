@@ -1,4 +1,4 @@
-"""`nodeops status` and `nodeops ledger status|peers|validators|wait`: output for people and machines, and exit codes."""
+"""`nodeops status` and `nodeops ledger status|peers|validators|gate|wait`: output for people and machines, and exit codes."""
 
 import itertools
 import json
@@ -109,6 +109,24 @@ def test_ledger_validators(tmp_path: Path, run: Run) -> None:
         out = run("ledger", "validators", "--document", file)[1]
         assert "power: 4 of 4 live, 3 needed, margin 1" in out
         assert "this node" in out
+
+
+def test_ledger_gate(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with node(tmp_path) as file:
+        code, out, _ = run("ledger", "gate", "--json", "--document", file)
+        # The recorded blocks are old by now.
+        assert (code, json.loads(out)["why"]) == (0, "the chain stands already")
+        moment = driver_for(load_node_document(file)).status().block_time
+        assert moment is not None
+        monkeypatch.setattr("nodeops.ledger.gate_cli.time.time", lambda: moment.timestamp() + 1)
+        code, out, _ = run("ledger", "gate", "--json", "--document", file)
+        said = json.loads(out)
+        assert said["why"].startswith("4 of 4 voting power is live, 3 needed, 1 is this node's")
+        assert (said["verdict"], code) in (("open", 0), ("wait", 1))
+        assert run("ledger", "gate", "--document", file)[0] == code
+    code, _, err = run("ledger", "gate", "--document", file)
+    assert code == 3
+    assert "connection refused" in err
 
 
 def growing() -> Callable[[Any], Any]:
