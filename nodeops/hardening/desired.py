@@ -57,21 +57,20 @@ def desired(
     base: Callable[[str], str],
     host_key: Callable[[settings.HostKey], dict[str, State]],
     paths: Callable[[str], list[str]],
-    can_set: Callable[[str], bool],
+    settable: Callable[[str], list[str]],
     container: bool,
 ) -> Desired:
     """Return what controls ask for.
 
     `base` gives the text of a vendor's file without our edits, `host_key` the files of a key of sshd, `paths` what a
-    pattern finds. `can_set` tells
-    whether a kernel parameter can be set here (a container has its machine's), `container` whether units that need a
-    machine of their own may stay stopped.
+    pattern finds, `settable` the kernel parameters that a key stands for and that can be set here (a container has its
+    machine's). `container` tells whether units that need a machine of their own may stay stopped.
     """
     found = Desired()
     for setting in _of(controls, settings.HostKey):
         found.states |= host_key(setting)
     _sshd(found, controls)
-    _sysctls(found, controls, can_set)
+    _sysctls(found, controls, settable)
     _modprobe(found, controls)
     _systemd(found, controls)
     _lines(found, controls)
@@ -98,13 +97,14 @@ def _sshd(found: Desired, controls: Sequence[Control]) -> None:
         found.reload(path, *_SSH_RELOAD)
 
 
-def _sysctls(found: Desired, controls: Sequence[Control], can_set: Callable[[str], bool]) -> None:
+def _sysctls(found: Desired, controls: Sequence[Control], settable: Callable[[str], list[str]]) -> None:
     wanted = {setting.key: setting.value for setting in _of(controls, settings.Sysctl)}
-    if wanted:
-        found.file(SYSCTL_FILE, _HEAD + "".join(f"{key} = {value}\n" for key, value in sorted(wanted.items())))
+    # Forwarding comes first: a change of it sets others anew (inet_forward_change in net/ipv4/devinet.c).
+    rows = sorted(wanted.items(), key=lambda row: ("forward" not in row[0], row))
+    if rows:
+        found.file(SYSCTL_FILE, _HEAD + "".join(f"{key} = {value}\n" for key, value in rows))
     for setting in _of(controls, settings.Sysctl):
-        if can_set(setting.key):
-            found.states[f"sysctl {setting.key}"] = setting.value
+        found.states |= {f"sysctl {key}": setting.value for key in settable(setting.key)}
 
 
 def _modprobe(found: Desired, controls: Sequence[Control]) -> None:

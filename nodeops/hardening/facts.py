@@ -46,11 +46,21 @@ def observe_facts() -> Facts:
         "debian12": release == "debian 12",
         "debian13": release == "debian 13",
         "ipv6": Path("/proc/sys/net/ipv6").exists(),
+        "ipv6_leased": is_leased(_read("/proc/net/if_inet6")),
         "docker": "docker.service" in units,
         "grub": Path("/etc/default/grub").exists(),
         "apparmor": Path("/sys/kernel/security/apparmor").exists(),
     }
     return Facts(release, flags, installed_packages(), units)
+
+
+def is_leased(addresses: str) -> bool:
+    """Tell from /proc/net/if_inet6 whether an IPv6 address runs out unless a router or a DHCP server renews it.
+
+    Columns: address, interface number, prefix length, scope, flags, name. Bit 0x80 of the flags is IFA_F_PERMANENT
+    (linux/if_addr.h).
+    """
+    return any(len(row) == 6 and not int(row[4], 16) & 0x80 for row in map(str.split, addresses.splitlines()))
 
 
 def _read(path: str) -> str:

@@ -11,7 +11,7 @@ from nodeops.hardening.desired import GRUB_FILE, MODPROBE_FILE, PAM_PROFILES, SY
 from nodeops.hardening.edits import Key, value_of
 from nodeops.hardening.host_keys import bits_of
 from nodeops.hardening.observe import Host
-from nodeops.hardening.resources import look, matching
+from nodeops.hardening.resources import look, matching, sysctl_keys
 from nodeops.hardening.settings import Setting
 from nodeops.hardening.states import same
 
@@ -59,15 +59,16 @@ def _host_key(_: Host, __: Control, setting: settings.HostKey) -> Fact:
 
 
 def _sysctl(host: Host, control: Control, setting: settings.Sysctl) -> Fact | None:
-    found = look(f"sysctl {setting.key}")
+    found = {key: str(value) for key in sysctl_keys(setting.key) if (value := look(f"sysctl {key}")) is not None}
     expected = f"{setting.key} = {setting.value}"
-    if found is None:
+    if not found:
         return None
+    wrong = {key: value for key, value in found.items() if value not in {setting.value, *setting.accept}}
+    shown = wrong or dict.fromkeys([setting.key], next(iter(found.values())))
+    actual = ", ".join(value if key == setting.key else f"{value} at {key}" for key, value in shown.items())
     if f"{setting.key} = " not in (host.text(SYSCTL_FILE) or ""):
-        return Fact(False, expected, f"{found}; no file of ours says so at boot")
-    if found in {setting.value, *setting.accept}:
-        return Fact(None if _hidden(host, control) else True, expected, found)
-    return Fact(None if _hidden(host, control) else False, expected, found)
+        return Fact(False, expected, f"{actual}; no file of ours says so at boot")
+    return Fact(None if _hidden(host, control) else not wrong, expected, actual)
 
 
 def _modprobe(host: Host, control: Control, setting: settings.Modprobe) -> Fact:

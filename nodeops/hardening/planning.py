@@ -14,7 +14,7 @@ from nodeops.hardening.edits import rebased
 from nodeops.hardening.facts import Facts
 from nodeops.hardening.host_keys import host_key_states
 from nodeops.hardening.reload import in_force_since
-from nodeops.hardening.resources import KINDS, look, matching, sysctl_path
+from nodeops.hardening.resources import KINDS, look, matching, sysctl_keys, sysctl_path
 from nodeops.hardening.states import State, content_of, file_state, same
 from nodeops.hardening.store import Kept
 
@@ -63,7 +63,7 @@ def packages_wanted(controls: Iterable[Control], facts: Facts) -> tuple[list[str
 def plan(controls: Sequence[Control], facts: Facts, old: Kept) -> Plan:
     """Return what changes when exactly these controls are applied, beginning with a host of which `old` is kept."""
     bases = _Bases(controls, old)
-    asked = desired(controls, bases.text, host_key_states, matching, _can_set, facts.flags["container"])
+    asked = desired(controls, bases.text, host_key_states, matching, _settable, facts.flags["container"])
     originals = _originals(asked, old, bases)
     target = {**{key: state for key, state in old.originals.items() if key not in asked.states}, **asked.states}
     target |= _folders(asked, originals, old)
@@ -85,9 +85,10 @@ def plan(controls: Sequence[Control], facts: Facts, old: Kept) -> Plan:
     )
 
 
-def _can_set(key: str) -> bool:
-    """Tell whether a kernel parameter is there and may be written: a container may not write its machine's."""
-    return os.access(sysctl_path(key), os.W_OK)
+def _settable(key: str) -> list[str]:
+    """Return the kernel parameters that a key stands for, are there and may be written: a container may not write its
+    machine's."""
+    return [one for one in sysctl_keys(key) if os.access(sysctl_path(one), os.W_OK)]
 
 
 class _Bases:

@@ -123,6 +123,14 @@ def sysctl_path(key: str) -> Path:
     return Path("/proc/sys") / key.replace(".", "\0").replace("/", ".").replace("\0", "/")
 
 
+def sysctl_keys(key: str) -> list[str]:
+    """Return the kernel parameters that a key stands for: itself, or with a `*` that of every network interface there is."""
+    if "*" not in key:
+        return [key]
+    found = (path.relative_to("/proc/sys").parts for path in map(Path, matching(str(sysctl_path(key)))))
+    return [".".join(part.replace(".", "/") for part in parts) for parts in found if parts[-2] not in ("all", "default")]
+
+
 def _look_sysctl(key: str) -> State:
     try:
         return " ".join(sysctl_path(key).read_text(encoding="ascii", errors="replace").split())
@@ -131,7 +139,8 @@ def _look_sysctl(key: str) -> State:
 
 
 def _put_sysctl(key: str, state: State) -> None:
-    if state is None or _look_sysctl(key) == state:
+    # An interface may have gone since.
+    if state is None or _look_sysctl(key) in (None, state):
         return
     others = _reset_by_forwarding() if key.startswith("net.ipv4.") and "forward" in key else {}
     sysctl_path(key).write_text(f"{state}\n", encoding="ascii")

@@ -28,7 +28,11 @@ class HostKey(Model):
 
 
 class Sysctl(Model):
-    """A kernel parameter. `accept` are other values that are as good. Live: /proc/sys; a container can set net.* only."""
+    """A kernel parameter. `accept` are other values that are as good. Live: /proc/sys; a container can set net.* only.
+
+    A `*` in the key stands for every network interface, as in sysctl.d(5); `all` and `default` are parameters of their own. It
+    is needed where the kernel takes the looser of `all` and the interface, or looks at the interface alone.
+    """
 
     kind: Literal["sysctl"]
     key: str

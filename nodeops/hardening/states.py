@@ -29,8 +29,9 @@ def same(key: str, present: State, wanted: State) -> bool:
         return present is None or _mode_fits(present, wanted)
     if key.startswith("mount_flag "):
         return present is None or present == wanted
-    if key.startswith("sysctl ") and wanted is None:
-        return True
+    if key.startswith("sysctl "):
+        # A parameter that is not there cannot be set: its interface has gone.
+        return present is None or wanted is None or bool(present == wanted)
     return bool(present == wanted)
 
 

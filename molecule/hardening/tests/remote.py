@@ -2,14 +2,29 @@
 
 from typing import Any
 
-from hosts import ADDRESS, NODES, RELEASE, ROOT, SCENARIO, at_once, must, play, run, script, ssh, verb
+from hosts import ADDRESS, NODES, RELEASE, ROOT, SCENARIO, at_once, must, play, run, script, ssh, verb, wait_until_reachable
 
 # What is written for people and for benchmarks/witnesses.py; git-ignored.
 BUILD = ROOT / "build/witnesses"
 # These keep their hardening for the whole run and are measured; those are broken on purpose.
 MEASURED = ("alpha-1", "alpha-2")
 BROKEN = ("beta-1", "beta-2")
-__all__ = ["ADDRESS", "NODES", "RELEASE", "ROOT", "SCENARIO", "apply", "at_once", "must", "play", "run", "script", "ssh", "verb"]
+__all__ = [
+    "ADDRESS",
+    "NODES",
+    "RELEASE",
+    "ROOT",
+    "SCENARIO",
+    "apply",
+    "at_once",
+    "must",
+    "play",
+    "run",
+    "script",
+    "ssh",
+    "verb",
+    "wait_until_reachable",
+]
 
 
 def apply(node: str, *words: str, confirm: bool = True) -> Any:

@@ -88,7 +88,8 @@ def _sysctl(setting: settings.Sysctl) -> str:
         return ""
     taken = {setting.value, *setting.accept}
     wrong = next(value for value in (other(setting.value), "0", "1", "2", "3") if value not in taken)
-    path = "/proc/sys/" + setting.key.replace(".", "/")
+    # Of all interfaces, the one that the packets come in by.
+    path = "/proc/sys/" + setting.key.replace("*", "eth0").replace(".", "/")
     return f"test -e {path} || exit {ABSENT}; echo {shlex.quote(wrong)} >{path}"
 
 

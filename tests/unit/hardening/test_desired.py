@@ -7,7 +7,7 @@ from nodeops.hardening.states import content_of, same
 
 
 def asked(*controls, base="", can_set=True, container=True):
-    return desired(controls, lambda _: base, lambda _: {}, lambda path: [path], lambda _: can_set, container)
+    return desired(controls, lambda _: base, lambda _: {}, lambda path: [path], lambda key: [key] if can_set else [], container)
 
 
 def text(found, path):
@@ -29,6 +29,17 @@ def test_a_kernel_parameter_stands_in_the_file_also_where_it_cannot_be_set():
     assert "kernel.kptr_restrict = 2" in text(asked(one, can_set=False), SYSCTL_FILE)
     assert "sysctl kernel.kptr_restrict" not in asked(one, can_set=False).states
     assert asked(one).states["sysctl kernel.kptr_restrict"] == "2"
+
+
+def test_a_parameter_of_each_interface_is_set_for_those_there_are_and_forwarding_comes_first():
+    keys = ("net.ipv4.conf.*.accept_redirects", "net.ipv4.ip_forward")
+    one = control(sets=[{"kind": "sysctl", "key": key, "value": "0"} for key in keys])
+    found = desired(
+        [one], str, dict, list, lambda key: [key.replace("*", name) for name in ("eth0", "lo")][: 1 + ("*" in key)], True
+    )
+    assert text(found, SYSCTL_FILE).splitlines()[1:] == ["net.ipv4.ip_forward = 0", "net.ipv4.conf.*.accept_redirects = 0"]
+    names = [name for name in found.states if name.startswith("sysctl")]
+    assert names == [f"sysctl net.ipv4.conf.{name}.accept_redirects" for name in ("eth0", "lo")] + ["sysctl net.ipv4.ip_forward"]
 
 
 def test_a_flag_of_a_mount_is_asked_for_by_itself():

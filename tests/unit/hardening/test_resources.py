@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nodeops.hardening.resources import look, matching, put, sysctl_path
+from nodeops.hardening.resources import look, matching, put, sysctl_keys, sysctl_path
 from nodeops.hardening.states import content_of, file_state, same
 
 
@@ -85,6 +85,18 @@ def test_bytes_that_are_not_text_survive():
 )
 def test_a_dot_in_the_name_of_an_interface(key, path):
     assert str(sysctl_path(key)) == path
+
+
+def test_a_star_in_a_parameter_stands_for_the_interfaces_of_this_host():
+    found = sysctl_keys("net.ipv4.conf.*.accept_redirects")
+    assert "net.ipv4.conf.lo.accept_redirects" in found
+    assert not {"net.ipv4.conf.all.accept_redirects", "net.ipv4.conf.default.accept_redirects"} & set(found)
+    assert all(look(f"sysctl {key}") in ("0", "1") for key in found)
+    assert sysctl_keys("net.ipv4.ip_forward") == ["net.ipv4.ip_forward"]
+
+
+def test_a_parameter_of_an_interface_that_has_gone_is_left_alone():
+    put("sysctl net.ipv4.conf.nodeops-gone.accept_redirects", "0")
 
 
 def test_a_pattern_finds_what_is_there_and_a_path_stands_for_itself(tmp_path):

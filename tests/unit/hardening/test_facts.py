@@ -1,0 +1,20 @@
+"""Facts that are read from the kernel's tables."""
+
+import pytest
+
+from nodeops.hardening.facts import is_leased
+
+LOOPBACK = "00000000000000000000000000000001 01 80 10 80       lo"
+LINK = "fe80000000000000004200fffe110002 02 40 20 80     eth0"
+STATIC = "20010db8000000000000000000000011 02 40 00 80     eth0"
+LEASED = "20010db80000000002420a0000000011 02 40 00 00     eth0"
+TEMPORARY = "20010db80000000002420a0000000012 02 40 00 01     eth0"
+
+
+@pytest.mark.parametrize(
+    ("rows", "leased"),
+    [([], False), ([LOOPBACK, LINK], False), ([LOOPBACK, STATIC], False), ([LINK, LEASED], True), ([LINK, TEMPORARY], True)],
+    ids=["no IPv6", "link-local", "static", "from a router", "temporary"],
+)
+def test_an_address_that_runs_out(rows, leased):
+    assert is_leased("".join(f"{row}\n" for row in rows)) is leased
