@@ -1,4 +1,7 @@
-"""What holds on a hardened host holds after a boot, and for the interfaces that packets come in by."""
+"""What holds on a hardened host holds after a boot, and for the interfaces that packets come in by.
+
+By its name it comes after all that compares these hosts with what they were: a boot leaves other units active.
+"""
 
 import remote
 from conftest import assert_nothing, failing
