@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,13 +46,17 @@ def _root(path: Any) -> NodeDocument:
     return load_node_document(path)
 
 
-def _status(policy: Policy) -> dict[str, Any]:
-    """Return the guard's last word. Raise HostError when there is none or it is old: the guard is not at work."""
+def _status(policy: Policy, since: float = 0.0) -> dict[str, Any]:
+    """Return the guard's last word. Raise HostError when there is none, it is old or from before `since` (seconds since boot):
+    the guard is not at work."""
     said = read_status(Path(policy.status_file))
-    if said is None or age_seconds(said) > STALE_SECONDS:
-        what = "the guard never ran since the boot" if said is None else f"no word for {age_seconds(said):.0f} s"
-        raise HostError(what, where=service.GUARD, hint=f"journalctl --unit {service.GUARD} --lines 20")
-    return said
+    if said is None:
+        what = "the guard never ran since the boot"
+    elif (age := age_seconds(said)) > STALE_SECONDS or said["uptime"] < since:
+        what = f"no word for {age:.0f} s"
+    else:
+        return said
+    raise HostError(what, where=service.GUARD, hint=f"journalctl --unit {service.GUARD} --lines 20")
 
 
 @app.command()
@@ -165,19 +170,26 @@ def verify(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 
 @app.command()
 def check(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
-    """Verify that the guard is at work and may act; called by the role."""
+    """Verify that the guard is at work and may act."""
     policy = policy_of(_root(document))
     require_safe(policy)
+    emit(Result({"stages": _stages(_at_work(policy, 0.0))}, lines=["the guard is at work"]), as_json)
+
+
+def _at_work(policy: Policy, since: float) -> dict[str, Any]:
+    """Return the first status from after `since` (seconds since boot). Raise HostError when there is none soon."""
     until = time.monotonic() + _GUARD_SECONDS
     while True:
         try:
-            said = _status(policy)
-            break
+            return _status(policy, since)
         except HostError:
             if time.monotonic() >= until:
                 raise
             time.sleep(_PAUSE_SECONDS)
-    emit(Result({"stages": {one["mount"]: one["stage"] for one in said["filesystems"]}}, lines=["the guard is at work"]), as_json)
+
+
+def _stages(said: Mapping[str, Any]) -> dict[str, str]:
+    return {one["mount"]: one["stage"] for one in said["filesystems"]}
 
 
 @app.command("prepare")
@@ -202,13 +214,16 @@ def prepare_disks(
 
 @app.command()
 def start(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
-    """Start the guard, or restart one that is older than its unit; called by the role."""
+    """Start the guard, or restart one that is older than its unit, and see it at work; called by the role."""
     node = _root(document)
-    require_safe(policy_of(node))
+    policy = policy_of(node)
+    require_safe(policy)
     changes = service.plan(node)
+    since = time.clock_gettime(time.CLOCK_BOOTTIME) if changes else 0.0
     if changes and not dry_run:
         carry_out(changes)
-    emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
+    stages = {} if dry_run else _stages(_at_work(policy, since))
+    emit(Result({"stages": stages}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
 
 
 @app.command(hidden=True)
