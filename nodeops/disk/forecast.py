@@ -30,11 +30,11 @@ from itertools import pairwise
 from statistics import median_low
 from typing import Any, Literal
 
-from nodeops.disk.habits import TICK_SECONDS, Habits, Judgement
+from nodeops.disk.habits import RANGES, TICK_SECONDS, Habits, Judgement
 from nodeops.disk.infancy import Infancy
 from nodeops.disk.lags import DAY
 from nodeops.disk.slopes import End, Point, end
-from nodeops.disk.windows import EARLY, LEVEL, Window, reaching
+from nodeops.disk.windows import EARLY, Window, reaching
 
 Confidence = Literal["high", "low", "learning"]
 # Name, step in seconds, steps.
@@ -87,6 +87,22 @@ def duration(seconds: float) -> str:
     return f"{whole:.0f} {name}{more}"
 
 
+@dataclass
+class Spell:
+    """Since when something holds, breaks up to a length forgiven; None while it does not."""
+
+    since: float | None = None
+    held: float = float("-inf")
+
+    def put(self, now: float, holds: bool, forgiven: float) -> None:
+        """Tell whether it holds now."""
+        if now - self.held > max(forgiven, 2*TICK_SECONDS) and not holds:
+            self.since = None
+        if holds:
+            self.since = now if self.since is None else self.since
+            self.held = now
+
+
 class Forecaster:
     """What is remembered of one filesystem to say when it will be full."""
 
@@ -98,9 +114,10 @@ class Forecaster:
         self._samples: list[int] = []
         self._ticks: list[int] = []
         self._judgement: Judgement | None = None
-        self._new_since, self._new_ticks = 0.0, 0
+        self._new_ticks = 0
+        self._new_since: float | None = None
         # Since when the level is above each explanation without a break.
-        self._since: list[float | None] = [None, None, None]
+        self._above = [Spell() for _ in range(RANGES + 1)]
 
     def observe(self, seconds: float, used: int, total: int) -> None:
         """Take a look at a filesystem: bytes that are used and cannot be purged, and its size. Any pace will do."""
@@ -111,9 +128,9 @@ class Forecaster:
             self._samples.append(used)
         if now >= self._ticked + EARLY * TICK_SECONDS:
             self._tick(now)
-        long, short = self._excess(0), self._excess(1)
+        values = [*map(self._excess, range(RANGES)), used]
         for window in self._windows:
-            window.put(now, used, long, short)
+            window.put(now, values)
 
     def _clock(self, seconds: float) -> float:
         self._offset = max(self._offset, self._now - seconds)
@@ -130,19 +147,20 @@ class Forecaster:
         if not self._habits.known:
             self._infancy.put(now, level)
             excess = self._infancy.excess(now, level, self._total)
-            self._judgement = None if excess is None else Judgement(True, False, (None, None, excess))
+            self._judgement = None if excess is None else Judgement(True, False, (*[None] * RANGES, excess))
         self._follow(now, self._judgement)
 
     def _follow(self, now: float, found: Judgement | None) -> None:
         """Note since when growth is new, and since when the level is above each explanation."""
-        new = found is not None and found.new
-        self._new_since = self._new_since if new and self._new_ticks else now
-        self._new_ticks = self._new_ticks + 1 if new else 0
-        excesses = found.excess if found is not None else (None, None, 0)
-        self._since = [
-            now if excess is not None and (excess <= 0 or old is None) else old
-            for excess, old in zip(excesses, self._since, strict=True)
-        ]
+        if found is None:
+            found = Judgement(False, False, (*[None] * RANGES, 0))
+        self._new_ticks = self._new_ticks + 1 if found.new else 0
+        for spell, excess, forgiven in zip(self._above, found.excess, found.forgiven, strict=True):
+            spell.put(now, excess is not None and excess > 0, forgiven)
+        if found.new:
+            self._new_since = now if self._new_since is None else self._new_since
+        elif all(spell.since is None for spell in self._above):
+            self._new_since = None
 
     def _excess(self, kind: int) -> int | None:
         """Return what is above an explanation now: the judgement is from the last tick."""
@@ -169,19 +187,18 @@ class Forecaster:
         found = self._judgement
         if found is None:
             return
-        long, short, level = found.excess
-        if long is not None and long > 0:
-            yield from self._measured(0)
-        if short is not None and short > 0:
-            yield from self._measured(1)
-        if long is None and level > 0:
-            yield from self._measured(LEVEL)
-        if found.quick and long is None and short is None:
+        *lags, level = found.excess
+        for kind, excess in enumerate(lags):
+            if excess is not None and excess > 0:
+                yield from self._measured(kind)
+        if lags[-1] is None and level is not None and level > 0:
+            yield from self._measured(RANGES)
+        if found.quick and not any(excess is not None for excess in lags):
             window = self._windows[_HALF_HOUR]
             yield from self._ending(window.levels(), window.name)
 
     def _measured(self, kind: int) -> Iterator[tuple[End, str]]:
-        since = self._since[kind]
+        since = self._above[kind].since
         if since is not None:
             window = reaching(self._windows, since)
             yield from self._ending(window.peaks(since, kind), window.name)
@@ -190,7 +207,7 @@ class Forecaster:
         found = end(points, max(0, self._total - self._level))
         if found is None:
             return
-        reach = min(_REACH * (points[-1][0] - points[0][0]), _REACH_OF_NEW * (self._now - self._new_since))
+        reach = min(_REACH * (points[-1][0] - points[0][0]), _REACH_OF_NEW * (self._now - (self._now if self._new_since is None else self._new_since)))
         if found.seconds <= reach:
             yield found, window
 

@@ -13,6 +13,7 @@ for a day or two, and what once ran away explains the same again for a week.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from nodeops.disk.lags import DAY, HOUR, UNKNOWN, Maxima, loose_octaves, tight_octaves
@@ -37,7 +38,11 @@ _SHARE_OF_PEAKS = 0.25
 _DRIFT = 1.5
 # A drift that is not known yet: full in 30 days.
 _UNKNOWN_DRIFT_DAYS = 30
-_LONG_SECONDS = 0.495 * DAY
+# Each of these ranges of lags is looked at by itself: a short lag shows what is fast soon, and of what is slow too little.
+_RANGES = (0.0, 4790.0, 4 * 4790.0, 2 * DAY)
+RANGES = len(_RANGES) - 1
+# A lag is trusted after so many comparisons, and wholly after more: few may be alike by chance.
+_FEWEST_COMPARED, _COMPARED = 4, 8
 # A rise within so short a lag shows in the window of half an hour.
 _QUICK_SECONDS = 1300.0
 
@@ -46,13 +51,14 @@ _QUICK_SECONDS = 1300.0
 class Judgement:
     """What habits say of the present level.
 
-    `new` tells that growth is new for certain. `excess` are the bytes above what the best long lag, the best short lag and the
-    envelope explain, in this order; None where there is no such lag. `quick` tells that a rise of the last minutes is new.
+    `new` tells that growth is new for certain. `excess` are the bytes above what the best lag of each range, the shortest
+    range first, and last the envelope explain; None where there is no such lag. `quick` tells that a rise of the last minutes is new.
     """
 
     new: bool
     quick: bool
-    excess: tuple[int | None, int | None, int]
+    excess: tuple[int | None, ...]
+    forgiven: tuple[float, ...] = (0.0,) * (RANGES + 1)
 
 
 @dataclass
@@ -70,6 +76,18 @@ class _Bucket:
         self.sums = [total + rise for total, rise in zip(self.sums, rises, strict=True)]
 
 
+@dataclass(frozen=True)
+class _Learned:
+    """The highest rise of a lag, 0 where it always fell; how far below that the level was on average; when it is quiet.
+
+    Quiet is a lag when its highest rise is at most this share of the range of all levels.
+    """
+
+    rise: int
+    gap: int
+    share: float
+
+
 class Habits:
     """What is remembered of one filesystem: about 5000 numbers."""
 
@@ -78,8 +96,10 @@ class Habits:
         self._octaves = [*loose, *tight]
         self._lags = [lag for octave in self._octaves for lag in octave.lags]
         self._loose = sum(len(octave.lags) for octave in loose)
-        self._long = [index for index, lag in enumerate(self._lags) if lag >= _LONG_SECONDS]
-        self._short = [index for index in range(self._loose, len(self._lags)) if index not in self._long]
+        self._groups = [
+            [index for index in range(self._loose, len(self._lags)) if low <= self._lags[index] < high]
+            for low, high in pairwise(_RANGES)
+        ]
         self.peaks = Maxima(HOUR, _WEEK_HOURS + _NEW_HOURS + 1)
         # Kept with the sign turned: the highest of these is the lowest level.
         self._depths = Maxima(HOUR, _WEEK_HOURS + _NEW_HOURS + 1)
@@ -106,7 +126,7 @@ class Habits:
         self._buckets = [one for one in self._buckets if one.number > number - _NEW_BUCKETS - _LEARNED_BUCKETS]
         old = [one for one in self._buckets if one.number <= number - _NEW_BUCKETS]
         columns = range(len(self._lags)) if len(old) >= _NEEDED_BUCKETS else ()
-        self._learned = {index: found for index in columns if (found := _learned(old, index)) is not None}
+        self._learned = {index: found for index in columns if (found := _learned(old, index, self._lags[index])) is not None}
 
     @property
     def known(self) -> bool:
@@ -126,13 +146,14 @@ class Habits:
         margin = max(free * _SHARE_OF_FREE, total * _SHARE_OF_TOTAL)
         old = self.peaks.values[:-_NEW_HOURS]
         envelope = max(old) + self._expected_drift(free)
-        quiet = [self._quiet(group, envelope) for group in (self._long, self._short)]
+        quiet = [self._quiet(group, envelope) for group in self._groups]
         outgrown = level > envelope + margin + _SHARE_OF_PEAKS * (max(old) - min(old))
         quick = self._first_unheard_of(margin)
         surprised = any(group and self._all_surprised(group, margin) for group in quiet)
-        long, short = (self._excess(group) for group in quiet)
-        excess = (long, short, self._octaves[-1].recent - envelope)
-        return Judgement(outgrown or surprised or quick is not None, quick is not None and quick <= _QUICK_SECONDS, excess)
+        excess = (*map(self._excess, quiet), self._octaves[-1].recent - envelope)
+        new = outgrown or surprised or quick is not None
+        forgiven = (*(self._lags[group[0]] if group else 0.0 for group in quiet), 0.0)
+        return Judgement(new, quick is not None and quick <= _QUICK_SECONDS, excess, forgiven)
 
     def _expected_drift(self, free: int) -> int:
         drifts = self.drifts()
@@ -143,25 +164,25 @@ class Habits:
         """Return the best quiet lags of a group, the best first."""
         range_of_levels = envelope + max(self._depths.values[:-_NEW_HOURS])
         found = {index: self._learned[index] for index in group if index in self._learned}
-        gaps = {index: gap for index, (rise, gap) in found.items() if rise <= _QUIET * range_of_levels}
+        gaps = {index: one.gap for index, one in found.items() if one.rise <= one.share * range_of_levels}
         best = min(gaps.values(), default=0)
         return sorted((index for index, gap in gaps.items() if gap <= _NEAR_BEST * best), key=lambda index: gaps[index])
 
     def _all_surprised(self, quiet: Sequence[int], margin: float) -> bool:
-        return all(self._rises[index] > _SURPRISE * self._learned[index][0] + margin for index in quiet)
+        return all(self._rises[index] > _SURPRISE * self._learned[index].rise + margin for index in quiet)
 
     def _first_unheard_of(self, margin: float) -> float | None:
         """Return the shortest lag over which the level rose faster than ever over any time up to that."""
         highest = 0
         for index in range(self._loose):
             if index in self._learned:
-                highest = max(highest, self._learned[index][0])
+                highest = max(highest, self._learned[index].rise)
                 if self._rises[index] > _SURPRISE_ANYWHERE * highest + margin:
                     return self._lags[index]
         return None
 
     def _excess(self, quiet: Sequence[int]) -> int | None:
-        return self._rises[quiet[0]] - self._learned[quiet[0]][0] if quiet else None
+        return self._rises[quiet[0]] - self._learned[quiet[0]].rise if quiet else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything that is remembered, for JSON."""
@@ -189,10 +210,12 @@ def _restored(row: Sequence[Any], lags: int) -> _Bucket:
     return _Bucket(int(number), int(ticks), [int(rise) for rise in highest], [int(total) for total in sums])
 
 
-def _learned(old: Sequence[_Bucket], index: int) -> tuple[int, int] | None:
-    """Return the highest rise of a lag, 0 where it always fell, and how far below that the level was on average."""
+def _learned(old: Sequence[_Bucket], index: int, lag: float) -> _Learned | None:
     seen = [one for one in old if one.sums[index] > -UNKNOWN // 2]
     if len(seen) < _NEEDED_BUCKETS:
         return None
     highest = max(0, *(one.highest[index] for one in seen))
-    return highest, highest - sum(one.sums[index] for one in seen) // sum(one.ticks for one in seen)
+    gap = highest - sum(one.sums[index] for one in seen) // sum(one.ticks for one in seen)
+    compared = len(seen) * _BUCKET_SECONDS / lag
+    share = _QUIET * min(1.0, compared / _COMPARED) if compared >= _FEWEST_COMPARED else 0.0
+    return _Learned(highest, gap, share)
