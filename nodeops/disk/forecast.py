@@ -34,14 +34,15 @@ from nodeops.disk.habits import RANGES, TICK_SECONDS, Habits, Judgement
 from nodeops.disk.infancy import Infancy
 from nodeops.disk.lags import DAY
 from nodeops.disk.slopes import End, Point, end
-from nodeops.disk.windows import EARLY, Window, reaching
+from nodeops.disk.windows import EARLY, Spell, Window, reaching
 
 Confidence = Literal["high", "low", "learning"]
 # Name, step in seconds, steps.
 _WINDOWS = (("2 min", 1.0, 120), ("30 min", TICK_SECONDS, 120), ("6 h", 180.0, 120))
 _HALF_HOUR = 1
 _DAYS = "days"
-_VERSION = 1
+_VERSION = 2
+_NOTHING = Judgement(False, False, (None,) * (RANGES + 1))
 # A forecast reaches so many times as far as the growth was measured, and as the time since it is new for certain.
 _REACH, _REACH_OF_NEW = 24.0, 48.0
 _TICKS_OF_NEW = 2
@@ -87,22 +88,6 @@ def duration(seconds: float) -> str:
     return f"{whole:.0f} {name}{more}"
 
 
-@dataclass
-class Spell:
-    """Since when something holds, breaks up to a length forgiven; None while it does not."""
-
-    since: float | None = None
-    held: float = float("-inf")
-
-    def put(self, now: float, holds: bool, forgiven: float) -> None:
-        """Tell whether it holds now."""
-        if now - self.held > max(forgiven, 2*TICK_SECONDS) and not holds:
-            self.since = None
-        if holds:
-            self.since = now if self.since is None else self.since
-            self.held = now
-
-
 class Forecaster:
     """What is remembered of one filesystem to say when it will be full."""
 
@@ -116,7 +101,7 @@ class Forecaster:
         self._judgement: Judgement | None = None
         self._new_ticks = 0
         self._new_since: float | None = None
-        # Since when the level is above each explanation without a break.
+        # Since when the level is above each explanation.
         self._above = [Spell() for _ in range(RANGES + 1)]
 
     def observe(self, seconds: float, used: int, total: int) -> None:
@@ -148,18 +133,16 @@ class Forecaster:
             self._infancy.put(now, level)
             excess = self._infancy.excess(now, level, self._total)
             self._judgement = None if excess is None else Judgement(True, False, (*[None] * RANGES, excess))
-        self._follow(now, self._judgement)
+        self._follow(now, self._judgement or _NOTHING)
 
-    def _follow(self, now: float, found: Judgement | None) -> None:
-        """Note since when growth is new, and since when the level is above each explanation."""
-        if found is None:
-            found = Judgement(False, False, (*[None] * RANGES, 0))
+    def _follow(self, now: float, found: Judgement) -> None:
+        """Note since when growth is new, and since when the level is above each explanation: in valleys of teeth it is not."""
+        for spell, excess, lag in zip(self._above, found.excess, found.lags, strict=True):
+            spell.put(now, excess is not None and excess > 0, lag)
         self._new_ticks = self._new_ticks + 1 if found.new else 0
-        for spell, excess, forgiven in zip(self._above, found.excess, found.forgiven, strict=True):
-            spell.put(now, excess is not None and excess > 0, forgiven)
-        if found.new:
-            self._new_since = now if self._new_since is None else self._new_since
-        elif all(spell.since is None for spell in self._above):
+        if found.new and self._new_since is None:
+            self._new_since = now
+        elif not found.new and all(spell.since == now for spell in self._above):
             self._new_since = None
 
     def _excess(self, kind: int) -> int | None:
@@ -184,30 +167,28 @@ class Forecaster:
 
     def _sudden(self) -> Iterator[tuple[End, str]]:
         """Yield what each explanation that is exceeded leads to. Where a load repeats itself, its level alone says nothing."""
-        found = self._judgement
-        if found is None:
-            return
+        found = self._judgement or _NOTHING
         *lags, level = found.excess
-        for kind, excess in enumerate(lags):
-            if excess is not None and excess > 0:
-                yield from self._measured(kind)
+        above = [kind for kind, excess in enumerate(lags) if excess is not None and excess > 0]
         if lags[-1] is None and level is not None and level > 0:
-            yield from self._measured(RANGES)
-        if found.quick and not any(excess is not None for excess in lags):
+            above.append(RANGES)
+        for kind in above:
+            yield from self._measured(kind)
+        if found.quick and all(excess is None for excess in lags):
             window = self._windows[_HALF_HOUR]
             yield from self._ending(window.levels(), window.name)
 
     def _measured(self, kind: int) -> Iterator[tuple[End, str]]:
         since = self._above[kind].since
-        if since is not None:
-            window = reaching(self._windows, since)
-            yield from self._ending(window.peaks(since, kind), window.name)
+        window = reaching(self._windows, since)
+        yield from self._ending(window.peaks(since, kind), window.name)
 
     def _ending(self, points: list[Point], window: str) -> Iterator[tuple[End, str]]:
         found = end(points, max(0, self._total - self._level))
         if found is None:
             return
-        reach = min(_REACH * (points[-1][0] - points[0][0]), _REACH_OF_NEW * (self._now - (self._now if self._new_since is None else self._new_since)))
+        new = 0.0 if self._new_since is None else self._now - self._new_since
+        reach = min(_REACH * (points[-1][0] - points[0][0]), _REACH_OF_NEW * new)
         if found.seconds <= reach:
             yield found, window
 
@@ -231,7 +212,7 @@ class Forecaster:
         self._now = float("-inf") if data["now"] is None else float(data["now"])
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what is worth keeping over a restart, for JSON: some 5000 numbers. Windows fill again by themselves."""
+        """Return what is worth keeping over a restart, for JSON: some 10 000 numbers. Windows fill again by themselves."""
         kept = {"habits": self._habits.as_dict(), "infancy": self._infancy.as_dict()}
         return {"version": _VERSION, "now": None if self._now == float("-inf") else self._now, **kept}
 

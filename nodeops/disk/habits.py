@@ -3,7 +3,7 @@
 A database that compacts, a backup that comes and goes: each makes a sawtooth. It is remembered in two forms.
 
 - The envelope: hourly peaks of a week. A level that was reached before the last 24 hours is explained by it.
-- Lags: for some 150 times from 10 minutes to a day, how far the level ever rose above what it was that time before. At a
+- Lags: for some 220 times from 10 minutes to a day, how far the level ever rose above what it was that time before. At a
   lag near the period of a tooth, or a multiple of it, this is nearly nothing, whatever the shape of the tooth. Such a
   *quiet* lag shows growth that is new from the growth that comes every day, long before it leaves the envelope.
 
@@ -14,6 +14,7 @@ for a day or two, and what once ran away explains the same again for a week.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import sqrt
 from typing import Any
 
 from nodeops.disk.lags import DAY, HOUR, UNKNOWN, Maxima, loose_octaves, tight_octaves
@@ -24,12 +25,14 @@ _NEW_HOURS = 24
 _BUCKET_SECONDS = 12 * HOUR
 # With the present bucket and those of the last 24 hours left out, a week, of which two days must have been seen.
 _NEW_BUCKETS, _LEARNED_BUCKETS, _NEEDED_BUCKETS = 3, 12, 4
-# A lag is quiet when the level never rose above it by more than this share of the whole range of levels.
-_QUIET = 0.12
+# A lag is quiet when the level never rose above it by more than this share of the whole range of levels, less where it was
+# compared less often than so many times, and never where it was compared hardly at all: few may be alike by chance.
+_QUIET, _COMPARED, _FEWEST_COMPARED = 0.12, 8, 4
 # Of the quiet lags those count that are on average nearly as close to the level as the best: the others notice less.
 _NEAR_BEST = 1.5
-# So many times the highest rise that was learned is a surprise: at a quiet lag, and over a time in a load that repeats nothing.
-_SURPRISE, _SURPRISE_ANYWHERE = 1.5, 2.5
+# So many times the highest rise that was learned is a surprise: over a time in a load that repeats nothing, and at a quiet lag
+# by so much more than once, divided by the root of how often it was compared.
+_SURPRISE_ANYWHERE, _SURPRISE = 2.5, 1.5
 # ... and above it by this share of what is free, or of the filesystem, whichever is more: noise is no surprise.
 _SHARE_OF_FREE, _SHARE_OF_TOTAL = 1 / 60, 1 / 300
 # Peaks that differ from hour to hour may differ more tomorrow: by this share of their range.
@@ -38,11 +41,10 @@ _SHARE_OF_PEAKS = 0.25
 _DRIFT = 1.5
 # A drift that is not known yet: full in 30 days.
 _UNKNOWN_DRIFT_DAYS = 30
-# Each of these ranges of lags is looked at by itself: a short lag shows what is fast soon, and of what is slow too little.
-_RANGES = (0.0, 4790.0, 4 * 4790.0, 2 * DAY)
+# Each range of lags is looked at by itself: a short lag shows what is fast soon, and of what is slow too little. Bounds in
+# seconds, a bit below 80 minutes and 5.3 hours, where octaves begin.
+_RANGES = (0.0, 4790.0, 19190.0, 2 * DAY)
 RANGES = len(_RANGES) - 1
-# A lag is trusted after so many comparisons, and wholly after more: few may be alike by chance.
-_FEWEST_COMPARED, _COMPARED = 4, 8
 # A rise within so short a lag shows in the window of half an hour.
 _QUICK_SECONDS = 1300.0
 
@@ -51,14 +53,15 @@ _QUICK_SECONDS = 1300.0
 class Judgement:
     """What habits say of the present level.
 
-    `new` tells that growth is new for certain. `excess` are the bytes above what the best lag of each range, the shortest
-    range first, and last the envelope explain; None where there is no such lag. `quick` tells that a rise of the last minutes is new.
+    `new` tells that growth is new for certain, `quick` that a rise of the last minutes is. `excess` are the bytes above what
+    the best lag of each range, the shortest range first, and at last the envelope explain; None where there is no such lag.
+    `lags` are the seconds of these lags: what grows on top of teeth may hide in their valleys for so long.
     """
 
     new: bool
     quick: bool
     excess: tuple[int | None, ...]
-    forgiven: tuple[float, ...] = (0.0,) * (RANGES + 1)
+    lags: tuple[float, ...] = (0.0,) * (RANGES + 1)
 
 
 @dataclass
@@ -78,18 +81,20 @@ class _Bucket:
 
 @dataclass(frozen=True)
 class _Learned:
-    """The highest rise of a lag, 0 where it always fell; how far below that the level was on average; when it is quiet.
+    """What the rises over a lag were, in bytes.
 
-    Quiet is a lag when its highest rise is at most this share of the range of all levels.
+    `rise` is the highest, 0 where the level always fell, `gap` how far below that the level was on average. The lag is quiet
+    when `rise` is at most the share `quiet` of the range of all levels; `surprise` times `rise` is a surprise then.
     """
 
     rise: int
     gap: int
-    share: float
+    quiet: float
+    surprise: float
 
 
 class Habits:
-    """What is remembered of one filesystem: about 5000 numbers."""
+    """What is remembered of one filesystem: about 10 000 numbers."""
 
     def __init__(self) -> None:
         loose, tight = loose_octaves(TICK_SECONDS), tight_octaves(TICK_SECONDS)
@@ -151,9 +156,9 @@ class Habits:
         quick = self._first_unheard_of(margin)
         surprised = any(group and self._all_surprised(group, margin) for group in quiet)
         excess = (*map(self._excess, quiet), self._octaves[-1].recent - envelope)
+        lags = (*(self._lags[group[0]] if group else 0.0 for group in quiet), 0.0)
         new = outgrown or surprised or quick is not None
-        forgiven = (*(self._lags[group[0]] if group else 0.0 for group in quiet), 0.0)
-        return Judgement(new, quick is not None and quick <= _QUICK_SECONDS, excess, forgiven)
+        return Judgement(new, quick is not None and quick <= _QUICK_SECONDS, excess, lags)
 
     def _expected_drift(self, free: int) -> int:
         drifts = self.drifts()
@@ -164,12 +169,12 @@ class Habits:
         """Return the best quiet lags of a group, the best first."""
         range_of_levels = envelope + max(self._depths.values[:-_NEW_HOURS])
         found = {index: self._learned[index] for index in group if index in self._learned}
-        gaps = {index: one.gap for index, one in found.items() if one.rise <= one.share * range_of_levels}
+        gaps = {index: one.gap for index, one in found.items() if one.rise <= one.quiet * range_of_levels}
         best = min(gaps.values(), default=0)
         return sorted((index for index, gap in gaps.items() if gap <= _NEAR_BEST * best), key=lambda index: gaps[index])
 
     def _all_surprised(self, quiet: Sequence[int], margin: float) -> bool:
-        return all(self._rises[index] > _SURPRISE * self._learned[index].rise + margin for index in quiet)
+        return all(self._rises[index] > self._learned[index].surprise * self._learned[index].rise + margin for index in quiet)
 
     def _first_unheard_of(self, margin: float) -> float | None:
         """Return the shortest lag over which the level rose faster than ever over any time up to that."""
@@ -217,5 +222,5 @@ def _learned(old: Sequence[_Bucket], index: int, lag: float) -> _Learned | None:
     highest = max(0, *(one.highest[index] for one in seen))
     gap = highest - sum(one.sums[index] for one in seen) // sum(one.ticks for one in seen)
     compared = len(seen) * _BUCKET_SECONDS / lag
-    share = _QUIET * min(1.0, compared / _COMPARED) if compared >= _FEWEST_COMPARED else 0.0
-    return _Learned(highest, gap, share)
+    quiet = _QUIET * min(1.0, compared / _COMPARED) if compared >= _FEWEST_COMPARED else 0.0
+    return _Learned(highest, gap, quiet, 1 + _SURPRISE / sqrt(compared))

@@ -1,11 +1,27 @@
 """The last levels of a filesystem in steps of one length, and since when they grow. Levels in bytes. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from nodeops.disk.slopes import FEWEST_POINTS, Point
 
 # A caller that comes every second comes a little early at times.
 EARLY = 0.999
+
+
+@dataclass
+class Spell:
+    """The last moment at which something did not hold, breaks that are forgiven left out."""
+
+    since: float = float("inf")
+    _last: float = float("-inf")
+
+    def put(self, now: float, holds: bool, forgiven: float) -> None:
+        """Tell whether it holds now, and how many seconds a break may last."""
+        if holds:
+            self.since, self._last = min(self.since, now), now
+        elif now - self._last > forgiven:
+            self.since = now
 
 
 class Window:
