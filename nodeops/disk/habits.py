@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
+from operator import add
 from typing import Any
 
 from nodeops.disk.lags import DAY, HOUR, UNKNOWN, Maxima, loose_octaves, tight_octaves
@@ -76,7 +77,7 @@ class _Bucket:
     def add(self, rises: Sequence[int]) -> None:
         self.ticks += 1
         self.highest = list(map(max, self.highest, rises))
-        self.sums = [total + rise for total, rise in zip(self.sums, rises, strict=True)]
+        self.sums = list(map(add, self.sums, rises))
 
 
 @dataclass(frozen=True)
