@@ -170,7 +170,7 @@ class Forecaster:
         found = self._judgement or _NOTHING
         *lags, level = found.excess
         above = [kind for kind, excess in enumerate(lags) if excess is not None and excess > 0]
-        if lags[-1] is None and level is not None and level > 0:
+        if lags[-2:] == [None, None] and level is not None and level > 0:
             above.append(RANGES)
         for kind in above:
             yield from self._measured(kind)

@@ -42,9 +42,10 @@ _SHARE_OF_PEAKS = 0.25
 _DRIFT = 1.5
 # A drift that is not known yet: full in 30 days.
 _UNKNOWN_DRIFT_DAYS = 30
-# Each range of lags is looked at by itself: a short lag shows what is fast soon, and of what is slow too little. Bounds in
-# seconds, a bit below 80 minutes and 5.3 hours, where octaves begin.
-_RANGES = (0.0, 4790.0, 19190.0, 2 * DAY)
+# Each range of lags is looked at by itself: a short lag shows what is fast soon, and of what is slow too little, for growth
+# that goes on for longer than a lag is in its past too. Bounds in seconds, a bit below 80 minutes, 5.3 and 10.7 hours, where
+# octaves begin.
+_RANGES = (0.0, 4790.0, 19190.0, 38390.0, 2 * DAY)
 RANGES = len(_RANGES) - 1
 # A rise within so short a lag shows in the window of half an hour.
 _QUICK_SECONDS = 1300.0
