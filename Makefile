@@ -98,7 +98,7 @@ test: $(READY) test-tools ## Everything: check, then lab tests and molecule scen
 everything:
 	@trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
 	code=0
-	python -m pytest --verbose -m "not long" --numprocesses 2 --dist loadfile tests/unit tests/contract tests/disk || code=$$?
+	python -m pytest --verbose --numprocesses 2 --dist loadfile tests/unit tests/contract tests/disk || code=$$?
 	python -m pytest --verbose tests/lab || code=$$?
 	exit $$code
 

@@ -3,7 +3,7 @@
 A database that compacts, a backup that comes and goes: each makes a sawtooth. It is remembered in two forms.
 
 - The envelope: hourly peaks of a week. A level that was reached before the last 24 hours is explained by it.
-- Lags: for some 150 times from 10 minutes to a day, how far the level ever rose above what it was that time before. At a
+- Lags: for some 220 times from 10 minutes to a day, how far the level ever rose above what it was that time before. At a
   lag near the period of a tooth, or a multiple of it, this is nearly nothing, whatever the shape of the tooth. Such a
   *quiet* lag shows growth that is new from the growth that comes every day, long before it leaves the envelope.
 
@@ -13,6 +13,9 @@ for a day or two, and what once ran away explains the same again for a week.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+from operator import add
 from typing import Any
 
 from nodeops.disk.lags import DAY, HOUR, UNKNOWN, Maxima, loose_octaves, tight_octaves
@@ -23,12 +26,14 @@ _NEW_HOURS = 24
 _BUCKET_SECONDS = 12 * HOUR
 # With the present bucket and those of the last 24 hours left out, a week, of which two days must have been seen.
 _NEW_BUCKETS, _LEARNED_BUCKETS, _NEEDED_BUCKETS = 3, 12, 4
-# A lag is quiet when the level never rose above it by more than this share of the whole range of levels.
-_QUIET = 0.12
+# A lag is quiet when the level never rose above it by more than this share of the whole range of levels, less where it was
+# compared less often than so many times, and never where it was compared hardly at all: few may be alike by chance.
+_QUIET, _COMPARED, _FEWEST_COMPARED = 0.12, 8, 4
 # Of the quiet lags those count that are on average nearly as close to the level as the best: the others notice less.
 _NEAR_BEST = 1.5
-# So many times the highest rise that was learned is a surprise: at a quiet lag, and over a time in a load that repeats nothing.
-_SURPRISE, _SURPRISE_ANYWHERE = 1.5, 2.5
+# So many times the highest rise that was learned is a surprise: over a time in a load that repeats nothing, and at a quiet lag
+# by so much more than once, divided by the root of how often it was compared.
+_SURPRISE_ANYWHERE, _SURPRISE = 2.5, 1.5
 # ... and above it by this share of what is free, or of the filesystem, whichever is more: noise is no surprise.
 _SHARE_OF_FREE, _SHARE_OF_TOTAL = 1 / 60, 1 / 300
 # Peaks that differ from hour to hour may differ more tomorrow: by this share of their range.
@@ -37,7 +42,11 @@ _SHARE_OF_PEAKS = 0.25
 _DRIFT = 1.5
 # A drift that is not known yet: full in 30 days.
 _UNKNOWN_DRIFT_DAYS = 30
-_LONG_SECONDS = 0.495 * DAY
+# Each range of lags is looked at by itself: a short lag shows what is fast soon, and of what is slow too little, for growth
+# that goes on for longer than a lag is in its past too. Bounds in seconds, a bit below 80 minutes, 5.3 and 10.7 hours, where
+# octaves begin.
+_RANGES = (0.0, 4790.0, 19190.0, 38390.0, 2 * DAY)
+RANGES = len(_RANGES) - 1
 # A rise within so short a lag shows in the window of half an hour.
 _QUICK_SECONDS = 1300.0
 
@@ -46,13 +55,15 @@ _QUICK_SECONDS = 1300.0
 class Judgement:
     """What habits say of the present level.
 
-    `new` tells that growth is new for certain. `excess` are the bytes above what the best long lag, the best short lag and the
-    envelope explain, in this order; None where there is no such lag. `quick` tells that a rise of the last minutes is new.
+    `new` tells that growth is new for certain, `quick` that a rise of the last minutes is. `excess` are the bytes above what
+    the best lag of each range, the shortest range first, and at last the envelope explain; None where there is no such lag.
+    `lags` are the seconds of these lags: what grows on top of teeth may hide in their valleys for so long.
     """
 
     new: bool
     quick: bool
-    excess: tuple[int | None, int | None, int]
+    excess: tuple[int | None, ...]
+    lags: tuple[float, ...] = (0.0,) * (RANGES + 1)
 
 
 @dataclass
@@ -67,19 +78,35 @@ class _Bucket:
     def add(self, rises: Sequence[int]) -> None:
         self.ticks += 1
         self.highest = list(map(max, self.highest, rises))
-        self.sums = [total + rise for total, rise in zip(self.sums, rises, strict=True)]
+        self.sums = list(map(add, self.sums, rises))
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What the rises over a lag were, in bytes.
+
+    `rise` is the highest, 0 where the level always fell, `gap` how far below that the level was on average. The lag is quiet
+    when `rise` is at most the share `quiet` of the range of all levels; `surprise` times `rise` is a surprise then.
+    """
+
+    rise: int
+    gap: int
+    quiet: float
+    surprise: float
 
 
 class Habits:
-    """What is remembered of one filesystem: about 5000 numbers."""
+    """What is remembered of one filesystem: about 10 000 numbers."""
 
     def __init__(self) -> None:
         loose, tight = loose_octaves(TICK_SECONDS), tight_octaves(TICK_SECONDS)
         self._octaves = [*loose, *tight]
         self._lags = [lag for octave in self._octaves for lag in octave.lags]
         self._loose = sum(len(octave.lags) for octave in loose)
-        self._long = [index for index, lag in enumerate(self._lags) if lag >= _LONG_SECONDS]
-        self._short = [index for index in range(self._loose, len(self._lags)) if index not in self._long]
+        self._groups = [
+            [index for index in range(self._loose, len(self._lags)) if low <= self._lags[index] < high]
+            for low, high in pairwise(_RANGES)
+        ]
         self.peaks = Maxima(HOUR, _WEEK_HOURS + _NEW_HOURS + 1)
         # Kept with the sign turned: the highest of these is the lowest level.
         self._depths = Maxima(HOUR, _WEEK_HOURS + _NEW_HOURS + 1)
@@ -106,7 +133,7 @@ class Habits:
         self._buckets = [one for one in self._buckets if one.number > number - _NEW_BUCKETS - _LEARNED_BUCKETS]
         old = [one for one in self._buckets if one.number <= number - _NEW_BUCKETS]
         columns = range(len(self._lags)) if len(old) >= _NEEDED_BUCKETS else ()
-        self._learned = {index: found for index in columns if (found := _learned(old, index)) is not None}
+        self._learned = {index: found for index in columns if (found := _learned(old, index, self._lags[index])) is not None}
 
     @property
     def known(self) -> bool:
@@ -126,13 +153,14 @@ class Habits:
         margin = max(free * _SHARE_OF_FREE, total * _SHARE_OF_TOTAL)
         old = self.peaks.values[:-_NEW_HOURS]
         envelope = max(old) + self._expected_drift(free)
-        quiet = [self._quiet(group, envelope) for group in (self._long, self._short)]
+        quiet = [self._quiet(group, envelope) for group in self._groups]
         outgrown = level > envelope + margin + _SHARE_OF_PEAKS * (max(old) - min(old))
         quick = self._first_unheard_of(margin)
         surprised = any(group and self._all_surprised(group, margin) for group in quiet)
-        long, short = (self._excess(group) for group in quiet)
-        excess = (long, short, self._octaves[-1].recent - envelope)
-        return Judgement(outgrown or surprised or quick is not None, quick is not None and quick <= _QUICK_SECONDS, excess)
+        excess = (*map(self._excess, quiet), self._octaves[-1].recent - envelope)
+        lags = (*(self._lags[group[0]] if group else 0.0 for group in quiet), 0.0)
+        new = outgrown or surprised or quick is not None
+        return Judgement(new, quick is not None and quick <= _QUICK_SECONDS, excess, lags)
 
     def _expected_drift(self, free: int) -> int:
         drifts = self.drifts()
@@ -143,25 +171,25 @@ class Habits:
         """Return the best quiet lags of a group, the best first."""
         range_of_levels = envelope + max(self._depths.values[:-_NEW_HOURS])
         found = {index: self._learned[index] for index in group if index in self._learned}
-        gaps = {index: gap for index, (rise, gap) in found.items() if rise <= _QUIET * range_of_levels}
+        gaps = {index: one.gap for index, one in found.items() if one.rise <= one.quiet * range_of_levels}
         best = min(gaps.values(), default=0)
         return sorted((index for index, gap in gaps.items() if gap <= _NEAR_BEST * best), key=lambda index: gaps[index])
 
     def _all_surprised(self, quiet: Sequence[int], margin: float) -> bool:
-        return all(self._rises[index] > _SURPRISE * self._learned[index][0] + margin for index in quiet)
+        return all(self._rises[index] > self._learned[index].surprise * self._learned[index].rise + margin for index in quiet)
 
     def _first_unheard_of(self, margin: float) -> float | None:
         """Return the shortest lag over which the level rose faster than ever over any time up to that."""
         highest = 0
         for index in range(self._loose):
             if index in self._learned:
-                highest = max(highest, self._learned[index][0])
+                highest = max(highest, self._learned[index].rise)
                 if self._rises[index] > _SURPRISE_ANYWHERE * highest + margin:
                     return self._lags[index]
         return None
 
     def _excess(self, quiet: Sequence[int]) -> int | None:
-        return self._rises[quiet[0]] - self._learned[quiet[0]][0] if quiet else None
+        return self._rises[quiet[0]] - self._learned[quiet[0]].rise if quiet else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything that is remembered, for JSON."""
@@ -189,10 +217,12 @@ def _restored(row: Sequence[Any], lags: int) -> _Bucket:
     return _Bucket(int(number), int(ticks), [int(rise) for rise in highest], [int(total) for total in sums])
 
 
-def _learned(old: Sequence[_Bucket], index: int) -> tuple[int, int] | None:
-    """Return the highest rise of a lag, 0 where it always fell, and how far below that the level was on average."""
+def _learned(old: Sequence[_Bucket], index: int, lag: float) -> _Learned | None:
     seen = [one for one in old if one.sums[index] > -UNKNOWN // 2]
     if len(seen) < _NEEDED_BUCKETS:
         return None
     highest = max(0, *(one.highest[index] for one in seen))
-    return highest, highest - sum(one.sums[index] for one in seen) // sum(one.ticks for one in seen)
+    gap = highest - sum(one.sums[index] for one in seen) // sum(one.ticks for one in seen)
+    compared = len(seen) * _BUCKET_SECONDS / lag
+    quiet = _QUIET * min(1.0, compared / _COMPARED) if compared >= _FEWEST_COMPARED else 0.0
+    return _Learned(highest, gap, quiet, 1 + _SURPRISE / sqrt(compared))

@@ -17,7 +17,7 @@ _LOOSE_RATIO, _TIGHT_RATIO = 2 ** (1 / 12), 1.032
 # A bit more than a day, so that a tooth of a day lies inside the longest lags.
 _LONGEST = DAY * 1.02
 _STEPS_OF_SHORTEST = 40
-_LOOSE_OCTAVES = 7
+_LOOSE_OCTAVES, _TIGHT_OCTAVES = 7, 6
 # Higher than any level: what was not seen explains nothing and surprises nobody.
 UNKNOWN = 1 << 62
 
@@ -102,6 +102,10 @@ def loose_octaves(tick: float) -> list[Octave]:
 
 
 def tight_octaves(tick: float) -> list[Octave]:
-    """Return lags of 20 to 80 minutes and of 12 to 24 hours: a multiple of nearly every period lies in one of the two."""
-    ranges = [(tick, 80 * tick, 160 * tick), (2 * tick, 160 * tick, 327 * tick), (16 * tick, DAY / 2, _LONGEST)]
-    return [Octave(step, shortest, longest, _TIGHT, _TIGHT_RATIO) for step, shortest, longest in ranges]
+    """Return the lags from 20 minutes to a day: a multiple of every shorter period lies in each of them, sharp."""
+    made = []
+    for number in range(_TIGHT_OCTAVES):
+        step, shortest = tick * 2**number, 2**number * 2 * tick * _STEPS_OF_SHORTEST
+        longest = _LONGEST if number == _TIGHT_OCTAVES - 1 else 2 * shortest
+        made.append(Octave(step, shortest, longest, _TIGHT, _TIGHT_RATIO))
+    return made

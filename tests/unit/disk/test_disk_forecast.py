@@ -192,7 +192,7 @@ def test_what_is_remembered_is_bounded_and_the_same_after_a_restart(remembered):
 
 
 @pytest.mark.parametrize(
-    "data", [None, [], {}, {"version": 2}, {"version": 1, "now": 0, "habits": {"steps": [], "buckets": []}, "infancy": {}}, "x"]
+    "data", [None, [], {}, {"version": 3}, {"version": 2, "now": 0, "habits": {"steps": [], "buckets": []}, "infancy": {}}, "x"]
 )
 def test_a_damaged_memory_begins_anew(data):
     assert restored(data).forecast() == Forecast(None, confidence="learning")
