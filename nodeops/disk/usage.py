@@ -5,11 +5,12 @@ import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from nodeops.core.errors import HostError
 from nodeops.disk.model import Filesystem, Usage
-from nodeops.host.mounts import mount_of
+from nodeops.host.mounts import Mount, listed, mount_id
 
 # stat(2): st_blocks counts these, whatever the filesystem's own blocks are.
 _BLOCK_BYTES = 512
@@ -164,7 +165,7 @@ def filesystems(paths: Iterable[Path]) -> list[Filesystem]:
         try:
             device = os.fstat(handle).st_dev
             if device not in found:
-                found[device] = _filesystem(handle, device)
+                found[device] = _filesystem(handle, device, path)
         except OSError as error:
             raise HostError(f"cannot be asked how full it is: {error.strerror}", where=str(path)) from error
         finally:
@@ -183,8 +184,14 @@ def _nearest(path: Path) -> int:
     raise HostError("has no folder above it", where=str(path))
 
 
-def _filesystem(handle: int, device: int) -> Filesystem:
-    mount = mount_of(handle)
+@lru_cache(maxsize=64)
+def _mount(number: int, _device: int, _path: Path) -> Mount:
+    """Return a mount. The table is long, so it is read once for each path that leads to the same device over the same mount."""
+    return listed(number)
+
+
+def _filesystem(handle: int, device: int, path: Path) -> Filesystem:
+    mount = _mount(mount_id(handle), device, path)
     facts = os.fstatvfs(handle)
     return Filesystem(
         mount=mount.point,

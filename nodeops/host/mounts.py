@@ -56,9 +56,13 @@ def mount_of(handle: int) -> Mount:
 
     Raise HostError where /proc does not tell: a mount that was taken away meanwhile, or one of another namespace.
     """
-    number = mount_id(handle)
+    return listed(mount_id(handle))
+
+
+def listed(number: int) -> Mount:
+    """Return the mount with an id. Raise HostError where /proc does not tell."""
     try:
-        # A table may be long, and a guard asks once a second: only the one line is taken apart.
+        # A table may be long: only the one line is taken apart.
         lines = [line for line in _TABLE.read_bytes().split(b"\n") if line.startswith(b"%d " % number)]
         return parsed(b"\n".join(lines))[number]
     except OSError as error:
