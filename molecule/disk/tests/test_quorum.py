@@ -4,7 +4,7 @@ import hosts
 from conftest import status, wait_for
 
 PLACE, FOREIGN = "/var/lib/ledger", "/var/lib/ledger/somebody-elses"
-FULL = ("alpha-1", "beta-1")
+FULL = ("beta-1", "beta-2")
 # Less than 2 % of 6 GiB, and more than the last resort: the node should stop, and there is room to wait. Then less than that.
 CRITICAL_MIB, LAST_MIB = 90, 40
 _FILL = """
