@@ -18,6 +18,17 @@ FIGURES = hosts.ROOT / "build/disk/figures.json"
 WRITER = (Path(nodeops.lab.__file__).parent / "flood_writer.py").read_text(encoding="utf-8")
 # Blocks in use, and those that anyone may still use: the percents that df(1) shows.
 _WATCH = "while sleep 0.2; do stat -f -c '%n %b %f %a' / /var/log/ledger /var/lib/ledger; done"
+# Takes the room of a filesystem for a folder of somebody else's, all but so many mebibytes.
+FILL = """
+import os, sys
+folder, left = sys.argv[1], int(sys.argv[2]) << 20
+os.makedirs(folder, exist_ok=True)
+facts = os.statvfs(folder)
+room = facts.f_bavail * facts.f_frsize - left
+if room > 0:
+    with open(f"{folder}/{len(os.listdir(folder))}", "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, room)
+"""
 _NUMBERS = r"""
 import json, re, subprocess
 words = ["nodeops", "logs", "show", "--grep", r"\] flood [0-9]{12} "]

@@ -2,22 +2,13 @@
 
 import hosts
 import pytest
-from conftest import LOG_PLACE, log_place, status, wait_for
+from conftest import FILL, LOG_PLACE, log_place, status, wait_for
 from engine import container, docker
 
 DATA_PLACE = "/var/lib/ledger"
 FOREIGN = "somebody-elses"
-# What is left is below the critical mark, again and again: the guard frees what it can.
-_FILL = """
-import os, sys
-folder = sys.argv[1]
-os.makedirs(folder, exist_ok=True)
-facts = os.statvfs(folder)
-room = facts.f_bavail * facts.f_frsize - (2 << 20)
-if room > 0:
-    with open(f"{folder}/{len(os.listdir(folder))}", "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, room)
-"""
+# Below the last resort, again and again: the guard frees what it can.
+LEFT_MIB = "2"
 _USE_UP_INODES = """
 import os, sys
 folder = sys.argv[1]
@@ -33,13 +24,13 @@ def is_active(node: str) -> bool:
 
 
 def is_stopped_after(program: str, place: str) -> bool:
-    hosts.script("beta-2", program, f"{place}/{FOREIGN}")
+    hosts.script("beta-2", program, f"{place}/{FOREIGN}", LEFT_MIB)
     return bool(status("beta-2")["node_stopped"]) and not is_active("beta-2")
 
 
 @pytest.mark.parametrize(
     ("program", "place"),
-    [(_FILL, LOG_PLACE), (_FILL, DATA_PLACE), (_USE_UP_INODES, DATA_PLACE)],
+    [(FILL, LOG_PLACE), (FILL, DATA_PLACE), (_USE_UP_INODES, DATA_PLACE)],
     ids=["log", "chain data", "inodes"],
 )
 def test_a_full_filesystem_stops_the_node_in_order_and_room_starts_it_again(program: str, place: str) -> None:

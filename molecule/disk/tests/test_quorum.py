@@ -1,22 +1,12 @@
 """The disks of two nodes fill at the same time, and the chain can do without one: the other stays until it must stop as well."""
 
 import hosts
-from conftest import status, wait_for
+from conftest import FILL, status, wait_for
 
-PLACE, FOREIGN = "/var/lib/ledger", "/var/lib/ledger/somebody-elses"
+FOREIGN = "/var/lib/ledger/somebody-elses"
 FULL = ("beta-1", "beta-2")
 # Less than 2 % of 6 GiB, and more than the last resort: the node should stop, and there is room to wait. Then less than that.
 CRITICAL_MIB, LAST_MIB = 90, 40
-_FILL = """
-import os, sys
-folder, left = sys.argv[1], int(sys.argv[2]) << 20
-os.makedirs(folder, exist_ok=True)
-facts = os.statvfs(folder)
-room = facts.f_bavail * facts.f_frsize - left
-if room > 0:
-    with open(f"{folder}/{len(os.listdir(folder))}", "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, room)
-"""
 
 
 def running() -> list[str]:
@@ -26,7 +16,7 @@ def running() -> list[str]:
 def fill(nodes: list[str], mebibytes: int) -> None:
     """Leave so much on the filesystems of chain data; the guards give their ballast back meanwhile."""
     for node in nodes:
-        hosts.script(node, _FILL, FOREIGN, str(mebibytes))
+        hosts.script(node, FILL, FOREIGN, str(mebibytes))
 
 
 def has_stopped_after_filling(count: int, mebibytes: int) -> bool:

@@ -9,7 +9,6 @@ from nodeops.disk.gate import Gate, read
 from nodeops.disk.gate_rules import PATIENCE_SECONDS, Answer, judged
 
 NOW = 1_800_000_000.0
-LONG_AGO = NOW - 1000.0
 
 
 @pytest.mark.parametrize(
