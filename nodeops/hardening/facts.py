@@ -46,7 +46,7 @@ def observe_facts() -> Facts:
         "debian12": release == "debian 12",
         "debian13": release == "debian 13",
         "ipv6": Path("/proc/sys/net/ipv6").exists(),
-        "ipv6_leased": is_leased(_read("/proc/net/if_inet6")),
+        "ipv6_from_router": is_leased(_read("/proc/net/if_inet6")) or is_announced(_read("/proc/net/ipv6_route")),
         "docker": "docker.service" in units,
         "grub": Path("/etc/default/grub").exists(),
         "apparmor": Path("/sys/kernel/security/apparmor").exists(),
@@ -61,6 +61,16 @@ def is_leased(addresses: str) -> bool:
     (linux/if_addr.h).
     """
     return any(len(row) == 6 and not int(row[4], 16) & 0x80 for row in map(str.split, addresses.splitlines()))
+
+
+def is_announced(routes: str) -> bool:
+    """Tell from /proc/net/ipv6_route whether a router announced the default route, which runs out without that router.
+
+    Columns: destination, its prefix length, source, its prefix length, next hop, metric, references, uses, flags, name. Bit
+    0x00040000 of the flags is RTF_ADDRCONF (linux/ipv6_route.h).
+    """
+    rows = (row for row in map(str.split, routes.splitlines()) if len(row) == 10)
+    return any(row[0].strip("0") == "" and row[1] == "00" and int(row[8], 16) & 0x40000 for row in rows)
 
 
 def _read(path: str) -> str:
