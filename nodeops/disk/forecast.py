@@ -213,7 +213,7 @@ class Forecaster:
         self._now = float("-inf") if data["now"] is None else float(data["now"])
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what is worth keeping over a restart, for JSON: some 10 000 numbers. Windows fill again by themselves."""
+        """Return what is worth keeping over a restart, for JSON: some 9000 numbers. Windows fill again by themselves."""
         kept = {"habits": self._habits.as_dict(), "infancy": self._infancy.as_dict()}
         return {"version": _VERSION, "now": None if self._now == float("-inf") else self._now, **kept}
 

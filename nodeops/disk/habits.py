@@ -96,7 +96,7 @@ class _Learned:
 
 
 class Habits:
-    """What is remembered of one filesystem: about 10 000 numbers."""
+    """What is remembered of one filesystem: about 9000 numbers."""
 
     def __init__(self) -> None:
         loose, tight = loose_octaves(TICK_SECONDS), tight_octaves(TICK_SECONDS)
