@@ -20,10 +20,13 @@ from nodeops.hardening.audit.markdown import markdown
 from nodeops.hardening.audit.oscal import oscal
 from nodeops.hardening.audit.report import Report
 from nodeops.hardening.audit.view import controls_table, explanation, ordered, report_data, score_lines
-from nodeops.hardening.change import engine, journal, planning
+from nodeops.hardening.change import engine, journal
+from nodeops.hardening.change import plan as planning
+from nodeops.hardening.change.eyes import HostEyes
 from nodeops.hardening.controls.catalogue import Control, catalogue
+from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.controls.settings import Check
-from nodeops.hardening.host.facts import Facts, observe_facts
+from nodeops.hardening.host.facts import observe_facts
 from nodeops.hardening.summary import record_score
 from nodeops.host.lock import held
 from nodeops.host.trial import Trial
@@ -71,7 +74,7 @@ def plan(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 
 def _planned(node: NodeDocument, without: Sequence[str]) -> Result:
     facts = observe_facts()
-    found = planning.plan(_chosen(node, without)(facts), facts, engine.kept(node))
+    found = planning.plan(_chosen(node, without)(facts), facts, engine.kept(node), HostEyes())
     changes = planning.changes(found)
     return Result({"trial": None}, lines=[] if changes else ["nothing to do"], changes=changes)
 

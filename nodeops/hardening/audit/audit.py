@@ -11,9 +11,9 @@ from nodeops.hardening.audit.judge import Fact, judge, sshd_line
 from nodeops.hardening.audit.observe import Host
 from nodeops.hardening.audit.report import Judged, Report
 from nodeops.hardening.controls.catalogue import Control, catalogue
+from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.controls.settings import Sshd
 from nodeops.hardening.controls.values import expanded
-from nodeops.hardening.host.facts import Facts
 
 
 def named_controls(names: Sequence[str]) -> dict[str, Control]:

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from nodeops.core.errors import NodeopsError
-from nodeops.hardening.host.facts import Facts, observe_facts
+from nodeops.hardening.controls.facts import Facts
+from nodeops.hardening.host.facts import observe_facts
 from nodeops.hardening.host.reload import in_force_since
 from nodeops.hardening.host.resources import look
 from nodeops.hardening.host.states import State

@@ -13,12 +13,14 @@ from pathlib import Path
 from nodeops.core.errors import NodeopsError, Refused
 from nodeops.document.models import NodeDocument
 from nodeops.hardening.change import journal
-from nodeops.hardening.change.journal import NAME, Journal, Kept
-from nodeops.hardening.change.planning import Plan, packages_of, plan
+from nodeops.hardening.change.eyes import HostEyes
+from nodeops.hardening.change.journal import NAME, Journal
+from nodeops.hardening.change.plan import Kept, Plan, packages_of, plan
 from nodeops.hardening.change.preview import require_valid
 from nodeops.hardening.controls.catalogue import Control, catalogue
+from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.host import packages, pam
-from nodeops.hardening.host.facts import Facts, installed_packages, observe_facts
+from nodeops.hardening.host.facts import installed_packages, observe_facts
 from nodeops.hardening.host.reload import reload_all
 from nodeops.hardening.host.resources import look, mask_at_once, put
 from nodeops.host import trial
@@ -58,7 +60,7 @@ def change(
     everything is as it was before.
     """
     old, facts = journal.kept(folder), observe_facts()
-    first = plan(chosen(facts), facts, old)
+    first = plan(chosen(facts), facts, old, HostEyes())
     if first.empty:
         return first, None
     require_valid(first.steps)
@@ -67,7 +69,7 @@ def change(
         found = first
         if first.install or first.remove:
             opened, facts = _packages(folder, first, opened, tell), observe_facts()
-            found = plan(chosen(facts), facts, opened.new)
+            found = plan(chosen(facts), facts, opened.new, HostEyes())
             require_valid(found.steps)
         return first, _files(document, folder, found, opened, tell)
     except BaseException:

@@ -10,28 +10,12 @@ from typing import Any
 
 from nodeops.core.errors import HostError
 from nodeops.document.models import NodeDocument
+from nodeops.hardening.change.plan import Kept
 from nodeops.hardening.host.states import State
 from nodeops.host.files import sync_folder, write_atomic
 
 NAME = "hardening"
 _STATE, _JOURNAL, _COMMITTED = "state.json", "journal.json", "committed.json"
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What we did to a host and how to take it back.
-
-    `applied` are ids of controls; `originals` the states before us, by resource key; `written` the SHA-256 of what we wrote
-    into a vendor's file, to notice who else writes there; `installed` and `removed` packages; `profiles` of PAM.
-    """
-
-    applied: list[str] = field(default_factory=list)
-    originals: dict[str, State] = field(default_factory=dict)
-    written: dict[str, str] = field(default_factory=dict)
-    installed: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    profiles: list[str] = field(default_factory=list)
-    reloads: dict[str, list[list[str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

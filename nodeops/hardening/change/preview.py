@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nodeops.core.errors import Refused
-from nodeops.hardening.change.planning import Step
+from nodeops.hardening.change.plan import Step
 from nodeops.hardening.host.resources import look
 from nodeops.host.command import run
 

@@ -1,38 +1,13 @@
 """Facts that decide which controls apply to a host, computed once a run."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from nodeops.document.preflight import CONTAINERS
+from nodeops.hardening.controls.facts import Facts
 from nodeops.host.command import run
 
 _SECONDS = 30
 _MOST_STATUS_BYTES = 64 << 20
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a host. `release` such as "debian 12"; `packages` are installed, `units` have a unit file."""
-
-    release: str
-    flags: Mapping[str, bool]
-    packages: frozenset[str]
-    units: frozenset[str]
-
-    def hold(self, names: list[str]) -> bool:
-        """Tell whether all names are true; "not:" before one means false. Raise KeyError for one that is not known."""
-        return all(self._holds(name) for name in names)
-
-    def _holds(self, name: str) -> bool:
-        kind, _, rest = name.partition(":")
-        if kind == "not":
-            return not self._holds(rest)
-        if kind == "installed":
-            return rest in self.packages
-        if kind == "unit":
-            return rest in self.units
-        return self.flags[name]
 
 
 def observe_facts() -> Facts:

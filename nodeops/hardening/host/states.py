@@ -3,6 +3,9 @@
 import base64
 from typing import Any
 
+# All kinds of resources, in the order of a change: folders before what is in them, files before the services that read them.
+KINDS = ("folder", "file", "mode", "sysctl", "unit", "mount_flag", "password_age")
+
 # None: absent. Otherwise what resources.py says of the kind.
 State = Any
 

@@ -7,7 +7,7 @@ from nodeops.document.models import Consortium, NodeDocument, Waiver
 from nodeops.document.resolve import resolve
 from nodeops.hardening.audit.report import Judged, Report
 from nodeops.hardening.controls.catalogue import Control
-from nodeops.hardening.host.facts import Facts
+from nodeops.hardening.controls.facts import Facts
 
 FLAGS = ("container", "debian12", "debian13", "ipv6", "docker", "grub", "apparmor")
 

@@ -4,7 +4,8 @@ import pytest
 
 from nodeops.core.errors import HostError
 from nodeops.hardening.change import journal
-from nodeops.hardening.change.journal import Journal, Kept
+from nodeops.hardening.change.journal import Journal
+from nodeops.hardening.change.plan import Kept
 
 OLD = Kept(applied=["a.b"], originals={"file /etc/x": None}, written={"/etc/x": "0"})
 NEW = Kept(applied=["a.b", "c.d"], originals={"sysctl net.ipv4.ip_forward": "1"}, installed=["hello"])

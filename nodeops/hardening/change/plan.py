@@ -1,27 +1,62 @@
-"""Look at a host and say what applying a set of controls would change, step by step. Changes nothing."""
+"""What applying a set of controls would change on a host, step by step. Pure: it sees the host through `Eyes` only."""
 
-import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Protocol
 
 from nodeops.core.digest import sha256
 from nodeops.core.result import Change
 from nodeops.hardening.change.desired import Desired, desired, key_value_paths
-from nodeops.hardening.change.journal import Kept
 from nodeops.hardening.controls import settings
 from nodeops.hardening.controls.catalogue import Control, catalogue
-from nodeops.hardening.host import pam
+from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.host.edits import rebased
-from nodeops.hardening.host.facts import Facts
-from nodeops.hardening.host.host_keys import host_key_states
-from nodeops.hardening.host.reload import in_force_since
-from nodeops.hardening.host.resources import KINDS, look, matching, sysctl_keys, sysctl_path
-from nodeops.hardening.host.states import State, content_of, file_state, same
+from nodeops.hardening.host.states import KINDS, State, content_of, file_state, same
 
-# Folders before what is in them, files before the services that read them.
-_ORDER = tuple(KINDS)
 _SHOWN_CHARACTERS = 4000
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What we did to a host and how to take it back.
+
+    `applied` are ids of controls; `originals` the states before us, by resource key; `written` the SHA-256 of what we wrote
+    into a vendor's file, to notice who else writes there; `installed` and `removed` packages; `profiles` of PAM.
+    """
+
+    applied: list[str] = field(default_factory=list)
+    originals: dict[str, State] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+    installed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    profiles: list[str] = field(default_factory=list)
+    reloads: dict[str, list[list[str]]] = field(default_factory=dict)
+
+
+class Eyes(Protocol):
+    """What a plan may ask of a host; `host/eyes` answers for this one."""
+
+    def look(self, key: str) -> State:
+        """Return the state of a resource as it is now; None when it is absent."""
+
+    def host_key(self, setting: settings.HostKey) -> dict[str, State]:
+        """Return the files of a key of the SSH server, by resource key."""
+
+    def matching(self, pattern: str) -> list[str]:
+        """Return the paths that a pattern finds."""
+
+    def settable(self, key: str) -> list[str]:
+        """Return the kernel parameters that a key stands for and that can be set here."""
+
+    def enabled(self, profiles: Iterable[str]) -> list[str]:
+        """Return which of these profiles of PAM are in force."""
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether a folder is there."""
+
+    def older(self, unit: str, path: str) -> bool:
+        """Tell whether a unit's process read its files before this one was written."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +96,18 @@ def packages_wanted(controls: Iterable[Control], facts: Facts) -> tuple[list[str
     return sorted(install), sorted(remove)
 
 
-def plan(controls: Sequence[Control], facts: Facts, old: Kept) -> Plan:
+def plan(controls: Sequence[Control], facts: Facts, old: Kept, eyes: Eyes) -> Plan:
     """Return what changes when exactly these controls are applied, beginning with a host of which `old` is kept."""
-    bases = _Bases(controls, old)
-    asked = desired(controls, bases.text, host_key_states, matching, _settable, facts.flags["container"])
-    originals = _originals(asked, old, bases)
+    bases = _Bases(controls, old, eyes)
+    asked = desired(controls, bases.text, eyes.host_key, eyes.matching, eyes.settable, facts.flags["container"])
+    originals = _originals(asked, old, bases, eyes)
     target = {**{key: state for key, state in old.originals.items() if key not in asked.states}, **asked.states}
-    target |= _folders(asked, originals, old)
-    seen = {key: look(key) for key in target}
+    target |= _folders(asked, originals, old, eyes)
+    seen = {key: eyes.look(key) for key in target}
     steps = [Step(key, seen[key], target[key]) for key in _ordered(target) if not same(key, seen[key], target[key])]
     off = [name for name in old.profiles if name not in asked.pam_profiles]
     install, remove = packages_wanted(controls, facts)
-    stale = _stale(asked)
+    stale = _stale(asked, eyes)
     return Plan(
         steps=steps,
         kept=_kept_after(controls, asked, originals, old),
@@ -81,29 +116,23 @@ def plan(controls: Sequence[Control], facts: Facts, old: Kept) -> Plan:
         install=install,
         remove=remove,
         purge=_purged(controls, old),
-        profiles=sorted(set(asked.pam_profiles) - set(pam.enabled(asked.pam_profiles))) or _changed_profiles(steps, asked),
-        profiles_off=pam.enabled(off),
+        profiles=sorted(set(asked.pam_profiles) - set(eyes.enabled(asked.pam_profiles))) or _changed_profiles(steps, asked),
+        profiles_off=eyes.enabled(off),
     )
-
-
-def _settable(key: str) -> list[str]:
-    """Return the kernel parameters that a key stands for, are there and may be written: a container may not write its
-    machine's."""
-    return [one for one in sysctl_keys(key) if os.access(sysctl_path(one), os.W_OK)]
 
 
 class _Bases:
     """The text of each vendor's file without our edits, also when somebody else has written there since."""
 
-    def __init__(self, controls: Sequence[Control], old: Kept) -> None:
-        self._old, self._keys = old, key_value_paths(controls)
+    def __init__(self, controls: Sequence[Control], old: Kept, eyes: Eyes) -> None:
+        self._old, self._keys, self._eyes = old, key_value_paths(controls), eyes
 
     def text(self, path: str) -> str:
         return content_of(self.state(path)) or ""
 
     def state(self, path: str) -> State:
         key = f"file {path}"
-        present = look(key)
+        present = self._eyes.look(key)
         if key not in self._old.originals:
             return present
         original = self._old.originals[key]
@@ -114,26 +143,26 @@ class _Bases:
         return {**original, "b64": file_state(rebased(text, before, keys), 0)["b64"]} if keys else original
 
 
-def _originals(asked: Desired, old: Kept, bases: _Bases) -> dict[str, State]:
+def _originals(asked: Desired, old: Kept, bases: _Bases, eyes: Eyes) -> dict[str, State]:
     found: dict[str, State] = {}
     for key in asked.states:
         if key.startswith("file "):
             found[key] = bases.state(key.partition(" ")[2])
         else:
-            found[key] = old.originals[key] if key in old.originals else look(key)
+            found[key] = old.originals[key] if key in old.originals else eyes.look(key)
     return found
 
 
-def _folders(asked: Desired, originals: dict[str, State], old: Kept) -> dict[str, State]:
+def _folders(asked: Desired, originals: dict[str, State], old: Kept, eyes: Eyes) -> dict[str, State]:
     """Return the folders that must be there for the wanted files, and note those that were not there before us."""
     found: dict[str, State] = {}
     for key, state in asked.states.items():
         kind, _, path = key.partition(" ")
         if kind != "file" or state is None:
             continue
-        for folder in reversed(Path(path).parents):
+        for folder in reversed(PurePosixPath(path).parents):
             name = f"folder {folder}"
-            if not folder.is_dir() or name in old.originals:
+            if not eyes.is_folder(str(folder)) or name in old.originals:
                 originals.setdefault(name, None)
                 found[name] = True
     return found
@@ -141,7 +170,7 @@ def _folders(asked: Desired, originals: dict[str, State], old: Kept) -> dict[str
 
 def _ordered(target: dict[str, State]) -> list[str]:
     """Return keys in the order of a change: folders first, and those that go last of all, the deepest first."""
-    making = sorted((key for key in target if not _goes(key, target)), key=lambda key: (_ORDER.index(key.split(" ")[0]), key))
+    making = sorted((key for key in target if not _goes(key, target)), key=lambda key: (KINDS.index(key.split(" ")[0]), key))
     return [*making, *sorted((key for key in target if _goes(key, target)), reverse=True)]
 
 
@@ -171,14 +200,12 @@ def _reloads(steps: Sequence[Step], asked: Desired, old: Kept) -> list[list[str]
     return found
 
 
-def _stale(asked: Desired) -> list[list[str]]:
+def _stale(asked: Desired, eyes: Eyes) -> list[list[str]]:
     """Return the commands whose process runs with older files than are there: a reload was lost, or somebody wrote by hand."""
     found: list[list[str]] = []
     for path, commands in asked.reloads.items():
-        written = Path(path).stat().st_mtime if Path(path).exists() else 0.0
         for command in (list(one) for one in commands if len(one) == 3):
-            since = in_force_since(command[2])
-            if since is not None and since < written and command not in found:
+            if command not in found and eyes.older(command[2], path):
                 found.append(command)
     return found
 
@@ -201,7 +228,7 @@ def packages_of(controls: Iterable[Control]) -> set[str]:
 
 
 def _changed_profiles(steps: Sequence[Step], asked: Desired) -> list[str]:
-    changed = {Path(step.key.partition(" ")[2]).name for step in steps if "/pam-configs/" in step.key}
+    changed = {PurePosixPath(step.key.partition(" ")[2]).name for step in steps if "/pam-configs/" in step.key}
     return sorted(changed & set(asked.pam_profiles))
 
 
