@@ -11,7 +11,14 @@ PLACE = filesystem(50)
 
 
 def watch(folder) -> Watch:
-    return Watch(SimpleNamespace(forecast_file=str(folder / "forecast.json"), quorum_file=str(folder / "quorum.json")), None)
+    return Watch(
+        SimpleNamespace(
+            forecast_file=str(folder / "forecast.json"),
+            quorum_file=str(folder / "quorum.json"),
+            acks_file=str(folder / "acks.jsonl"),
+        ),
+        None,
+    )
 
 
 def learned(one: Watch) -> list:
