@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nodeops.core.errors import HostError, NodeopsError
-from nodeops.disk import memory
-from nodeops.disk.forecast import Forecaster, spoken
 from nodeops.disk.guard import ballast
 from nodeops.disk.guard.quorum_gate import Gate
 from nodeops.disk.guard.sealer import LogKeeper
 from nodeops.disk.model import Hold, Plan, Stage
+from nodeops.disk.policy.forecast import Forecaster, decoded, encoded, spoken
 from nodeops.disk.policy.plan import Asked, LiveLog, Situation, critical
 from nodeops.disk.policy.plan import Place as PlannedPlace
 from nodeops.disk.policy.plan import plan as decided
@@ -23,6 +22,7 @@ from nodeops.disk.policy.stages import Ladder, next_ladder
 from nodeops.disk.ship.acks import Acks
 from nodeops.disk.ship.rules import acknowledged
 from nodeops.host import systemd
+from nodeops.host.files import write_atomic
 from nodeops.host.filesystem import Filesystem
 from nodeops.host.usage import attributed, filesystems
 
@@ -94,7 +94,7 @@ class Watch:
     def __init__(self, policy: Policy, keeper: LogKeeper) -> None:
         self._policy, self._keeper = policy, keeper
         self._memory: dict[int, _Memory] = {}
-        self._remembered = memory.load(Path(policy.forecast_file))
+        self._remembered = _remembered(Path(policy.forecast_file))
         self._saved = time.clock_gettime(time.CLOCK_BOOTTIME)
         self._counted = self._asked = float("-inf")
         self._main_pid = 0
@@ -154,21 +154,21 @@ class Watch:
 
     def _of(self, one: Filesystem) -> _Memory:
         if one.device not in self._memory:
-            self._memory[one.device] = _Memory(one.mount, forecaster=memory.forecaster(self._remembered, one.mount))
+            self._memory[one.device] = _Memory(one.mount, forecaster=self._remembered.pop(one.mount, Forecaster()))
         return self._memory[one.device]
 
     def save(self) -> None:
         """Keep what the forecasters learned. Nothing happens without room for it."""
         with suppress(NodeopsError):
-            memory.save(Path(self._policy.forecast_file), {one.mount: one.forecaster for one in self._memory.values()})
+            known = encoded({one.mount: one.forecaster for one in self._memory.values()})
+            write_atomic(Path(self._policy.forecast_file), known, 0o600)
 
     def _place(self, one: Filesystem, uses: Sequence[str], now: float) -> Place:
         known = self._of(one)
         used = one.total - one.free
         rate = max(0.0, (used - known.used) / (now - known.at)) if known.at and now > known.at else 0.0
         known.used, known.at = used, now
-        known.forecaster.observe(now, max(0, used - self._purgeable(one, uses)), one.total)
-        found = known.forecaster.forecast()
+        found = known.forecaster.observe(now, max(0, used - self._purgeable(one, uses)), one.total)
         known.ladder = next_ladder(known.ladder, one, self._policy.thresholds, found.seconds, now)
         return Place(one, known.ladder.stage, uses, known.classes, rate, spoken(found), found.seconds)
 
@@ -246,6 +246,14 @@ class Watch:
             with suppress(NodeopsError):
                 self._main_pid = systemd.unit(self._policy.unit).pid
         return bool(self._main_pid)
+
+
+def _remembered(path: Path) -> dict[str, Forecaster]:
+    """Return what forecasters learned before a restart, by mount point."""
+    try:
+        return decoded(path.read_bytes())
+    except OSError:
+        return {}
 
 
 def _device(path: str) -> int | None:
