@@ -73,9 +73,13 @@ def carry_out(changes: Sequence[Change]) -> None:
         systemd.systemctl(action, *([] if action == "daemon-reload" else [name]))
 
 
-def require_running(document: NodeDocument) -> None:
-    """Raise Timeout, with the unit's state, when the ledger's process is not there."""
+def require_running(document: NodeDocument, restarts: int | None = None) -> int:
+    """Return how often systemd has started the ledger again by itself. Raise Timeout when its process is not there.
+
+    With `restarts`, what this returned before: also when the process left by itself since.
+    """
     unit = systemd.unit(document.ledger.unit)
-    if not unit.pid:
+    if not unit.pid or (restarts is not None and unit.restarts > restarts):
         hint = f"read the end of {document.ledger.paths['log']}"
         raise Timeout(f"the ledger does not stay up: {unit.state}", where=unit.name, hint=hint)
+    return unit.restarts
