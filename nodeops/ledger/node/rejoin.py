@@ -1,0 +1,91 @@
+"""A restart is over when the node takes part again, not when its process is there."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nodeops.core.errors import NodeopsError
+from nodeops.core.result import Change
+from nodeops.document.models import NodeDocument
+from nodeops.ledger.driver import Driver, driver_for
+from nodeops.ledger.node.service import carry_out, require_running
+from nodeops.ledger.node.status import stale_after
+from nodeops.ledger.node.wait import Goal, votes_above, wait_for
+
+# Long enough for a process that cannot read its configuration to leave again.
+_SETTLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a node did in a chain that moves: its height, and whether it voted."""
+
+    height: int
+    votes: bool
+
+
+def moving_height(document: NodeDocument) -> int | None:
+    """Return this node's height when its chain moves; None while it stands still or this node does not answer.
+
+    A node of a halted chain cannot be waited for: it may be restarted just to mend that.
+    """
+    part = part_taken(document)
+    return part.height if part else None
+
+
+def part_taken(document: NodeDocument) -> Part | None:
+    """Return the part of this node in its chain; None while the chain stands still or this node does not answer."""
+    try:
+        return _part(document, driver_for(document))
+    except NodeopsError:
+        return None
+
+
+def _part(document: NodeDocument, driver: Driver) -> Part | None:
+    status = driver.status()
+    if status.block_time is None:
+        return None
+    if time.time() - status.block_time.timestamp() > stale_after(document.ledger.block_seconds):
+        return None
+    return Part(status.height, bool(status.voting_power) and votes_above(driver, status, 0))
+
+
+def rejoin(document: NodeDocument, part: Part, timeout_seconds: float, report: Callable[[str], None]) -> None:
+    """Wait until the node has a block above those it had, what its peers have, and votes again if it did.
+
+    Raise Timeout when that takes too long, or the process does not stay up, so that a roll stops here.
+    """
+    driver, until = driver_for(document), time.monotonic() + timeout_seconds
+    started = require_running(document)
+
+    def looked(text: str) -> None:
+        require_running(document, started)
+        report(text)
+
+    goals = [Goal(height=part.height + 1), Goal(synced=True), *([Goal(vote_above=part.height)] if part.votes else [])]
+    for goal in goals:
+        wait_for(driver, goal, max(1.0, until - time.monotonic()), looked)
+
+
+def restart(document: NodeDocument, changes: Sequence[Change], timeout_seconds: float, report: Callable[[str], None]) -> None:
+    """Carry out a plan that restarts the ledger; where its chain moves, wait until the node takes part in it again.
+
+    Raise Timeout when the process does not stay up, or does not take part again in `timeout_seconds`.
+    """
+    carry_out_and_rejoin(document, changes, part_taken(document), timeout_seconds, report)
+
+
+def carry_out_and_rejoin(
+    document: NodeDocument, changes: Sequence[Change], part: Part | None, timeout_seconds: float, report: Callable[[str], None]
+) -> None:
+    """Carry out a plan that restarts the ledger; wait until the node takes its part again, if it had one. Raise as `restart`."""
+    carry_out(changes)
+    settle(document)
+    if part is not None:
+        rejoin(document, part, timeout_seconds, report)
+
+
+def settle(document: NodeDocument) -> None:
+    """Raise Timeout when the process that was just started is gone again."""
+    time.sleep(_SETTLE_SECONDS)
+    require_running(document)
