@@ -15,7 +15,7 @@ from nodeops.ledger.node.worked import Worked
 from nodeops.quorum.leave import Asked
 
 Report = Callable[[str], None]
-_LAST_BYTES, _LAST_CHARACTERS = 20_000, 300
+_LAST_BYTES = 20_000
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,18 @@ def _still_running(document: NodeDocument, kept: Worked | None, seen: Observed, 
 
 
 def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: NodeopsError) -> NodeopsError:
-    name = work.document.node.name
+    where = f"the ledger of {work.document.node.name}"
     if kept is None:
-        return replace(error, what=f"{name}: {error.what}. Nothing else that worked is kept, so nothing was put back")
+        return replace(error, where=where, what=f"{error.what}. Nothing else that worked is kept, so nothing was put back")
     try:
         worked.put_back(work.document, kept)
         unit = work.document.ledger.unit
         again = [Change(f"restart {unit}", "it goes back to what worked")]
         carry_out_and_rejoin(work.document, again, part, work.timeout_seconds, work.report)
     except NodeopsError as second:
-        return replace(error, what=f"{name}: {error.what}. Going back to {kept} failed too: {second.what}")
+        return replace(error, where=where, what=f"{error.what}. Going back to {kept} failed too: {second.what}")
     runs = "takes part again" if part else "runs again"
-    return replace(error, what=f"{name}: {error.what}. It was put back to {kept}, and {runs}")
+    return replace(error, where=where, what=f"{error.what}. It was put back to {kept}, and {runs}")
 
 
 def _log_size(document: NodeDocument) -> int:
@@ -98,4 +98,4 @@ def _with_last_words(document: NodeDocument, error: NodeopsError, mark: int) -> 
     except OSError:
         return error
     said = next((line for line in reversed(lines) if line.strip()), "")
-    return replace(error, what=f"{error.what}; it said: {printable(said)[:_LAST_CHARACTERS]}") if said else error
+    return replace(error, what=f"{error.what}; it said: {printable(said)}") if said else error

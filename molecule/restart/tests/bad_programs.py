@@ -8,7 +8,7 @@ WORDS = b"panic: made to crash\n"
 _BASE, _HEADERS = 0x400000, 64 + 56
 # write(1, words, len); nanosleep(time, 0); exit(3)
 _CRASH = bytes.fromhex(
-    "b801000000 bf01000000 be%s ba%s 0f05  b823000000 bf%s 31f6 0f05  b83c000000 bf03000000 0f05".replace("%s", "00000000")
+    "b801000000 bf01000000 be00000000 ba00000000 0f05  b823000000 bf00000000 31f6 0f05  b83c000000 bf03000000 0f05"
 )
 _AT_WORDS, _AT_LENGTH, _AT_TIME = 11, 16, 28
 # pause(), again and again

@@ -9,7 +9,7 @@ import pytest
 from nodeops.core.errors import NodeopsError, Refused, Timeout
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
-from nodeops.ledger import leave
+from nodeops.quorum import leave
 from nodeops.quorum.policy import Passage, Request
 from tests.contract.rules.tree import ROOT
 
