@@ -9,10 +9,11 @@ from nodeops.core.printable import printable
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
 from nodeops.ledger.node import worked
-from nodeops.ledger.node.rejoin import Part, carry_out_and_rejoin, part_taken
-from nodeops.ledger.node.service import Observed, observe
+from nodeops.ledger.node.rejoin import Part, await_listening, part_taken, rejoin, settle
+from nodeops.ledger.node.service import Observed, carry_out, observe
 from nodeops.ledger.node.worked import Worked
 from nodeops.quorum.leave import Asked
+from nodeops.quorum.policy import Standing
 
 Report = Callable[[str], None]
 _LAST_BYTES = 20_000
@@ -40,13 +41,13 @@ def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, rep
         worked.keep(document, seen)
     kept = other(worked.read(document), seen)
     try:
-        asked.wait(report)
+        seen_by_gate = asked.wait(report).seen
     except NodeopsError as error:
         raise _still_running(document, kept, seen, error) from error
-    part, work = part_taken(document), Restart(document, changes, timeout_seconds, report)
+    part, work = part_of(seen_by_gate), Restart(document, changes, timeout_seconds, report)
     mark = _log_size(document)
     try:
-        carry_out_and_rejoin(document, changes, part, timeout_seconds, report)
+        _carry_out(work, changes, part)
     except NodeopsError as error:
         raise _went_back(work, kept, part, _with_last_words(document, error, mark)) from error
     if part is not None:
@@ -74,11 +75,26 @@ def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: Nod
         worked.put_back(work.document, kept)
         unit = work.document.ledger.unit
         again = [Change(f"restart {unit}", "it goes back to what worked")]
-        carry_out_and_rejoin(work.document, again, part, work.timeout_seconds, work.report)
+        _carry_out(work, again, part)
     except NodeopsError as second:
         return replace(error, where=where, what=f"{error.what}. Going back to {kept} failed too: {second.what}")
     runs = "takes part again" if part else "runs again"
     return replace(error, where=where, what=f"{error.what}. It was put back to {kept}, and {runs}")
+
+
+def part_of(seen: Standing | None) -> Part | None:
+    """Return the part of a node as the gate saw it. What the gate counted must come back, whoever answers slowly meanwhile."""
+    return Part(seen.height, seen.own in seen.live) if seen and seen.moving else None
+
+
+def _carry_out(work: Restart, changes: Sequence[Change], part: Part | None) -> None:
+    """Restart the ledger, and wait until it takes its part again; where it had none, until it listens."""
+    carry_out(changes)
+    settle(work.document)
+    if part is None:
+        await_listening(work.document, work.timeout_seconds)
+    else:
+        rejoin(work.document, part, work.timeout_seconds, work.report)
 
 
 def _log_size(document: NodeDocument) -> int:

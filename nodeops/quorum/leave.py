@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nodeops.core.errors import NodeopsError, Refused, Timeout
 from nodeops.document.models import NodeDocument
@@ -61,7 +61,7 @@ def look(node: NodeDocument, request: Request) -> Passage:
         seen = observe(node, driver_for(node, _QUESTION_SECONDS))
     except NodeopsError:
         seen = None
-    return leave(request, seen, load_profile(node.ledger.platform).quorum, node.ledger.block_seconds)
+    return replace(leave(request, seen, load_profile(node.ledger.platform).quorum, node.ledger.block_seconds), seen=seen)
 
 
 def ask(node: NodeDocument, request: Request, patience_seconds: float, report: Callable[[str], None]) -> Passage:

@@ -39,12 +39,14 @@ class Standing:
 class Passage:
     """Whether a node may stop: "open" now, "wait" until its turn at `height`, "closed" while the others need it.
 
-    Only who asks for leave to restart hears "stands" (the chain stands still) and "silent" (the ledger does not answer).
+    Only who asks for leave to restart hears "stands" (the chain stands still) and "silent" (the ledger does not answer), and is
+    told what was `seen` of the chain, if anything.
     """
 
     verdict: Verdict
     why: str
     height: int | None = None
+    seen: Standing | None = None
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nodeops.core.errors import NodeopsError
+from nodeops.core.errors import NodeopsError, Timeout
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
 from nodeops.ledger.driver import Driver, driver_for
+from nodeops.ledger.node.live import is_reachable
 from nodeops.ledger.node.service import carry_out, require_running
 from nodeops.ledger.node.status import stale_after
 from nodeops.ledger.node.wait import Goal, votes_above, wait_for
 
 # Long enough for a process that cannot read its configuration to leave again.
 _SETTLE_SECONDS = 0.5
+_LOOK_EVERY_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -72,17 +74,24 @@ def restart(document: NodeDocument, changes: Sequence[Change], timeout_seconds: 
 
     Raise Timeout when the process does not stay up, or does not take part again in `timeout_seconds`.
     """
-    carry_out_and_rejoin(document, changes, part_taken(document), timeout_seconds, report)
-
-
-def carry_out_and_rejoin(
-    document: NodeDocument, changes: Sequence[Change], part: Part | None, timeout_seconds: float, report: Callable[[str], None]
-) -> None:
-    """Carry out a plan that restarts the ledger; wait until the node takes its part again, if it had one. Raise as `restart`."""
+    part = part_taken(document)
     carry_out(changes)
     settle(document)
     if part is not None:
         rejoin(document, part, timeout_seconds, report)
+
+
+def await_listening(document: NodeDocument, timeout_seconds: float) -> None:
+    """Wait until the ledger that was just started listens somewhere. Raise Timeout when it does not, or leaves by itself.
+
+    This is all that can be waited for where the chain stands, or the node took no part in it before.
+    """
+    started, until = require_running(document), time.monotonic() + timeout_seconds
+    while not is_reachable(document):
+        require_running(document, started)
+        if time.monotonic() >= until:
+            raise Timeout(f"waited {timeout_seconds:g} s for the ledger to listen", where=document.ledger.unit)
+        time.sleep(_LOOK_EVERY_SECONDS)
 
 
 def settle(document: NodeDocument) -> None:
