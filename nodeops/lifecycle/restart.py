@@ -8,6 +8,7 @@ from nodeops.core.errors import NodeopsError
 from nodeops.core.printable import printable
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
+from nodeops.host import systemd
 from nodeops.ledger.node import worked
 from nodeops.ledger.node.rejoin import Part, await_listening, part_taken, rejoin, settle
 from nodeops.ledger.node.service import Observed, carry_out, observe
@@ -36,7 +37,7 @@ def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, rep
     Timeout of the gate, Timeout of a node that does not take part again.
     """
     document = asked.node
-    seen = observe(document)
+    seen = _observed(document)
     if not seen.stale and part_taken(document):
         worked.keep(document, seen)
     kept = other(worked.read(document), seen)
@@ -52,6 +53,15 @@ def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, rep
         raise _went_back(work, kept, part, _with_last_words(document, error, mark)) from error
     if part is not None:
         worked.keep(document, observe(document))
+
+
+def _observed(document: NodeDocument) -> Observed:
+    """Return the unit as its file says: until a reload, systemd tells of the file before."""
+    seen = observe(document)
+    if not seen.unit.needs_reload:
+        return seen
+    systemd.systemctl("daemon-reload")
+    return observe(document)
 
 
 def other(kept: Worked | None, seen: Observed) -> Worked | None:

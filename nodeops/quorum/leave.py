@@ -12,6 +12,7 @@ from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.live import is_reachable
 from nodeops.ledger.node.observe import settled_commits, signer_shares
 from nodeops.ledger.node.status import live_signers, stale_after
+from nodeops.ledger.node.wait import in_step
 from nodeops.quorum.policy import Passage, Request, Standing, leave
 
 # A node that has just come back may sign a few blocks later, and a ledger that starts may not answer yet.
@@ -43,13 +44,15 @@ def observe(node: NodeDocument, driver: Driver) -> Standing:
     seen = driver.status()
     voting = driver.validators() if seen.height else ValidatorSet(0, ())
     live = live_signers(signer_shares(settled_commits(driver, seen), voting)) if seen.height else frozenset[str]()
+    age = abs(time.time() - seen.block_time.timestamp()) if seen.block_time else float("inf")
+    moving = age <= stale_after(node.ledger.block_seconds)
     return Standing(
         height=seen.height,
-        moving=seen.block_time is not None
-        and abs(time.time() - seen.block_time.timestamp()) <= stale_after(node.ledger.block_seconds),
+        moving=moving,
         own=seen.validator_address,
         powers={one.address: one.power for one in voting.validators},
         live=live,
+        behind=not moving and not in_step(driver, seen),
     )
 
 

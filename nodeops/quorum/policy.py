@@ -26,13 +26,14 @@ Verdict = Literal["open", "wait", "closed", "stands", "silent"]
 @dataclass(frozen=True)
 class Standing:
     """What one node sees of its chain: the newest height, whether blocks come, its own address, the power of each validator,
-    and the addresses of those that signed lately."""
+    and the addresses of those that signed lately. `behind`: no blocks come, and half of its peers have newer ones."""
 
     height: int
     moving: bool
     own: str
     powers: Mapping[str, int]
     live: Set[str]
+    behind: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ def leave(request: Request, seen: Standing | None, rule: Quorum, block_seconds: 
         return Passage("open", f"{silent.why}; told to go on") if request.chain_stands else silent
     if not seen.height:
         return Passage("open", "the chain has no block yet")
+    if seen.behind:
+        return Passage("open", f"this node is behind its peers at height {seen.height}: the others do without it")
     if not seen.moving:
         return Passage("open" if request.chain_stands else "stands", f"the chain stands still at height {seen.height}")
     found = passage(seen, rule, block_seconds)

@@ -54,6 +54,10 @@ class Host:
                 file.write("panic: no such\x1b[31m thing\n\n")
             raise error
 
+    def reload(self, action: str) -> None:
+        assert action == "daemon-reload"
+        self.seen = Observed(UNIT, self.seen.running, NEW)
+
     def restart(self) -> None:
         made = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
         ledger = made.ledger.model_copy(update={"paths": {**made.ledger.paths, "log": str(self.log)}})
@@ -66,6 +70,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     made = Host(tmp_path)
     monkeypatch.setattr(Asked, "wait", made.ask)
     monkeypatch.setattr(restart, "observe", lambda _: made.seen)
+    monkeypatch.setattr(systemd, "systemctl", made.reload)
     monkeypatch.setattr(restart, "part_taken", lambda _: Part(7, votes=True))
     monkeypatch.setattr(restart, "_carry_out", made.start)
     monkeypatch.setattr(restart.worked, "read", lambda _: made.kept)
@@ -90,6 +95,14 @@ def test_a_node_that_does_not_come_back_is_put_back(host: Host) -> None:
     assert caught.value.where == "the ledger of cu-1"
     assert caught.value.what == f"the ledger does not stay up; it said: panic: no such [31m thing. {BACK}"
     assert caught.value.hint == DEAD.hint
+
+
+def test_a_unit_that_systemd_has_not_read_again_is_read_first(host: Host) -> None:
+    """Until then it tells of the configuration before, and that would be the one that is kept."""
+    host.seen = Observed(replace(UNIT, needs_reload=True), OLD, OLD)
+    host.ends = [DEAD, None]
+    with pytest.raises(Timeout, match="It was put back"):
+        host.restart()
 
 
 def halted(host: Host) -> None:
