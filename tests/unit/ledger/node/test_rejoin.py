@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,23 @@ def test_a_process_that_left_by_itself_is_not_waited_for(monkeypatch: pytest.Mon
     monkeypatch.setattr(rejoin, "driver_for", lambda _: Answering(STATUS))
     with pytest.raises(Timeout, match="does not stay up"):
         rejoin.rejoin(DOCUMENT, rejoin.Part(100, votes=True), 60, lambda _: None)
+
+
+def test_where_nothing_can_be_waited_for_it_must_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([False, False, True])
+    monkeypatch.setattr(systemd, "unit", lambda _: UNIT)
+    monkeypatch.setattr(rejoin, "_LOOK_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(rejoin, "is_reachable", lambda _: next(looks))
+    rejoin.await_listening(DOCUMENT, 60)
+    assert next(looks, "all looked at") == "all looked at"
+
+
+@pytest.mark.parametrize(
+    ("restarts", "says"), [(0, "for the ledger to listen"), (1, "does not stay up")], ids=["hangs", "crashes"]
+)
+def test_what_never_listens_did_not_come_back(monkeypatch: pytest.MonkeyPatch, restarts: int, says: str) -> None:
+    units = chain([UNIT], repeat(replace(UNIT, restarts=restarts)))
+    monkeypatch.setattr(systemd, "unit", lambda _: next(units))
+    monkeypatch.setattr(rejoin, "is_reachable", lambda _: False)
+    with pytest.raises(Timeout, match=says):
+        rejoin.await_listening(DOCUMENT, 0)
