@@ -115,7 +115,10 @@ def _log_size(document: NodeDocument) -> int:
 
 
 def _with_last_words(document: NodeDocument, error: NodeopsError, mark: int) -> NodeopsError:
-    """Return the error with the last line that the ledger wrote since `mark`, the size of its log before."""
+    """Return the error of a process that left, with the last line in the log since `mark`, its size before the restart."""
+    unit = systemd.unit(document.ledger.unit)
+    if unit.pid and not unit.restarts:
+        return error
     try:
         with Path(document.ledger.paths["log"]).open("rb") as log:
             size = log.seek(0, 2)

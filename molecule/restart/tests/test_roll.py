@@ -20,6 +20,7 @@ import yaml
 FILES = "/var/lib/ledger/config/config.toml /var/lib/ledger/config/genesis.json /etc/systemd/system/ledger.service"
 RUNS = "pid=$(systemctl show -p MainPID --value ledger.service); readlink /proc/$pid/exe; sha256sum < /proc/$pid/exe"
 LONGEST_GAP_SECONDS = 25
+PLAYBOOK = "../molecule/restart/ledger.yml"
 ORGANISATIONS = "alpha,beta,gamma"
 
 
@@ -42,8 +43,8 @@ def height(node: str) -> int:
 
 
 def rolled(**variables: Any) -> tuple[int, str]:
-    """Return how `site.yml` ended, and what it said, on one line."""
-    done = hosts.play("site.yml", "-e", json.dumps({"ledger_restart_seconds": 20, **variables}), seconds=600)
+    """Return how a run ended, and what it said, on one line."""
+    done = hosts.play(PLAYBOOK, "-e", json.dumps({"ledger_restart_seconds": 20, **variables}), seconds=600)
     return done.returncode, " ".join(done.stdout.split())
 
 
@@ -107,7 +108,7 @@ def test_one_node_is_touched_and_put_back(
 
 def test_check_mode_says_what_the_next_roll_would_do() -> None:
     before, since = look(), blocks.mark()
-    done = hosts.play("site.yml", "--check", "--diff", "-e", json.dumps(good()))
+    done = hosts.play(PLAYBOOK, "--check", "--diff", "-e", json.dumps(good()))
     assert done.returncode == 0, done.stdout[-3000:]
     assert done.stdout.count('+log_level = "error"') >= len(hosts.NODES)
     assert done.stdout.count("restart ledger.service") == len(hosts.NODES)

@@ -66,7 +66,7 @@ def rejoin(document: NodeDocument, part: Part, timeout_seconds: float, report: C
 
     goals = [Goal(height=part.height + 1), Goal(synced=True), *([Goal(vote_above=part.height)] if part.votes else [])]
     for goal in goals:
-        wait_for(driver, goal, max(1.0, until - time.monotonic()), looked)
+        wait_for(driver, goal, max(1, round(until - time.monotonic())), looked)
 
 
 def restart(document: NodeDocument, changes: Sequence[Change], timeout_seconds: float, report: Callable[[str], None]) -> None:

@@ -35,6 +35,7 @@ class Host:
         self.done: list[str] = []
         self.seen = Observed(UNIT, OLD, NEW)
         self.kept: Worked | None = KEPT
+        self.after = replace(UNIT, pid=0)
         self.standing: Standing | None = MOVES
         self.gate: NodeopsError | None = None
         self.ends: list[NodeopsError | None] = [None, None]
@@ -71,6 +72,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(Asked, "wait", made.ask)
     monkeypatch.setattr(restart, "observe", lambda _: made.seen)
     monkeypatch.setattr(systemd, "systemctl", made.reload)
+    monkeypatch.setattr(systemd, "unit", lambda _: made.after)
     monkeypatch.setattr(restart, "part_taken", lambda _: Part(7, votes=True))
     monkeypatch.setattr(restart, "_carry_out", made.start)
     monkeypatch.setattr(restart.worked, "read", lambda _: made.kept)
@@ -103,6 +105,14 @@ def test_a_unit_that_systemd_has_not_read_again_is_read_first(host: Host) -> Non
     host.ends = [DEAD, None]
     with pytest.raises(Timeout, match="It was put back"):
         host.restart()
+
+
+def test_a_process_that_stays_has_no_last_words(host: Host) -> None:
+    """What stands last in the log may be of the process before."""
+    host.ends, host.after = [DEAD, None], UNIT
+    with pytest.raises(Timeout) as caught:
+        host.restart()
+    assert "it said" not in caught.value.what
 
 
 def halted(host: Host) -> None:
