@@ -54,9 +54,11 @@ def plan_restart(observed: Observed, only_if_stale: bool) -> list[Change]:
     """Return the restart that is needed, if any."""
     if only_if_stale and not observed.stale:
         return []
-    why = "its process runs an older configuration" if observed.stale else "asked for"
-    restart = Change(f"restart {observed.unit.name}", why, observed.running[:12], observed.configured[:12])
-    return [*reload_first(observed), restart]
+    what = f"restart {observed.unit.name}"
+    if not observed.stale:
+        return [Change(what, "asked for", "the process that runs", "a new process")]
+    why = "its process runs an older configuration"
+    return [*reload_first(observed), Change(what, why, observed.running[:12], observed.configured[:12])]
 
 
 def reload_first(observed: Observed) -> list[Change]:
