@@ -26,6 +26,7 @@ _ALL_VERBS: dict[str, tuple[str, str]] = {
     "hardening": ("nodeops.hardening.cli", "Hardening of this host: audit, plan, apply on trial, confirm, undo, explain."),
     "lab": ("nodeops.lab.cli", "Docker containers that stand for hosts."),
     "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, start, status, peers, validators, wait, verify."),
+    "lifecycle": ("nodeops.lifecycle.cli", "A node through its life: restart it when the others can do without it."),
     "logs": ("nodeops.logs.cli", "The ledger's log, sealed and live as one: show, statistics, level for a while."),
     "quorum": ("nodeops.quorum.cli", "What the chain can spare: may this node stop?"),
     "record": ("nodeops.records.cli", "Put hashes of records on the ledger, and verify records against them."),

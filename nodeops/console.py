@@ -4,13 +4,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -62,6 +63,11 @@ def console(stderr: bool = False) -> Console:
 def plain_text(value: str, style: str = "") -> Text:
     """Return text that prints as it is: no markup, and every character that would steer a terminal shown as its escape."""
     return Text(_STEERING.sub(lambda found: ascii(found[0])[1:-1], value), style=style)
+
+
+def progress(shown: Status) -> Callable[[str], None]:
+    """Return what shows each text it is given in the place of the one before."""
+    return lambda text: shown.update(plain_text(text))
 
 
 def emit(result: Result, as_json: bool = False) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, progress
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
@@ -32,6 +32,8 @@ from nodeops.host.clock import host_zone
 from nodeops.host.files import write_atomic
 from nodeops.host.lock import held
 from nodeops.ledger.node.service import carry_out
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+from nodeops.quorum.leave import Asked
 
 app = typer.Typer(no_args_is_help=True)
 app.command("ship")(ship_sealed)
@@ -199,19 +201,25 @@ def _stages(said: Mapping[str, Any]) -> dict[str, str]:
 def prepare_disks(
     restart: RestartFlag = False,
     unless_running: Annotated[bool, typer.Option("--unless-running", help="Leave it while the node would have to stop.")] = False,
+    roll: RollOption = "",
+    chain_stands: ChainStandsFlag = False,
+    patience: PatienceOption = PATIENCE_SECONDS,
     document: DocumentOption = None,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Give the log a filesystem of its own where one is chosen, and container logs a limit; called by the role."""
+    """Give the log a filesystem of its own where one is chosen, and container logs a limit; called by the role.
+
+    Before it stops the node it asks the quorum gate, and waits for its turn."""
     node = _root(document)
     changes = prepare.planned(node, restart or unless_running)
     if unless_running and any(change.what == STOP for change in changes):
         emit(Result({"waiting": True}, lines=["the node must stop for this: nodeops disk prepare --restart"]), as_json)
         return
     if changes and not dry_run:
-        with console(stderr=True).status("preparing the log's filesystem"):
-            prepare.carry_out(node, changes)
+        with console(stderr=True).status("preparing the log's filesystem") as shown:
+            asked = Asked(node, request(node, roll, chain_stands), patience)
+            prepare.carry_out(node, changes, lambda: asked.wait(progress(shown)))
     emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
 
 

@@ -40,3 +40,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def replace_link(path: Path, target: str) -> None:
+    """Point a symbolic link somewhere else in one step. Nothing is done when it points there already."""
+    if path.is_symlink() and str(path.readlink()) == target:
+        return
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    new.replace(path)
+    sync_folder(path.parent)

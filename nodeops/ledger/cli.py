@@ -1,4 +1,4 @@
-"""`nodeops ledger`: the ledger on this host: identity, start, restart, verify, status, peers, validators, wait."""
+"""`nodeops ledger`: the ledger on this host: identity, start, verify, status, peers, validators, wait."""
 
 import base64
 import time
@@ -16,7 +16,7 @@ from nodeops.ledger.driver import driver_for
 from nodeops.ledger.identity.cli import identity
 from nodeops.ledger.node.live_cli import verify
 from nodeops.ledger.node.observe import peer_names, settled_commits, signer_shares
-from nodeops.ledger.node.service_cli import restart, start
+from nodeops.ledger.node.service_cli import start
 from nodeops.ledger.node.status import SignerShare, live_signers
 from nodeops.ledger.node.wait import Goal, wait_for
 from nodeops.ledger.quorum import margin, needed
@@ -24,7 +24,6 @@ from nodeops.ledger.quorum import margin, needed
 app = typer.Typer(no_args_is_help=True)
 app.command("identity")(identity)
 app.command("start")(start)
-app.command("restart")(restart)
 app.command("verify")(verify)
 
 # One question may take this long, however long the whole wait is.

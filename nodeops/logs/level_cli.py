@@ -1,16 +1,19 @@
 """`nodeops logs level`: at which level the ledger logs, and another level for a while."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, plain_text
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, progress
 from nodeops.core.errors import InputError
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
 from nodeops.logs.level import observe, places, set_level, take_back
 from nodeops.logs.level_rules import plan_back, plan_set, seconds_of, summary
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+from nodeops.quorum.leave import Asked
 
 Report = Callable[[str], None]
 NameArgument = Annotated[str | None, typer.Argument(metavar="[LEVEL]", help="The level to set; none shows what is set.")]
@@ -29,22 +32,31 @@ def level(
     back: BackFlag = False,
     only: OnlyOption = "",
     timeout: TimeoutOption = 90,
+    roll: RollOption = "",
+    chain_stands: ChainStandsFlag = False,
+    patience: PatienceOption = PATIENCE_SECONDS,
     dry_run: DryRunFlag = False,
     document: DocumentOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show at which level the ledger logs, or set it for a while: it goes back by itself. The node is restarted for that."""
+    """Show at which level the ledger logs, or set it for a while: it goes back by itself.
+
+    The node is restarted for that, once the quorum gate lets it."""
     _require_one(name, lasting, back)
     node = load_node_document(document)
     where = places(node)
     seen = observe(node, where)
     changes: list[Change] = []
+    asked = Asked(node, request(node, roll, chain_stands), patience)
     if name is not None:
         seconds = seconds_of(name, lasting, node.ledger)
         changes = plan_back(seen) if name == node.ledger.log_level else plan_set(seen, name, seconds)
-        changes = changes if dry_run else _restarting(lambda report: set_level(node, where, name, lasting, timeout, report))
+        act = partial(set_level, node, where, name, lasting, timeout)
+        changes = changes if dry_run else _restarting(asked, changes, act)
     elif back:
-        changes = plan_back(seen) if dry_run else _restarting(lambda report: take_back(node, where, timeout, report, only))
+        changes = plan_back(seen)
+        act = partial(take_back, node, where, timeout, only=only)
+        changes = changes if dry_run else _restarting(asked, changes, act)
     seen = seen if dry_run else observe(node, where)
     data = {"level": seen.level, "configured": seen.configured, "seconds_left": seen.left, "active": seen.active}
     emit(Result(data, lines=[summary(seen)], changes=changes), as_json)
@@ -57,6 +69,9 @@ def _require_one(name: str | None, lasting: str | None, back: bool) -> None:
         raise InputError("says how long a level is set, and needs one", where="--for", hint="nodeops logs level debug --for 30m")
 
 
-def _restarting(act: Callable[[Report], list[Change]]) -> list[Change]:
+def _restarting(asked: Asked, changes: list[Change], act: Callable[[Report], list[Change]]) -> list[Change]:
     with console(stderr=True).status("waiting until the node takes part again") as shown:
-        return act(lambda text: shown.update(plain_text(text)))
+        report = progress(shown)
+        if any(change.what.startswith("restart ") for change in changes):
+            asked.wait(report)
+        return act(report)

@@ -1,6 +1,6 @@
 """`nodeops quorum`: ask the chain before a node stops."""
 
-import time
+from typing import Annotated
 
 import typer
 
@@ -10,11 +10,11 @@ from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.document.profile import load_profile
-from nodeops.ledger.driver import Driver, driver_for
-from nodeops.ledger.node.observe import settled_commits, signer_shares
-from nodeops.ledger.node.status import live_signers, stale_after
-from nodeops.quorum.policy import Passage, Standing, passage
+from nodeops.ledger.driver import driver_for
+from nodeops.quorum.leave import observe
+from nodeops.quorum.policy import Passage, Request, elsewhere, passage
 
+_EXPECTED = "the chain goes on without this node"
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -23,7 +23,22 @@ def quorum() -> None:
     """What the chain can spare."""
 
 
-_EXPECTED = "the chain goes on without this node"
+RollOption = Annotated[
+    str,
+    typer.Option(
+        "--roll",
+        metavar="ORGANISATIONS",
+        help="Whose nodes the caller restarts one at a time (a,b): among them no turn is waited for.",
+    ),
+]
+ChainStandsFlag = Annotated[
+    bool,
+    typer.Option(
+        "--chain-stands", help="Also where the chain stands still or the ledger does not answer: the mend, or a second blow."
+    ),
+]
+PatienceOption = Annotated[int, typer.Option("--patience", min=1, max=86400, help="Seconds to wait for leave to stop.")]
+PATIENCE_SECONDS = 1800
 # Who asks may have little time left: an answer that comes later is none.
 _QUESTION_SECONDS = 3.0
 
@@ -39,21 +54,12 @@ def gate(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     emit(Result(data, findings=[_finding(found)]), as_json)
 
 
-def observe(node: NodeDocument, driver: Driver) -> Standing:
-    """Return what this node sees of its chain. Raise HostError when its ledger does not answer."""
-    seen, voting = driver.status(), driver.validators()
-    live = live_signers(signer_shares(settled_commits(driver, seen), voting))
-    return Standing(
-        height=seen.height,
-        moving=seen.block_time is not None
-        and abs(time.time() - seen.block_time.timestamp()) <= stale_after(node.ledger.block_seconds),
-        own=seen.validator_address,
-        powers={one.address: one.power for one in voting.validators},
-        live=live,
-    )
+def request(node: NodeDocument, roll: str = "", chain_stands: bool = False) -> Request:
+    """Return what is asked of the gate by a verb with these options."""
+    return Request(elsewhere(node.members, roll.split(",")) if roll else None, chain_stands)
 
 
 def _finding(found: Passage) -> Finding:
     verdict = Verdict.PASS if found.verdict == "open" else Verdict.FAIL
-    hint = {"open": "", "wait": "ask again then", "closed": "bring other validators back first: nodeops ledger validators"}
-    return Finding("quorum.gate", verdict, _EXPECTED, found.why, hint[found.verdict])
+    hint = {"wait": "ask again then", "closed": "bring other validators back first: nodeops ledger validators"}
+    return Finding("quorum.gate", verdict, _EXPECTED, found.why, hint.get(found.verdict, ""))

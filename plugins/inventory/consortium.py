@@ -22,6 +22,9 @@ description:
 options: {}
 """
 
+# Hosts that must be restarted (playbooks/roll.yml); a play of a group that is not there would warn.
+_FILLED_BY_A_RUN = ("nodeops_roll_disk", "nodeops_roll_ledger")
+
 
 class InventoryModule(BaseInventoryPlugin):
     """Hosts and groups of the consortium file beside this controller's choices."""
@@ -42,7 +45,7 @@ class InventoryModule(BaseInventoryPlugin):
 
     def _fill(self, path: Path) -> None:
         consortium, _ = checked_consortium(path)
-        for group in ("nodes", "validator", "witness", "monitors", consortium.ledger.platform):
+        for group in ("nodes", "validator", "witness", "monitors", consortium.ledger.platform, *_FILLED_BY_A_RUN):
             self.inventory.add_group(group)
         for name in managed_nodes(consortium, path.parent):
             node = consortium.nodes[name]

@@ -23,7 +23,7 @@ def level(node: str) -> str:
 
 def test_a_flood_while_all_validators_log_at_debug() -> None:
     for node in hosts.NODES:
-        hosts.verb(node, "logs", "level", "debug", "--for", f"{DEBUG_SECONDS + 60}s")
+        hosts.verb(node, "logs", "level", "debug", "--for", f"{DEBUG_SECONDS + 60}s", "--roll", "alpha,beta")
     for node in hosts.NODES:
         hosts.verb(node, "ledger", "verify")
         assert "D" in hosts.must(node, SEEN_LEVELS), "debug lines are written"

@@ -3,7 +3,7 @@
 import json
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from nodeops.document.models import NodeDocument
 from nodeops.host import systemd
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
-from nodeops.ledger.node.rejoin import moving_height, rejoin
+from nodeops.ledger.node.rejoin import part_taken, rejoin
 from nodeops.logstore.intents import open_journal
 from nodeops.logstore.naming import STREAM
 
+Leave = Callable[[], object]
 _QUICK_SECONDS, _MOVE_SECONDS, _REJOIN_SECONDS = 30, 1800, 300
 _WRITE = "write"
 _UNITS = Path("/etc/systemd/system")
@@ -83,18 +84,23 @@ def _docker_changes() -> list[Change]:
     return [Change(f"{_WRITE} {DOCKER}", "container logs without a limit fill the disk", "absent", json.dumps(DOCKER_LIMITS))]
 
 
-def carry_out(document: NodeDocument, changes: Sequence[Change]) -> None:
-    """Do what was planned. What was stopped for it is started again, also when something failed."""
+def carry_out(document: NodeDocument, changes: Sequence[Change], leave: Leave) -> None:
+    """Do what was planned. What was stopped for it is started again, also when something failed.
+
+    `leave` is asked before the ledger is stopped; it raises Refused when the others need this node.
+    """
     what = [change.what for change in changes]
+    if STOP in what:
+        leave()
     if any(one.startswith(_WRITE) for one in what):
         write_atomic(DOCKER, json.dumps(DOCKER_LIMITS, indent=2).encode() + b"\n", 0o644)
     if not any(one.startswith(MOUNT) for one in what):
         return
-    unit, height = document.ledger.unit, moving_height(document) if STOP in what else None
+    unit, part = document.ledger.unit, part_taken(document) if STOP in what else None
     with _stopped(GUARD, STOP_GUARD in what), _stopped(unit, STOP in what):
         _isolate(document)
-    if height is not None:
-        rejoin(document, height, _REJOIN_SECONDS, lambda _: None)
+    if part is not None:
+        rejoin(document, part, _REJOIN_SECONDS, lambda _: None)
 
 
 @contextmanager

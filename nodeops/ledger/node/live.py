@@ -47,6 +47,12 @@ def _closed_ports(document: NodeDocument) -> list[str]:
     return unbound(document, running) if running else []
 
 
+def is_reachable(document: NodeDocument) -> bool:
+    """Tell whether the ledger's process listens anywhere. One that does not can have no peers: it takes no part in its chain."""
+    running = _running(unit(document.ledger.unit).pid, None)
+    return running is not None and bool(running.listening)
+
+
 def observe_live(document: NodeDocument) -> Live:
     """Return what runs here, and when the files it was started from were last changed."""
     seen = service.observe(document)

@@ -58,15 +58,15 @@ def _finding(name: str, good: bool, expected: str, actual: str, hint: str) -> Fi
 
 def _process(document: NodeDocument, running: Running) -> Iterator[Finding]:
     plan = document.ledger
-    hint = "nodeops ledger restart; if it stays, see ExecStart of the unit"
+    hint = "nodeops lifecycle restart; if it stays, see ExecStart of the unit"
     if running.program.endswith(_DELETED):
-        hint = "its file was replaced or removed while it ran: nodeops ledger restart"
+        hint = "its file was replaced or removed while it ran: nodeops lifecycle restart"
     yield _finding("binary", running.program == plan.paths["version_binary"], plan.paths["version_binary"], running.program, hint)
-    yield _finding("user", running.user == plan.user, plan.user, running.user, "see User= of the unit; nodeops ledger restart")
+    yield _finding("user", running.user == plan.user, plan.user, running.user, "see User= of the unit; nodeops lifecycle restart")
 
 
 def _freshness(live: Live, running: Running) -> Iterator[Finding]:
-    expected, hint = "the process was started from what is on disk now", "nodeops ledger restart"
+    expected, hint = "the process was started from what is on disk now", "nodeops lifecycle restart"
     old = live.stale or live.needs_reload
     text = "an older configuration runs" if live.stale else "systemd has not read the unit file again"
     yield _finding("configuration", not old, expected, text if old else "this configuration runs", hint)
@@ -107,7 +107,7 @@ def _socket(name: str, port: Port, addresses: list[str]) -> Finding:
         )
     wrong = [address for address in addresses if not _as_configured(port, address)]
     actual = ", ".join(_spelled(address, port.port) for address in wrong or addresses)
-    return _finding(f"listen:{name}", not wrong, expected, actual, "run site.yml, then nodeops ledger restart")
+    return _finding(f"listen:{name}", not wrong, expected, actual, "run site.yml, then nodeops lifecycle restart")
 
 
 def _as_configured(port: Port, address: str) -> bool:

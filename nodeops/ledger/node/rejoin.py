@@ -2,17 +2,28 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from nodeops.core.errors import NodeopsError
+from nodeops.core.errors import NodeopsError, Timeout
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
-from nodeops.ledger.driver import driver_for
+from nodeops.ledger.driver import Driver, driver_for
+from nodeops.ledger.node.live import is_reachable
 from nodeops.ledger.node.service import carry_out, require_running
 from nodeops.ledger.node.status import stale_after
-from nodeops.ledger.node.wait import Goal, wait_for
+from nodeops.ledger.node.wait import Goal, votes_above, wait_for
 
 # Long enough for a process that cannot read its configuration to leave again.
 _SETTLE_SECONDS = 0.5
+_LOOK_EVERY_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a node did in a chain that moves: its height, and whether it voted."""
+
+    height: int
+    votes: bool
 
 
 def moving_height(document: NodeDocument) -> int | None:
@@ -20,21 +31,42 @@ def moving_height(document: NodeDocument) -> int | None:
 
     A node of a halted chain cannot be waited for: it may be restarted just to mend that.
     """
+    part = part_taken(document)
+    return part.height if part else None
+
+
+def part_taken(document: NodeDocument) -> Part | None:
+    """Return the part of this node in its chain; None while the chain stands still or this node does not answer."""
     try:
-        status = driver_for(document).status()
+        return _part(document, driver_for(document))
     except NodeopsError:
         return None
+
+
+def _part(document: NodeDocument, driver: Driver) -> Part | None:
+    status = driver.status()
     if status.block_time is None:
         return None
-    age = time.time() - status.block_time.timestamp()
-    return None if age > stale_after(document.ledger.block_seconds) else status.height
+    if time.time() - status.block_time.timestamp() > stale_after(document.ledger.block_seconds):
+        return None
+    return Part(status.height, bool(status.voting_power) and votes_above(driver, status, 0))
 
 
-def rejoin(document: NodeDocument, height: int, timeout_seconds: float, report: Callable[[str], None]) -> None:
-    """Wait until the node has a block above `height` and what its peers have. Raise Timeout, so that a roll stops here."""
-    driver = driver_for(document)
-    for goal in (Goal(height=height + 1), Goal(synced=True)):
-        wait_for(driver, goal, timeout_seconds, report)
+def rejoin(document: NodeDocument, part: Part, timeout_seconds: float, report: Callable[[str], None]) -> None:
+    """Wait until the node has a block above those it had, what its peers have, and votes again if it did.
+
+    Raise Timeout when that takes too long, or the process does not stay up, so that a roll stops here.
+    """
+    driver, until = driver_for(document), time.monotonic() + timeout_seconds
+    started = require_running(document)
+
+    def looked(text: str) -> None:
+        require_running(document, started)
+        report(text)
+
+    goals = [Goal(height=part.height + 1), Goal(synced=True), *([Goal(vote_above=part.height)] if part.votes else [])]
+    for goal in goals:
+        wait_for(driver, goal, max(1, round(until - time.monotonic())), looked)
 
 
 def restart(document: NodeDocument, changes: Sequence[Change], timeout_seconds: float, report: Callable[[str], None]) -> None:
@@ -42,11 +74,24 @@ def restart(document: NodeDocument, changes: Sequence[Change], timeout_seconds: 
 
     Raise Timeout when the process does not stay up, or does not take part again in `timeout_seconds`.
     """
-    height = moving_height(document)
+    part = part_taken(document)
     carry_out(changes)
     settle(document)
-    if height is not None:
-        rejoin(document, height, timeout_seconds, report)
+    if part is not None:
+        rejoin(document, part, timeout_seconds, report)
+
+
+def await_listening(document: NodeDocument, timeout_seconds: float) -> None:
+    """Wait until the ledger that was just started listens somewhere. Raise Timeout when it does not, or leaves by itself.
+
+    This is all that can be waited for where the chain stands, or the node took no part in it before.
+    """
+    started, until = require_running(document), time.monotonic() + timeout_seconds
+    while not is_reachable(document):
+        require_running(document, started)
+        if time.monotonic() >= until:
+            raise Timeout(f"waited {timeout_seconds:g} s for the ledger to listen", where=document.ledger.unit)
+        time.sleep(_LOOK_EVERY_SECONDS)
 
 
 def settle(document: NodeDocument) -> None:

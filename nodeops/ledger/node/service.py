@@ -54,9 +54,11 @@ def plan_restart(observed: Observed, only_if_stale: bool) -> list[Change]:
     """Return the restart that is needed, if any."""
     if only_if_stale and not observed.stale:
         return []
-    why = "its process runs an older configuration" if observed.stale else "asked for"
-    restart = Change(f"restart {observed.unit.name}", why, observed.running[:12], observed.configured[:12])
-    return [*reload_first(observed), restart]
+    what = f"restart {observed.unit.name}"
+    if not observed.stale:
+        return [Change(what, "asked for", "the process that runs", "a new process")]
+    why = "its process runs an older configuration"
+    return [*reload_first(observed), Change(what, why, observed.running[:12], observed.configured[:12])]
 
 
 def reload_first(observed: Observed) -> list[Change]:
@@ -73,9 +75,13 @@ def carry_out(changes: Sequence[Change]) -> None:
         systemd.systemctl(action, *([] if action == "daemon-reload" else [name]))
 
 
-def require_running(document: NodeDocument) -> None:
-    """Raise Timeout, with the unit's state, when the ledger's process is not there."""
+def require_running(document: NodeDocument, restarts: int | None = None) -> int:
+    """Return how often systemd has started the ledger again by itself. Raise Timeout when its process is not there.
+
+    With `restarts`, what this returned before: also when the process left by itself since.
+    """
     unit = systemd.unit(document.ledger.unit)
-    if not unit.pid:
+    if not unit.pid or (restarts is not None and unit.restarts > restarts):
         hint = f"read the end of {document.ledger.paths['log']}"
         raise Timeout(f"the ledger does not stay up: {unit.state}", where=unit.name, hint=hint)
+    return unit.restarts

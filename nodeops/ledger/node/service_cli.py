@@ -1,39 +1,25 @@
-"""`nodeops ledger start|restart`: the verbs that make the ledger's unit run, and run what is configured."""
+"""`nodeops ledger start`: the verb that makes the ledger's unit run, now and after a boot."""
 
-from typing import Annotated
-
-import typer
-
-from nodeops.console import DryRunFlag, JsonFlag, console, emit, plain_text
+from nodeops.console import DryRunFlag, JsonFlag, emit
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
-from nodeops.ledger.node import rejoin
-from nodeops.ledger.node.service import carry_out, observe, plan_restart, plan_start
+from nodeops.ledger.node import rejoin, worked
+from nodeops.ledger.node.service import carry_out, observe, plan_start
 
 
 def start(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
-    """Start the ledger and enable it at boot. A running one is left alone; `stale` tells whether it needs a restart."""
+    """Start the ledger and enable it at boot. A running one is left alone; `stale` tells whether it needs a restart.
+
+    Where the node takes part in its chain, what it was started from is kept, for a restart that fails."""
     document = load_node_document()
-    changes = plan_start(observe(document))
+    seen = observe(document)
+    changes = plan_start(seen)
     if changes and not dry_run:
         carry_out(changes)
         rejoin.settle(document)
-    emit(_result(document, changes), as_json)
-
-
-def restart(
-    if_stale: Annotated[bool, typer.Option("--if-stale", help="Only when the process runs an older configuration.")] = False,
-    timeout: Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the node gets to come back.")] = 90,
-    dry_run: DryRunFlag = False,
-    as_json: JsonFlag = False,
-) -> None:
-    """Restart the ledger on this host; where the chain moves, wait until this node takes part in it again."""
-    document = load_node_document()
-    changes = plan_restart(observe(document), if_stale)
-    if changes and not dry_run:
-        with console(stderr=True).status("waiting until the node takes part again") as shown:
-            rejoin.restart(document, changes, timeout, lambda text: shown.update(plain_text(text)))
+    elif not dry_run and not seen.stale and rejoin.part_taken(document):
+        worked.keep(document, seen)
     emit(_result(document, changes), as_json)
 
 

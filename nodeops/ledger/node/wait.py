@@ -8,20 +8,23 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_before_dela
 from nodeops.core.errors import InputError, NodeopsError, Timeout
 from nodeops.ledger.answers import LedgerStatus
 from nodeops.ledger.driver import Driver
+from nodeops.ledger.node.observe import settled_commits
 
 _LOOK_EVERY_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What is waited for: exactly one of a height, a number of further blocks, or the end of catching up."""
+    """What is waited for: exactly one of a height, a number of further blocks, the end of catching up, or a vote of this node
+    that the chain has recorded above a height."""
 
     height: int | None = None
     blocks: int | None = None
     synced: bool = False
+    vote_above: int | None = None
 
     def __post_init__(self) -> None:
-        if sum((self.height is not None, self.blocks is not None, self.synced)) != 1:
+        if sum((self.height is not None, self.blocks is not None, self.synced, self.vote_above is not None)) != 1:
             raise InputError("wait for exactly one thing", allowed="--height H, --blocks N or --synced")
 
     def from_here(self, height: int) -> "Goal":
@@ -30,12 +33,16 @@ class Goal:
 
     def reached(self, driver: Driver, status: LedgerStatus) -> bool:
         """Tell whether a node is there. Raise as the driver does."""
+        if self.vote_above is not None:
+            return votes_above(driver, status, self.vote_above)
         return in_step(driver, status) if self.height is None else status.height >= self.height
 
     def __str__(self) -> str:
         """Return the goal in words."""
         if self.blocks is not None:
             return f"{self.blocks} more blocks"
+        if self.vote_above is not None:
+            return f"a vote of this node above height {self.vote_above}"
         return "the node to catch up" if self.height is None else f"height {self.height}"
 
 
@@ -52,6 +59,12 @@ def in_step(driver: Driver, status: LedgerStatus) -> bool:
     if not claims:
         return [one.address for one in driver.validators().validators] == [status.validator_address]
     return status.height >= claims[len(claims) // 2] - 1
+
+
+def votes_above(driver: Driver, status: LedgerStatus, height: int) -> bool:
+    """Tell whether one of the newest commits above a height holds a vote of this node."""
+    commits = settled_commits(driver, status)
+    return any(one.height > height and status.validator_address in one.signers for one in commits)
 
 
 class _Watch:

@@ -19,7 +19,7 @@ def test_quorum_gate(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) 
         assert (code, json.loads(out)["why"]) == (0, "the chain stands already")
         moment = driver_for(load_node_document(file)).status().block_time
         assert moment is not None
-        monkeypatch.setattr("nodeops.quorum.cli.time.time", lambda: moment.timestamp() + 1)
+        monkeypatch.setattr("nodeops.quorum.leave.time.time", lambda: moment.timestamp() + 1)
         code, out, _ = run("quorum", "gate", "--json", "--document", file)
         said = json.loads(out)
         assert said["why"].startswith("4 of 4 voting power is live, 3 needed, 1 is this node's")

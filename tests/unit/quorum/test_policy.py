@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nodeops.document.models import Member
 from nodeops.document.profile import load_profile
 from nodeops.ledger.node.status import LIVE_WINDOW
-from nodeops.quorum.policy import Standing, passage
+from nodeops.quorum.policy import Request, Standing, elsewhere, leave, passage
 
 RULE = load_profile("cometbft").quorum
 NAMES = [f"{number:040X}" for number in range(1, 8)]
@@ -66,3 +67,71 @@ def test_who_stops_in_its_turn_is_missed_before_the_next_one_begins(height: int,
     if verdict(here, block_seconds) == "open":
         others = [replace(here, own=name, height=height + more) for name in NAMES[1:] for more in range(LIVE_WINDOW + 2)]
         assert {verdict(one, block_seconds) for one in others} == {"wait"}
+
+
+BY_HAND, ALONE, MEND = Request(), Request(elsewhere=0), Request(elsewhere=0, chain_stands=True)
+FOUR = Standing(TURN, True, NAMES[0], dict.fromkeys(NAMES[:4], 1), frozenset(NAMES[:4]))
+TWO = replace(FOUR, powers=dict.fromkeys(NAMES[:2], 1), live=frozenset(NAMES[:2]))
+
+
+@pytest.mark.parametrize(
+    ("request_", "seen", "expected"),
+    [
+        (ALONE, FOUR, "open"),
+        (BY_HAND, FOUR, "wait"),
+        (BY_HAND, replace(FOUR, height=0 + 4 * TURN), "open"),
+        (Request(elsewhere=1), FOUR, "wait"),
+        (Request(elsewhere=1), replace(SEVEN, height=TURN), "open"),
+        (Request(elsewhere=2), replace(SEVEN, height=TURN), "wait"),
+        (ALONE, replace(FOUR, live=frozenset(NAMES[:3])), "closed"),
+        (MEND, replace(FOUR, live=frozenset(NAMES[:3])), "closed"),
+        (ALONE, replace(FOUR, live=frozenset(NAMES[1:4])), "open"),
+        (ALONE, replace(FOUR, own="A witness"), "open"),
+        (ALONE, replace(FOUR, moving=False), "stands"),
+        (MEND, replace(FOUR, moving=False), "open"),
+        (BY_HAND, replace(FOUR, moving=False, behind=True), "open"),
+        (BY_HAND, replace(FOUR, moving=False, height=0, powers={}, live=frozenset()), "open"),
+        (ALONE, None, "silent"),
+        (MEND, None, "open"),
+        (ALONE, TWO, "open"),
+        (ALONE, replace(TWO, live=frozenset(NAMES[:1])), "closed"),
+        (ALONE, replace(FOUR, powers={**FOUR.powers, NAMES[0]: 3}), "open"),
+        (ALONE, replace(FOUR, powers={**FOUR.powers, NAMES[0]: 3}, live=frozenset(NAMES[:3])), "closed"),
+    ],
+    ids=[
+        *("one hand", "by hand", "by hand, its turn", "two hands", "two hands, margin for both", "three hands"),
+        *(
+            "needed",
+            "needed, the word is for another case",
+            "silent itself",
+            "witness",
+            "stands",
+            "stands, told to",
+            "behind",
+            "no block yet",
+        ),
+        *("does not answer", "does not answer, told to", "never without it", "never without it, one is gone", "heavy"),
+        "heavy, one is gone",
+    ],
+)
+def test_who_may_be_restarted(request_: Request, seen: Standing | None, expected: str) -> None:
+    assert leave(request_, seen, RULE, 1.0).verdict == expected
+
+
+def test_a_refusal_names_the_numbers() -> None:
+    assert leave(ALONE, replace(FOUR, live=frozenset(NAMES[:3])), RULE, 1.0).why.startswith(
+        "3 of 4 voting power is live, 3 needed"
+    )
+    assert leave(ALONE, replace(FOUR, moving=False), RULE, 1.0).why == f"the chain stands still at height {TURN}"
+
+
+def member(name: str, organisation: str, power: int) -> Member:
+    return Member(name=name, organisation=organisation, duty="validator", power=power, address="192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("rolled", "power"), [({"a", "b", "c"}, 0), ({"a", "b"}, 5), ({"b"}, 7), (set[str](), 10)], ids=["all", "two", "one", "none"]
+)
+def test_what_may_be_restarting_elsewhere_is_the_heaviest_node_of_each_other_organisation(rolled: set[str], power: int) -> None:
+    members = [member("a-1", "a", 1), member("a-2", "a", 2), member("b-1", "b", 3), member("c-1", "c", 5), member("c-2", "c", 0)]
+    assert elsewhere(members, rolled) == power

@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
 
-from nodeops.core.errors import HostError
+from nodeops.core.errors import HostError, Timeout
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
-from nodeops.ledger.answers import LedgerStatus
+from nodeops.host import systemd
+from nodeops.ledger.answers import BlockCommit, LedgerStatus
 from nodeops.ledger.node import rejoin
+from nodeops.ledger.node.wait import votes_above
 from tests.contract.rules.tree import ROOT
 
 DOCUMENT = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
@@ -28,17 +31,22 @@ STATUS = LedgerStatus(
     voting_power=1,
 )
 
+UNIT = systemd.Unit("ledger.service", True, True, "active (running, result success)", True, False, 7, 0)
+
 
 class Answering:
     """A driver that has one thing to say."""
 
-    def __init__(self, says: LedgerStatus | HostError) -> None:
-        self.says = says
+    def __init__(self, says: LedgerStatus | HostError, signers: frozenset[str] = frozenset()) -> None:
+        self.says, self.signers = says, signers
 
     def status(self) -> LedgerStatus:
         if isinstance(self.says, HostError):
             raise self.says
         return self.says
+
+    def commits(self, first: int, last: int) -> list[BlockCommit]:
+        return [BlockCommit(height, "", "", datetime.now(UTC), self.signers) for height in range(last, first - 1, -1)]
 
 
 @pytest.mark.parametrize(
@@ -55,3 +63,54 @@ def test_only_a_chain_that_moves_has_a_height_to_come_back_to(
 def test_a_node_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rejoin, "driver_for", lambda _: Answering(HostError("does not answer")))
     assert rejoin.moving_height(DOCUMENT) is None
+
+
+OWN = frozenset({STATUS.validator_address})
+
+
+@pytest.mark.parametrize(
+    ("power", "signers", "votes"),
+    [(1, OWN, True), (1, frozenset({"B" * 40}), False), (0, OWN, False)],
+    ids=["votes", "is silent", "may not vote any more"],
+)
+def test_only_who_voted_must_vote_again(
+    monkeypatch: pytest.MonkeyPatch, power: int, signers: frozenset[str], votes: bool
+) -> None:
+    status = replace(STATUS, block_time=datetime.now(UTC), voting_power=power)
+    monkeypatch.setattr(rejoin, "driver_for", lambda _: Answering(status, signers))
+    assert rejoin.part_taken(DOCUMENT) == rejoin.Part(7, votes)
+
+
+@pytest.mark.parametrize(("above", "expected"), [(5, True), (6, False), (7, False)])
+def test_a_vote_counts_above_the_height_of_the_stop_only(above: int, expected: bool) -> None:
+    """At height 7 the newest commit that is settled is that of block 6."""
+    assert votes_above(Answering(STATUS, OWN), STATUS, above) is expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("pid", "restarts"), [(0, 0), (8, 1)], ids=["is gone", "was started again by systemd"])
+def test_a_process_that_left_by_itself_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, pid: int, restarts: int) -> None:
+    units = iter([UNIT, replace(UNIT, pid=pid, restarts=restarts)])
+    monkeypatch.setattr(systemd, "unit", lambda _: next(units))
+    monkeypatch.setattr(rejoin, "driver_for", lambda _: Answering(STATUS))
+    with pytest.raises(Timeout, match="does not stay up"):
+        rejoin.rejoin(DOCUMENT, rejoin.Part(100, votes=True), 60, lambda _: None)
+
+
+def test_where_nothing_can_be_waited_for_it_must_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([False, False, True])
+    monkeypatch.setattr(systemd, "unit", lambda _: UNIT)
+    monkeypatch.setattr(rejoin, "_LOOK_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(rejoin, "is_reachable", lambda _: next(looks))
+    rejoin.await_listening(DOCUMENT, 60)
+    assert next(looks, "all looked at") == "all looked at"
+
+
+@pytest.mark.parametrize(
+    ("restarts", "says"), [(0, "for the ledger to listen"), (1, "does not stay up")], ids=["hangs", "crashes"]
+)
+def test_what_never_listens_did_not_come_back(monkeypatch: pytest.MonkeyPatch, restarts: int, says: str) -> None:
+    units = chain([UNIT], repeat(replace(UNIT, restarts=restarts)))
+    monkeypatch.setattr(systemd, "unit", lambda _: next(units))
+    monkeypatch.setattr(rejoin, "is_reachable", lambda _: False)
+    with pytest.raises(Timeout, match=says):
+        rejoin.await_listening(DOCUMENT, 0)

@@ -1,0 +1,140 @@
+"""What the ledger last took part with: its configuration, unit and program, kept beside so that they can be put back.
+
+Keys and signing state are never part of it. A record is whole or absent: its files stand in a folder of their own, and the
+record that names them is written last.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from nodeops.core.errors import HostError
+from nodeops.document.models import Model, NodeDocument
+from nodeops.host import systemd
+from nodeops.host.files import replace_link, sync_folder, write_atomic
+from nodeops.host.unit_settings import unit_settings
+from nodeops.ledger.node.local import file_digest
+from nodeops.ledger.node.service import Observed
+
+_RECORD, _COPIES = "worked.json", "worked"
+_UNITS = "/etc/systemd/system"
+
+
+class KeptFile(Model):
+    """One file: where it belongs, what it must be, its owner and rights, and its last change in nanoseconds since 1970."""
+
+    path: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    mode: int
+    uid: int
+    gid: int
+    changed: int
+
+
+class Worked(Model):
+    """What worked: the digest of the configuration, the version that the link names, and the files by the name of their copy."""
+
+    configuration: str
+    version: str
+    files: dict[str, KeptFile]
+
+    def __str__(self) -> str:
+        """Return it in the words of a message."""
+        return f"{self.version} with configuration {self.configuration[:12]}"
+
+
+def read(document: NodeDocument) -> Worked | None:
+    """Return what worked last, None when nothing is kept or the record is damaged."""
+    try:
+        return Worked.model_validate_json((_folder(document) / _RECORD).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def keep(document: NodeDocument, observed: Observed) -> bool:
+    """Keep what the running process was started from, unless it is kept already or something was changed since its start.
+
+    To be called when the node takes part in its chain. Return whether it is kept now.
+    """
+    version, known = _version(document), read(document)
+    if not observed.running or observed.stale or version is None:
+        return False
+    if known and (known.configuration, known.version) == (observed.running, version) and _whole(document, known):
+        return True
+    files = _sources(document, version)
+    started = unit_settings(observed.unit.name).started
+    if started is None or not all(path.is_file() and path.stat().st_mtime <= started for path in files.values()):
+        return False
+    _write(document, observed.running, version, files)
+    return True
+
+
+def put_back(document: NodeDocument, worked: Worked) -> None:
+    """Put what worked where it belongs; the unit is reloaded, not restarted. Raise HostError when a copy is damaged."""
+    if not _whole(document, worked):
+        raise HostError("what worked last is damaged", where=str(_folder(document) / _COPIES), hint="run site.yml again")
+    for name, file in worked.files.items():
+        _put(_folder(document) / _COPIES / name, file)
+    replace_link(Path(document.ledger.paths["current"]), worked.version)
+    systemd.systemctl("daemon-reload")
+
+
+def _folder(document: NodeDocument) -> Path:
+    return Path(document.paths["state"]) / "ledger"
+
+
+def _version(document: NodeDocument) -> str | None:
+    try:
+        return str(Path(document.ledger.paths["current"]).readlink())
+    except OSError:
+        return None
+
+
+def _sources(document: NodeDocument, version: str) -> dict[str, Path]:
+    paths = document.ledger.paths
+    binary = Path(paths["binary"]).name
+    return {
+        "config": Path(paths["config"]),
+        "genesis": Path(paths["genesis"]),
+        "unit": Path(_UNITS) / document.ledger.unit,
+        "program": Path(paths["binaries"]) / version / binary,
+    }
+
+
+def _whole(document: NodeDocument, worked: Worked) -> bool:
+    copies = _folder(document) / _COPIES
+    return all(file_digest(str(copies / name)) == file.sha256 for name, file in worked.files.items())
+
+
+def _write(document: NodeDocument, configuration: str, version: str, files: dict[str, Path]) -> None:
+    folder = _folder(document)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # Without the record there is nothing to put back, until the new one says that its files are whole.
+    (folder / _RECORD).unlink(missing_ok=True)
+    shutil.rmtree(folder / _COPIES, ignore_errors=True)
+    (folder / _COPIES).mkdir(mode=0o700)
+    kept = dict(_kept(folder / _COPIES, files))
+    sync_folder(folder / _COPIES)
+    record = Worked(configuration=configuration, version=version, files=kept)
+    write_atomic(folder / _RECORD, record.model_dump_json(indent=2).encode(), 0o600)
+
+
+def _kept(copies: Path, files: dict[str, Path]) -> Iterator[tuple[str, KeptFile]]:
+    for name, path in files.items():
+        facts = path.stat()
+        write_atomic(copies / name, path.read_bytes(), 0o600)
+        digest = file_digest(str(copies / name)) or ""
+        owner = {"mode": facts.st_mode & 0o777, "uid": facts.st_uid, "gid": facts.st_gid}
+        yield name, KeptFile(path=str(path), sha256=digest, changed=facts.st_mtime_ns, **owner)
+
+
+def _put(copy: Path, file: KeptFile) -> None:
+    if file_digest(file.path) != file.sha256:
+        Path(file.path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(Path(file.path), copy.read_bytes(), file.mode, (file.uid, file.gid))
+        # A process that was started from it is not older than it.
+        os.utime(file.path, ns=(file.changed, file.changed))

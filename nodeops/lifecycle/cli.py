@@ -1,0 +1,47 @@
+"""`nodeops lifecycle`: what is done to a node only when the others can do without it."""
+
+from typing import Annotated
+
+import typer
+
+from nodeops.console import DryRunFlag, JsonFlag, console, emit, progress
+from nodeops.core.result import Result
+from nodeops.document.host import load_node_document
+from nodeops.ledger.node.service import observe, plan_restart
+from nodeops.lifecycle.restart import restart as restart_with_leave
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+from nodeops.quorum.leave import Asked, look
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def lifecycle() -> None:
+    """Act on a node when the others can do without it."""
+
+
+@app.command()
+def restart(
+    if_stale: Annotated[bool, typer.Option("--if-stale", help="Only when the process runs an older configuration.")] = False,
+    timeout: Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the node gets to come back.")] = 90,
+    roll: RollOption = "",
+    chain_stands: ChainStandsFlag = False,
+    patience: PatienceOption = PATIENCE_SECONDS,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Restart the ledger on this host once the quorum gate lets it; where the chain moves, wait until this node takes part again.
+
+    A node that does not come back is put back to what it last took part with, and the verb fails."""
+    document = load_node_document()
+    changes = plan_restart(observe(document), if_stale)
+    asked = Asked(document, request(document, roll, chain_stands), patience)
+    if changes and not dry_run:
+        with console(stderr=True).status("waiting for leave to stop the node") as shown:
+            restart_with_leave(asked, changes, timeout, progress(shown))
+    unit = observe(document).unit
+    lines = [f"{unit.name}: {unit.state}"]
+    if changes and dry_run:
+        found = look(document, asked.request)
+        lines.append(f"the quorum gate: {found.verdict}, {found.why}")
+    emit(Result({"state": unit.state}, lines=lines, changes=changes), as_json)

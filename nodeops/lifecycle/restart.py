@@ -1,0 +1,130 @@
+"""Restart the ledger as a roll does: with leave of the quorum gate, and back to what worked when the node does not come back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nodeops.core.errors import NodeopsError
+from nodeops.core.printable import printable
+from nodeops.core.result import Change
+from nodeops.document.models import NodeDocument
+from nodeops.host import systemd
+from nodeops.ledger.node import worked
+from nodeops.ledger.node.rejoin import Part, await_listening, part_taken, rejoin, settle
+from nodeops.ledger.node.service import Observed, carry_out, observe
+from nodeops.ledger.node.worked import Worked
+from nodeops.quorum.leave import Asked
+from nodeops.quorum.policy import Standing
+
+Report = Callable[[str], None]
+_LAST_BYTES = 20_000
+
+
+@dataclass(frozen=True)
+class Restart:
+    """One restart: of which node, what is done, and how many seconds the node gets to take part again."""
+
+    document: NodeDocument
+    changes: Sequence[Change]
+    timeout_seconds: float
+    report: Report
+
+
+def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, report: Report) -> None:
+    """Wait for leave, carry out a plan that restarts the ledger, and wait until the node takes part again.
+
+    When the gate says no, or the node does not come back, what worked last is put back, and the error says so: Refused and
+    Timeout of the gate, Timeout of a node that does not take part again.
+    """
+    document = asked.node
+    seen = _observed(document)
+    if not seen.stale and part_taken(document):
+        worked.keep(document, seen)
+    kept = other(worked.read(document), seen)
+    try:
+        seen_by_gate = asked.wait(report).seen
+    except NodeopsError as error:
+        raise _still_running(document, kept, seen, error) from error
+    part, work = part_of(seen_by_gate), Restart(document, changes, timeout_seconds, report)
+    mark = _log_size(document)
+    try:
+        _carry_out(work, changes, part)
+    except NodeopsError as error:
+        raise _went_back(work, kept, part, _with_last_words(document, error, mark)) from error
+    if part is not None:
+        worked.keep(document, observe(document))
+
+
+def _observed(document: NodeDocument) -> Observed:
+    """Return the unit as its file says: until a reload, systemd tells of the file before."""
+    seen = observe(document)
+    if not seen.unit.needs_reload:
+        return seen
+    systemd.systemctl("daemon-reload")
+    return observe(document)
+
+
+def other(kept: Worked | None, seen: Observed) -> Worked | None:
+    """Return what worked when it is another configuration than the one that is to be started: only that mends anything."""
+    return kept if kept and kept.configuration != seen.configured else None
+
+
+def _still_running(document: NodeDocument, kept: Worked | None, seen: Observed, error: NodeopsError) -> NodeopsError:
+    """Put the files of the process that goes on running back: what was not tried is not what the next boot starts."""
+    if kept is None or kept.configuration != seen.running:
+        return error
+    worked.put_back(document, kept)
+    return replace(error, what=f"{error.what}. It goes on with {kept}, and its files say so again")
+
+
+def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: NodeopsError) -> NodeopsError:
+    where = f"the ledger of {work.document.node.name}"
+    if kept is None:
+        return replace(error, where=where, what=f"{error.what}. Nothing else that worked is kept, so nothing was put back")
+    try:
+        worked.put_back(work.document, kept)
+        unit = work.document.ledger.unit
+        again = [Change(f"restart {unit}", "it goes back to what worked")]
+        _carry_out(work, again, part)
+    except NodeopsError as second:
+        return replace(error, where=where, what=f"{error.what}. Going back to {kept} failed too: {second.what}")
+    runs = "takes part again" if part else "runs again"
+    return replace(error, where=where, what=f"{error.what}. It was put back to {kept}, and {runs}")
+
+
+def part_of(seen: Standing | None) -> Part | None:
+    """Return the part of a node as the gate saw it. What the gate counted must come back, whoever answers slowly meanwhile."""
+    return Part(seen.height, seen.own in seen.live) if seen and seen.moving else None
+
+
+def _carry_out(work: Restart, changes: Sequence[Change], part: Part | None) -> None:
+    """Restart the ledger, and wait until it takes its part again; where it had none, until it listens."""
+    carry_out(changes)
+    settle(work.document)
+    if part is None:
+        await_listening(work.document, work.timeout_seconds)
+    else:
+        rejoin(work.document, part, work.timeout_seconds, work.report)
+
+
+def _log_size(document: NodeDocument) -> int:
+    try:
+        return Path(document.ledger.paths["log"]).stat().st_size
+    except OSError:
+        return 0
+
+
+def _with_last_words(document: NodeDocument, error: NodeopsError, mark: int) -> NodeopsError:
+    """Return the error of a process that left, with the last line in the log since `mark`, its size before the restart."""
+    unit = systemd.unit(document.ledger.unit)
+    if unit.pid and not unit.restarts:
+        return error
+    try:
+        with Path(document.ledger.paths["log"]).open("rb") as log:
+            size = log.seek(0, 2)
+            log.seek(max(mark if size >= mark else 0, size - _LAST_BYTES))
+            lines = log.read().decode(errors="replace").split("\n")
+    except OSError:
+        return error
+    said = next((line for line in reversed(lines) if line.strip()), "")
+    return replace(error, what=f"{error.what}; it said: {printable(said)}") if said else error

@@ -1,0 +1,94 @@
+"""Leave to stop a node: ask the quorum gate before a restart, and wait for it in bounds."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from nodeops.core.errors import NodeopsError, Refused, Timeout
+from nodeops.document.models import NodeDocument
+from nodeops.document.profile import load_profile
+from nodeops.ledger.answers import ValidatorSet
+from nodeops.ledger.driver import Driver, driver_for
+from nodeops.ledger.node.live import is_reachable
+from nodeops.ledger.node.observe import settled_commits, signer_shares
+from nodeops.ledger.node.status import live_signers, stale_after
+from nodeops.ledger.node.wait import in_step
+from nodeops.quorum.policy import Passage, Request, Standing, leave
+
+# A node that has just come back may sign a few blocks later, and a ledger that starts may not answer yet.
+_PATIENCE_SECONDS = {"closed": 45.0, "silent": 15.0, "stands": 0.0}
+_QUESTION_SECONDS = 3.0
+_LEAST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.5, 10.0
+_REFUSED = {
+    "closed": ("the others need this node", "bring other validators back first: nodeops ledger validators"),
+    "stands": ("", "find out why: nodeops ledger validators. If a restart is the mend, say so: --chain-stands"),
+    "silent": ("", "read the end of its log. If a restart is the mend, say so: --chain-stands"),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One node's question to the gate, and how many seconds its answer may take."""
+
+    node: NodeDocument
+    request: Request
+    patience_seconds: float
+
+    def wait(self, report: Callable[[str], None]) -> Passage:
+        """Return once this node may be restarted. Raise as `ask`."""
+        return ask(self.node, self.request, self.patience_seconds, report)
+
+
+def observe(node: NodeDocument, driver: Driver) -> Standing:
+    """Return what this node sees of its chain. Raise HostError when its ledger does not answer."""
+    seen = driver.status()
+    voting = driver.validators() if seen.height else ValidatorSet(0, ())
+    live = live_signers(signer_shares(settled_commits(driver, seen), voting)) if seen.height else frozenset[str]()
+    age = abs(time.time() - seen.block_time.timestamp()) if seen.block_time else float("inf")
+    moving = age <= stale_after(node.ledger.block_seconds)
+    return Standing(
+        height=seen.height,
+        moving=moving,
+        own=seen.validator_address,
+        powers={one.address: one.power for one in voting.validators},
+        live=live,
+        behind=not moving and not in_step(driver, seen),
+    )
+
+
+def look(node: NodeDocument, request: Request) -> Passage:
+    """Return whether this node may be restarted now. A ledger that listens nowhere has no peers, so nobody counts on it."""
+    if not is_reachable(node):
+        return Passage("open", "the ledger takes no part: it listens nowhere")
+    try:
+        seen = observe(node, driver_for(node, _QUESTION_SECONDS))
+    except NodeopsError:
+        seen = None
+    return replace(leave(request, seen, load_profile(node.ledger.platform).quorum, node.ledger.block_seconds), seen=seen)
+
+
+def ask(node: NodeDocument, request: Request, patience_seconds: float, report: Callable[[str], None]) -> Passage:
+    """Return once this node may be restarted; `report` is told why it is not yet.
+
+    Raise Refused, with the numbers, when the others need it, when the chain stands and when the ledger does not answer; Timeout
+    when its turn does not come within `patience_seconds`.
+    """
+    began = time.monotonic()
+    verdict, since = "", began
+    while True:
+        found, now = look(node, request), time.monotonic()
+        if found.verdict == "open":
+            return found
+        verdict, since = (found.verdict, since) if found.verdict == verdict else (found.verdict, now)
+        if now - since >= _PATIENCE_SECONDS.get(found.verdict, patience_seconds) or now - began >= patience_seconds:
+            raise _no(node, found, now - began)
+        report(f"may not stop yet: {found.why}")
+        time.sleep(min(_MOST_PAUSE_SECONDS, max(_LEAST_PAUSE_SECONDS, node.ledger.block_seconds / 2)))
+
+
+def _no(node: NodeDocument, found: Passage, waited: float) -> NodeopsError:
+    where = f"the ledger of {node.node.name}"
+    if found.verdict == "wait":
+        return Timeout(f"waited {waited:.0f} s to stop: {found.why}", where=where, hint="--patience SECONDS waits longer")
+    reason, hint = _REFUSED[found.verdict]
+    return Refused(": ".join(filter(None, ["may not be stopped", reason, found.why])), where=where, hint=hint)

@@ -1,0 +1,87 @@
+"""Asking the gate: who is let through, who waits how long, and what the refusal says."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, repeat
+from pathlib import Path
+
+import pytest
+
+from nodeops.core.errors import NodeopsError, Refused, Timeout
+from nodeops.document.load import load_consortium
+from nodeops.document.resolve import resolve
+from nodeops.quorum import leave
+from nodeops.quorum.policy import Passage, Request
+from tests.contract.rules.tree import ROOT
+
+DOCUMENT = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
+OPEN, WAIT = Passage("open", "fine"), Passage("wait", "its turn is at height 60", 60)
+CLOSED, STANDS = Passage("closed", "3 of 4 is live, 3 needed"), Passage("stands", "the chain stands still at height 9")
+SILENT = Passage("silent", "the ledger does not answer")
+
+
+class Clock:
+    """A clock that goes on only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Clock, list[str]]]:
+    def ask(answers: Sequence[Passage], patience: float = 600) -> tuple[Clock, list[str]]:
+        clock, told = Clock(), list[str]()
+        said: Iterator[Passage] = chain(answers, repeat(answers[-1]))
+        monkeypatch.setattr(leave, "time", clock)
+        monkeypatch.setattr(leave, "look", lambda *_: next(said))
+        try:
+            leave.ask(DOCUMENT, Request(), patience, told.append)
+        except NodeopsError as error:
+            error.add_note(f"{clock.now:.1f}")
+            raise
+        return clock, told
+
+    return ask
+
+
+def test_an_open_gate_lets_through_at_once(asked: Callable[..., tuple[Clock, list[str]]]) -> None:
+    clock, told = asked([OPEN])
+    assert (clock.now, told) == (0.0, [])
+
+
+def test_who_waits_is_told_why_and_let_through(asked: Callable[..., tuple[Clock, list[str]]]) -> None:
+    _, told = asked([WAIT, CLOSED, SILENT, OPEN])
+    assert told == [f"may not stop yet: {one.why}" for one in (WAIT, CLOSED, SILENT)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "error", "says", "code", "seconds"),
+    [
+        ([CLOSED], Refused, "the others need this node: 3 of 4 is live, 3 needed", 4, 45.0),
+        ([WAIT] * 100 + [CLOSED], Refused, "the others need this node", 4, 145.0),
+        ([STANDS], Refused, "the chain stands still at height 9", 4, 0.0),
+        ([SILENT], Refused, "the ledger does not answer", 4, 15.0),
+        ([WAIT], Timeout, "waited 600 s to stop: its turn is at height 60", 5, 600.0),
+        ([WAIT, CLOSED] * 1000, NodeopsError, "cu-1", None, 600.0),
+    ],
+    ids=["needed", "needed later", "stands", "silent", "its turn does not come", "to and fro"],
+)
+def test_who_is_refused(
+    asked: Callable[..., tuple[Clock, list[str]]],
+    answers: list[Passage],
+    error: type[NodeopsError],
+    says: str,
+    code: int | None,
+    seconds: float,
+) -> None:
+    with pytest.raises(error) as caught:
+        asked(answers)
+    assert says in str(caught.value)
+    assert "cu-1" in str(caught.value)
+    assert code is None or caught.value.exit_code == code
+    assert abs(float(caught.value.__notes__[0]) - seconds) <= 1.0
