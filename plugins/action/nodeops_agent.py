@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
             self._fixup_perms2((folder, archive))
             names = ("sha256", "digest", "root", "command")
             given = {"archive": archive, **{name: arguments[name] for name in names}}
-            result: dict[str, Any] = self._execute_module(module_name="nodeops_agent", module_args=given, task_vars=task_vars)
+            result: dict[str, Any] = self._execute_module(module_args=given, task_vars=task_vars)
             return result
         finally:
             self._remove_tmp_path(folder)

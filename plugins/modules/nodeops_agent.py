@@ -4,7 +4,9 @@
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.nodeops_install import InstallError, install
+
+# Relative, so that it is found both in the checkout and in the collection.
+from ..module_utils.nodeops_install import InstallError, install
 
 DOCUMENTATION = r"""
 module: nodeops_agent
