@@ -52,7 +52,9 @@ def main() -> None:
         module.fail_json(msg=reason(answer, code, err), rc=code, answer=answer or {})
     changes = answer.get("changes", [])
     diff = [{"before": item["before"], "after": item["after"], "before_header": item["what"]} for item in changes]
-    module.exit_json(changed=bool(answer.get("changed")), answer=answer, failures=failures(answer), rc=code, diff=diff)
+    said = {"answer": answer, "failures": failures(answer), "rc": code, "diff": diff}
+    # Ansible takes any other code than 0 for a failure, unless it is told.
+    module.exit_json(changed=bool(answer.get("changed")), failed=False, **said)
 
 
 def parse(out: str) -> "dict[str, Any] | None":
