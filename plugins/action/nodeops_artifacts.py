@@ -5,12 +5,12 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from nodeops.artifacts.fetch import fetch
 from nodeops.core.errors import NodeopsError
-from nodeops.ledger.artifact import fetch
 
 
 class ActionModule(ActionBase):
-    """A door to nodeops.ledger.artifact."""
+    """A door to nodeops.artifacts.fetch."""
 
     _requires_connection = False
     _VALID_ARGS = frozenset({"ledger", "override", "hosts"})

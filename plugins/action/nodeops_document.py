@@ -10,7 +10,7 @@ from nodeops.core.errors import NodeopsError
 from nodeops.document.check import checked_consortium
 from nodeops.document.resolve import resolve
 from nodeops.document.waivers import load_waivers
-from nodeops.hardening.catalogue import catalogue
+from nodeops.hardening.controls.catalogue import catalogue
 
 
 class ActionModule(ActionBase):

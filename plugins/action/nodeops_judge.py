@@ -10,13 +10,13 @@ from ansible.plugins.action import ActionBase
 from nodeops.core.errors import NodeopsError
 from nodeops.core.finding import failures
 from nodeops.document.check import checked_consortium
-from nodeops.ledger.gather import read_folder
-from nodeops.ledger.network import NetworkView, judge
-from nodeops.ledger.node_status import parse_status
+from nodeops.ledger.founding.gather import read_folder
+from nodeops.ledger.network.judge import NetworkView, judge
+from nodeops.ledger.node.status import parse_status
 
 
 class ActionModule(ActionBase):
-    """A door to nodeops.ledger.network."""
+    """A door to nodeops.ledger.network.judge."""
 
     _requires_connection = False
     _VALID_ARGS = frozenset({"inventory", "answers"})
