@@ -1,16 +1,26 @@
 """Resolve the node document of a host, on the controller."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from nodeops.core.errors import NodeopsError
-from nodeops.document.check import checked_consortium
-from nodeops.document.resolve import resolve
-from nodeops.document.waivers import load_waivers
-from nodeops.hardening.controls.catalogue import catalogue
+try:
+    from nodeops.core.errors import NodeopsError
+    from nodeops.document.check import checked_consortium
+    from nodeops.document.resolve import resolve
+    from nodeops.document.waivers import load_waivers
+    from nodeops.hardening.controls.catalogue import catalogue
+except ImportError as error:
+    # The door that every run enters first: without this, Ansible shows a traceback.
+    folder = Path(__file__).parents[2]
+    raise AnsibleError(
+        f"{error}. The Python package nodeops must be in the Python that runs Ansible. It comes with the plugins: "
+        f"{sys.executable} -m pip install --editable '{folder}[operator]'"
+    ) from error
 
 
 class ActionModule(ActionBase):

@@ -77,9 +77,9 @@ def test_names_of_another_role_are_found(plant):
 
 def test_shared_names_that_are_not_declared_are_found(plant):
     spec = "argument_specs: {main: {options: {node_document: {type: dict}}}}"
-    uses = "[{debug: {msg: '{{ node_document }} {{ node_observed }}'}}, {register: nodeops_choices, x: nodeops_choices}]"
+    uses = "[{debug: {msg: '{{ node_document }} {{ host_observed }}'}}, {register: nodeops_choices, x: nodeops_choices}]"
     root = plant({"roles/x/meta/argument_specs.yml": spec, "roles/x/tasks/main.yml": uses})
-    assert list(roles.undeclared_shared(root)) == ["x reads node_observed and does not declare it"]
+    assert list(roles.undeclared_shared(root)) == ["x reads host_observed and does not declare it"]
 
 
 LITERALS = [

@@ -23,7 +23,7 @@ _SYSTEM_PATHS = {
     "/var/log/journal": "journald's own place; systemd fixes it",
 }
 # What all roles speak of, by one name: the node document, the inventory it is resolved from, and what was seen of the host.
-SHARED = {"node_document", "node_observed", "nodeops_choices", "nodeops_inventory"}
+SHARED = {"node_document", "host_observed", "nodeops_choices", "nodeops_inventory"}
 
 
 def roles(root: Path) -> list[Path]:
