@@ -35,3 +35,9 @@ class Finding:
 def failed(findings: Iterable[Finding]) -> bool:
     """Tell whether any finding fails."""
     return any(finding.verdict is Verdict.FAIL for finding in findings)
+
+
+def failures(findings: Iterable[Finding]) -> list[str]:
+    """Return one line for each finding that fails: what it is, was and should be, and what to do."""
+    failing = (finding for finding in findings if finding.verdict is Verdict.FAIL)
+    return [f"{one.id}: {one.actual} (expected {one.expected}). {one.hint}" for one in failing]

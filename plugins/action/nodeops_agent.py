@@ -1,13 +1,15 @@
 """Ship an agent tree to a host that does not have it; a host that has it is not even asked."""
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from nodeops.agent import install
+
 
 class ActionModule(ActionBase):
-    """Copy the archive beside the module, then let the module verify, unpack and switch."""
+    """Copy the archive and its installer to the host, then let the module verify, unpack and switch."""
 
     TRANSFERS_FILES = True
     _VALID_ARGS = frozenset({"archive", "sha256", "digest", "current", "root", "command"})
@@ -26,13 +28,14 @@ class ActionModule(ActionBase):
 
     def _install(self, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         folder = self._make_tmp_path()
+        sources = {"archive": arguments["archive"], "installer": install.__file__}
+        copies = {name: self._connection._shell.join_path(folder, Path(source).name) for name, source in sources.items()}
         try:
-            archive = self._connection._shell.join_path(folder, "agent.tar.gz")
-            self._transfer_file(arguments["archive"], archive)
-            self._fixup_perms2((folder, archive))
-            names = ("sha256", "digest", "root", "command")
-            given = {"archive": archive, **{name: arguments[name] for name in names}}
-            result: dict[str, Any] = self._execute_module(module_name="nodeops_agent", module_args=given, task_vars=task_vars)
+            for name, source in sources.items():
+                self._transfer_file(source, copies[name])
+            self._fixup_perms2((folder, *copies.values()))
+            given = {**copies, **{name: arguments[name] for name in ("sha256", "digest", "root", "command")}}
+            result: dict[str, Any] = self._execute_module(module_args=given, task_vars=task_vars)
             return result
         finally:
             self._remove_tmp_path(folder)

@@ -38,7 +38,9 @@ class ActionModule(ActionBase):
 
     def _verb(self, arguments: dict[str, Any], words: list[str], task_vars: Any, **options: Any) -> dict[str, Any]:
         given = {"command": arguments["command"], "verb": words, "timeout": arguments["timeout"], **options}
-        result: dict[str, Any] = self._execute_module(module_name="nodeops_verb", module_args=given, task_vars=task_vars)
+        # The module beside this action, be that in a collection or in the checkout.
+        verb = self._task.resolved_action.replace("nodeops_trial", "nodeops_verb")
+        result: dict[str, Any] = self._execute_module(module_name=verb, module_args=given, task_vars=task_vars)
         return result
 
     def _confirm(self, arguments: dict[str, Any], trial: dict[str, Any], task_vars: Any) -> dict[str, Any]:

@@ -1,17 +1,26 @@
 """Inventory from consortium.yml: a door to nodeops.document; only managed organisations become hosts."""
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
-from nodeops.core.errors import NodeopsError
-from nodeops.document.check import checked_consortium
-from nodeops.document.inventory import managed_nodes
-from nodeops.document.load import CONSORTIUM_FILE
-from nodeops.host.ssh import ssh_arguments
+try:
+    from nodeops.core.errors import NodeopsError
+    from nodeops.document.check import checked_consortium
+    from nodeops.document.inventory import managed_nodes
+    from nodeops.document.load import CONSORTIUM_FILE
+    from nodeops.host.ssh import ssh_arguments
+except ImportError as error:
+    # The door that every run enters first: without this, Ansible shows a traceback.
+    folder = Path(__file__).parents[2]
+    raise AnsibleError(
+        f"{error}. The Python package nodeops must be in the Python that runs Ansible. It comes with the plugins: "
+        f"{sys.executable} -m pip install --editable '{folder}[operator]'"
+    ) from error
 
 DOCUMENTATION = r"""
 name: consortium
@@ -22,7 +31,7 @@ description:
 options: {}
 """
 
-# Hosts that must be restarted (playbooks/roll.yml); a play of a group that is not there would warn.
+# Hosts that must be restarted (playbooks/plays/roll.yml); a play of a group that is not there would warn.
 _FILLED_BY_A_RUN = ("nodeops_roll_disk", "nodeops_roll_ledger")
 
 

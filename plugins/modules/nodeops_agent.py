@@ -1,14 +1,16 @@
 #!/usr/bin/python3
-"""Verify, unpack and switch to an agent tree: a door to nodeops/agent/install.py, which needs only the host's Python."""
+"""Verify, unpack and switch to an agent tree: run nodeops/agent/install.py, which needs only the host's Python."""
 
-from pathlib import Path
+import json
+import sys
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.nodeops_install import InstallError, install
 
 DOCUMENTATION = r"""
 module: nodeops_agent
 short_description: Install an agent tree and switch to it
+description:
+  - Ships the archive of a tree and its installer to the host, unless the tree is current there already.
 options:
   archive: {description: The tree's archive on the controller; the module finds it copied., type: path, required: true}
   sha256: {description: SHA-256 of the archive., type: str, required: true}
@@ -25,20 +27,24 @@ digest: {description: Name of the tree that is current., type: str, returned: al
 
 def main() -> None:
     """Install."""
-    names = ("sha256", "digest")
-    paths = ("archive", "root", "command")
+    paths = ("installer", "archive", "root", "command")
     module = AnsibleModule(
         {
-            **{name: {"type": "str", "required": True} for name in names},
             **{name: {"type": "path", "required": True} for name in paths},
+            "sha256": {"type": "str", "required": True},
+            "digest": {"type": "str", "required": True},
         }
     )
     given = module.params
-    archive, root, command = (Path(given[name]) for name in paths)
+    options = [f"--{name}={given[name]}" for name in ("sha256", "root", "command", "digest")]
+    _, out, err = module.run_command([sys.executable, given["installer"], given["archive"], *options])
     try:
-        module.exit_json(**install(archive, given["sha256"], root, command, given["digest"]))
-    except InstallError as error:
-        module.fail_json(msg=f"{error}; the agent that was current still is")
+        answer = json.loads(out)
+    except ValueError:
+        answer = {"failed": True, "msg": err.strip() or "the installer said nothing"}
+    if answer.get("failed"):
+        module.fail_json(msg=f"{answer['msg']}; the agent that was current still is")
+    module.exit_json(**answer)
 
 
 if __name__ == "__main__":

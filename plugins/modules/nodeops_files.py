@@ -16,6 +16,7 @@ module: nodeops_files
 short_description: Write many small files and links in one trip
 description:
   - Every file is written beside its destination and validated before the first one is moved into place.
+  - systemd reads its units anew when one of theirs was written, or when a run that was interrupted left it with an older one.
   - Commands in C(converge) are idempotent and run every time, so that an interrupted run is completed by the next one.
 options:
   files:
@@ -54,6 +55,9 @@ RETURN = r"""
 written: {description: Paths that changed., type: list, returned: always}
 """
 
+UNITS = "/etc/systemd/system/"
+UNIT_FOLDERS = (".wants", ".requires")
+
 FILE_OPTIONS = {
     "dest": {"type": "path", "required": True},
     "content": {"type": "str", "required": True},
@@ -87,6 +91,7 @@ def main() -> None:
             replace_link(item)
         for path in absent:
             os.unlink(path)
+        reload_units(module, written)
         for words in module.params["converge"]:
             module.run_command([str(word) for word in words], check_rc=True)
     module.exit_json(changed=bool(written), written=written, diff=diff)
@@ -181,6 +186,31 @@ def validate(module: AnsibleModule, item: "dict[str, Any]", temporary: str) -> N
         said = (err or out).strip()
         os.unlink(temporary)
         module.fail_json(msg=f"{item['dest']}: the new content is not valid, nothing was changed: {said}", rc=code)
+
+
+def reload_units(module: AnsibleModule, written: "list[str]") -> None:
+    """Let systemd read its units anew, only where it has to."""
+    units = sorted({unit for path in ours(module.params) for unit in unit_of(path)})
+    if any(path.startswith(UNITS) for path in written) or (units and outdated(module, units)):
+        module.run_command(["systemctl", "daemon-reload"], check_rc=True)
+
+
+def ours(parameters: "dict[str, Any]") -> "list[str]":
+    """Return every path that was asked for."""
+    named = [("files", "dest"), ("links", "path")]
+    return [item[key] for kind, key in named for item in parameters[kind]] + parameters["absent"]
+
+
+def unit_of(path: str) -> "list[str]":
+    """Return the unit that a file below systemd's folder speaks of: of itself, or of the unit whose drop-in it is."""
+    name = path[len(UNITS) :].split("/")[0] if path.startswith(UNITS) else ""
+    return [name[: -len(".d")] if name.endswith(".d") else name] if name and not name.endswith(UNIT_FOLDERS) else []
+
+
+def outdated(module: AnsibleModule, units: "list[str]") -> bool:
+    """Tell whether systemd holds one of the units as it was before its file changed."""
+    _, out, _ = module.run_command(["systemctl", "show", "--property=NeedDaemonReload", "--", *units], check_rc=True)
+    return "NeedDaemonReload=yes" in out
 
 
 def replace_link(item: "dict[str, str]") -> None:

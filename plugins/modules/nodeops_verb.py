@@ -22,6 +22,7 @@ options:
 
 RETURN = r"""
 answer: {description: The JSON answer of the verb., type: dict, returned: always}
+failures: {description: One line for each finding that fails., type: list, elements: str, returned: always}
 """
 
 
@@ -38,8 +39,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     parameters: dict[str, Any] = module.params
-    if module.check_mode and not os.path.exists(parameters["command"]):
-        module.exit_json(changed=parameters["changes"], answer={}, msg="the verb would run once the agent is installed")
+    if not os.path.exists(parameters["command"]):
+        if module.check_mode:
+            module.exit_json(changed=parameters["changes"], answer={}, msg="the verb would run once the agent is installed")
+        module.fail_json(msg=f"{parameters['command']}: the agent is not installed here: run site.yml", answer={})
     words = [parameters["command"], *parameters["verb"], "--json"]
     if module.check_mode and parameters["changes"]:
         words.append("--dry-run")
@@ -49,7 +52,9 @@ def main() -> None:
         module.fail_json(msg=reason(answer, code, err), rc=code, answer=answer or {})
     changes = answer.get("changes", [])
     diff = [{"before": item["before"], "after": item["after"], "before_header": item["what"]} for item in changes]
-    module.exit_json(changed=bool(answer.get("changed")), answer=answer, rc=code, diff=diff)
+    said = {"answer": answer, "failures": failures(answer), "rc": code, "diff": diff}
+    # Ansible takes any other code than 0 for a failure, unless it is told.
+    module.exit_json(changed=bool(answer.get("changed")), failed=False, **said)
 
 
 def parse(out: str) -> "dict[str, Any] | None":
@@ -61,11 +66,15 @@ def parse(out: str) -> "dict[str, Any] | None":
     return answer if isinstance(answer, dict) else None
 
 
+def failures(answer: "dict[str, Any]") -> "list[str]":
+    """Return one line for each finding that fails."""
+    failing = [item for item in answer.get("findings", []) if item["verdict"] == "fail"]
+    return [f"{item['id']}: {item['actual']} (expected {item['expected']}). {item['hint']}" for item in failing]
+
+
 def reason(answer: "dict[str, Any] | None", code: int, err: str) -> str:
     """Return why the verb failed: its failing findings, else its own words."""
-    failing = [item for item in (answer or {}).get("findings", []) if item["verdict"] == "fail"]
-    lines = [f"{item['id']}: {item['actual']} (expected {item['expected']}). {item['hint']}" for item in failing]
-    return "\n".join(lines) or err.strip() or f"the verb left with code {code} and said nothing"
+    return "\n".join(failures(answer or {})) or err.strip() or f"the verb left with code {code} and said nothing"
 
 
 if __name__ == "__main__":

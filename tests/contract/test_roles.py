@@ -5,7 +5,14 @@ import pytest
 from tests.contract.rules import roles
 from tests.contract.rules.tree import assert_kept
 
-RULES = [roles.missing_parts, roles.drift, roles.foreign_names, roles.literals]
+RULES = [
+    roles.missing_parts,
+    roles.drift,
+    roles.foreign_names,
+    roles.borrowed_names,
+    roles.undeclared_shared,
+    roles.literals,
+]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -60,6 +67,19 @@ NAMES = {
 @pytest.mark.parametrize(("file", "text", "breach"), NAMES.values(), ids=NAMES)
 def test_names_without_their_role_are_found(plant, file, text, breach):
     assert list(roles.foreign_names(plant({f"roles/x/{file}": text}))) == [f"x: {breach}"]
+
+
+def test_names_of_another_role_are_found(plant):
+    files = {"roles/x/tasks/main.yml": "[{debug: {msg: '{{ __y_seen + _y_a + _x_a + y_b }}'}}]", "roles/y/tasks/main.yml": "[]"}
+    breaches = [f"roles/x/tasks/main.yml reads {name}" for name in ("__y_seen", "_y_a")]
+    assert list(roles.borrowed_names(plant(files))) == breaches
+
+
+def test_shared_names_that_are_not_declared_are_found(plant):
+    spec = "argument_specs: {main: {options: {node_document: {type: dict}}}}"
+    uses = "[{debug: {msg: '{{ node_document }} {{ host_observed }}'}}, {register: nodeops_choices, x: nodeops_choices}]"
+    root = plant({"roles/x/meta/argument_specs.yml": spec, "roles/x/tasks/main.yml": uses})
+    assert list(roles.undeclared_shared(root)) == ["x reads host_observed and does not declare it"]
 
 
 LITERALS = [

@@ -8,16 +8,39 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nodeops.document.inventory import chosen
 from nodeops.document.load import load_consortium
+from tests import collection
 from tests.contract.rules.tree import ROOT
-from tests.lab.conftest import FOLDER, LabHosts, down
+from tests.lab.conftest import FOLDER, LAB_SECONDS, LabHosts, down
 
 NAME, SUBNET = "network", "172.30.71"
+# What a second run of site.yml may ask of a host: a task that does nothing costs seconds all the same.
+MOST_TASKS = 40
+# Roles of the collection by their full names, as a playbook of someone else uses them.
+FOREIGN = """
+- hosts: nodes
+  become: true
+  gather_facts: false
+  tasks:
+    - nodeops.nodeops.nodeops_document:
+        inventory: "{{ nodeops_inventory }}"
+        node: "{{ inventory_hostname }}"
+        choices: "{{ nodeops_choices }}"
+      register: resolved
+    - ansible.builtin.set_fact:
+        node_document: "{{ resolved.document }}"
+    - ansible.builtin.import_role: {name: nodeops.nodeops.host, tasks_from: preflight}
+    - ansible.builtin.import_role: {name: nodeops.nodeops.agent, tasks_from: prepare}
+    - ansible.builtin.import_role: {name: nodeops.nodeops.host}
+    - ansible.builtin.import_role: {name: nodeops.nodeops.agent}
+    - ansible.builtin.import_role: {name: nodeops.nodeops.firewall}
+"""
 PATIENCE_SECONDS = 120
 
 
@@ -35,6 +58,12 @@ def seven() -> Iterator[LabHosts]:
     lab.answer("lab", "up")
     yield lab
     down(folder)
+
+
+def reloads(lab: LabHosts) -> dict[str, str]:
+    """Return how often systemd has read its units anew on each host."""
+    line = "sudo journalctl --boot --quiet --output cat _PID=1 | grep -c '^Reloading'"
+    return {node: lab.ssh(node, line).stdout for node in lab.nodes}
 
 
 def changed_counts(recap: str) -> dict[str, int]:
@@ -71,14 +100,47 @@ def test_site_installs_all_and_a_second_run_changes_nothing(seven: LabHosts) -> 
     assert first.returncode == 0, first.stdout + first.stderr
     assert seven.ssh("cu-1", "dpkg-query -W -f '${db:Status-Status}' ca-certificates").stdout == "installed"
     assert set(changed_counts(first.stdout)) == set(seven.nodes)
+    before = reloads(seven)
     second = seven.play("site.yml")
     assert second.returncode == 0, second.stdout + second.stderr
     assert changed_counts(second.stdout) == dict.fromkeys(seven.nodes, 0)
+    assert second.stdout.count("\nTASK [") <= MOST_TASKS
+    assert reloads(seven) == before
+
+
+def test_a_tag_runs_its_part_and_a_mistyped_one_is_refused(seven: LabHosts) -> None:
+    done = seven.play("site.yml", "--tags", "firewall", "--limit", "cu-1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = re.findall(r"^TASK \[(\w+) : (?!Validating)", done.stdout, re.M)
+    assert set(ran) == {"host", "agent", "firewall"}
+    for options in (("--tags", "firewall,untagged"), ("--skip-tags", "hardning")):
+        wrong = seven.play("site.yml", *options)
+        assert wrong.returncode != 0
+        assert "Allowed: host, agent, firewall, hardening, disk, ledger" in wrong.stdout
+        assert "Resolve the node document" not in wrong.stdout
 
 
 def test_the_live_network_is_what_the_file_says(seven: LabHosts) -> None:
     done = seven.play("playbooks/verify.yml")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "all 7 nodes were asked" in done.stdout
+    done = seven.play("playbooks/verify.yml", "--limit", "cu-1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 7 nodes were asked (cu-1)" in done.stdout
+
+
+def test_the_collection_finds_nothing_to_do_where_the_checkout_was_at_work(seven: LabHosts, tmp_path: Path) -> None:
+    """Someone else's playbook and the archive's own: the same files, the same agent, nothing changed."""
+    package = collection.install(collection.build(ROOT, tmp_path / "archive"), tmp_path)
+    (tmp_path / "play.yml").write_text(FOREIGN, encoding="utf-8")
+    inventory = ("-i", str(seven.inventory / "consortium.yml"), "--limit", "cu-1")
+    # The package that comes with the archive, before the one of the checkout; built trees are those of the tests before.
+    environment = {"PYTHONPATH": str(package), "HOME": str(Path.home())}
+    for playbook in (("play.yml",), ("nodeops.nodeops.site", "--tags", "disk"), ("nodeops.nodeops.verify",)):
+        words = ("ansible-playbook", *inventory, *playbook)
+        done = collection.run(*words, cwd=tmp_path, environment=environment, seconds=LAB_SECONDS)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert changed_counts(done.stdout) == {"cu-1": 0}
 
 
 def test_a_changed_choice_restarts_one_node_at_a_time_and_the_chain_goes_on(seven: LabHosts) -> None:

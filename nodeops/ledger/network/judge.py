@@ -62,6 +62,14 @@ class NetworkView:
     margin: int
     findings: Sequence[Finding]
 
+    @property
+    def asked(self) -> str:
+        """Return in words how many nodes were asked: what this view may be relied on for."""
+        names = [row.name for row in self.rows if row.state is not NodeState.NOT_ASKED]
+        if len(names) == len(self.rows):
+            return f"all {len(names)} nodes were asked"
+        return f"{len(names)} of {len(self.rows)} nodes were asked ({', '.join(names)}); the others are judged by what these see"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the view as JSON data. The findings are left out: a Result shows them itself."""
         data = asdict(self)

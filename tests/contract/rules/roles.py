@@ -22,8 +22,8 @@ _SYSTEM_PATHS = {
     "/var/lib/dpkg": "the package manager's own state",
     "/var/log/journal": "journald's own place; systemd fixes it",
 }
-# What all roles speak of, by one name: the node document and the inventory it is resolved from.
-SHARED = {"node_document", "nodeops_choices", "nodeops_inventory"}
+# What all roles speak of, by one name: the node document, the inventory it is resolved from, and what was seen of the host.
+SHARED = {"node_document", "host_observed", "nodeops_choices", "nodeops_inventory"}
 
 
 def roles(root: Path) -> list[Path]:
@@ -99,10 +99,30 @@ def foreign_names(root: Path) -> Iterator[str]:
         for name in yaml(role / "vars/main.yml") or {}:
             yield from _misnamed(role, name, "_")
         for task in tasks(role):
-            for name in filter(None, [task.get("register")]):
+            for name in sorted({task.get("register")} - SHARED - {None}):
                 yield from _misnamed(role, name, "__")
             for name in sorted(set(_facts(task)) - SHARED):
                 yield from _misnamed(role, name.lstrip("_"), "")
+
+
+def borrowed_names(root: Path) -> Iterator[str]:
+    """Yield private and registered variables of one role that another reads: what a role needs is a declared argument."""
+    names = [role.name for role in roles(root)]
+    for role in roles(root):
+        others = "|".join(name for name in names if name != role.name)
+        for path, text in text_files(role):
+            found = sorted(set(re.findall(rf"\b__?(?:{others})_\w+", text))) if others else []
+            yield from (f"{path.relative_to(root)} reads {name}" for name in found)
+
+
+def undeclared_shared(root: Path) -> Iterator[str]:
+    """Yield names that all roles speak of and that a role reads without an argument of that name in its argument_specs."""
+    for role in roles(root):
+        text = "".join(text for path, text in text_files(role) if path.suffix in (".yml", ".j2") and path.parent.name != "meta")
+        made = {task.get("register") for task in tasks(role)} | {name for task in tasks(role) for name in _facts(task)}
+        for name in sorted(SHARED - made - set(options(role))):
+            if re.search(rf"\b{name}\b", text):
+                yield f"{role.name} reads {name} and does not declare it"
 
 
 def _misnamed(role: Path, name: str, mark: str) -> Iterator[str]:

@@ -29,8 +29,8 @@ PLAY = """
       vars:
         node_document: "{{ item.document }}"
         __ledger_members: {genesis: "{{ item.genesis }}", peers: {cu-2: "{{ 'a' * 40 }}"}}
-        __ledger_artifacts: {ledger: {x86_64: {sha256: "{{ item.sha256 }}", path: /x}}}
-        __host_observed: {observed: {architecture: x86_64}}
+        __ledger_prepared: {ledger: {x86_64: {sha256: "{{ item.sha256 }}", path: /x}}}
+        host_observed: {observed: {architecture: x86_64}}
 """
 Edit = Callable[[dict[str, Any]], None]
 

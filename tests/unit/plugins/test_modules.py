@@ -19,12 +19,14 @@ FAILING = '{"id": "a", "verdict": "fail", "actual": "b", "expected": "c", "hint"
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(name: str, check: bool = False, **arguments: Any) -> dict[str, Any]:
+    def call(name: str, check: bool = False, units: str = "", **arguments: Any) -> dict[str, Any]:
         spec = importlib.util.spec_from_file_location(name, MODULES / f"{name}.py")
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        if units:
+            module.UNITS = units  # type: ignore[attr-defined]
         with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             module.main()
         answer: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -110,6 +112,49 @@ def test_converge_commands_run_every_time_but_not_in_check_mode(run: Run, tmp_pa
     assert (tmp_path / "log").read_text() == "ran\nran\n"
 
 
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+    """A `systemctl` that says NeedDaemonReload=`word` of any unit; the function gives what it was asked since the last time."""
+    log, command = tmp_path / "asked", tmp_path / "bin/systemctl"
+    command.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{command.parent}:{os.environ['PATH']}")
+
+    def says(word: str) -> list[str]:
+        asked = log.read_text().splitlines() if log.exists() else []
+        log.write_text("")
+        command.write_text(f"#!/bin/sh\necho $* >> {log}; [ $1 != show ] || echo NeedDaemonReload={word}\n")
+        command.chmod(0o755)
+        return asked
+
+    says("no")
+    return says
+
+
+def test_systemd_is_reloaded_after_a_write_and_only_then(run: Run, tmp_path: Path, systemd: Callable[[str], list[str]]) -> None:
+    units = f"{tmp_path}/units/"
+    file = {**owned(tmp_path / "x", "[Unit]\n"), "dest": f"{units}a.service"}
+    wanted = {"path": f"{units}multi-user.target.wants/a.service", "target": "a"}
+    drop_in = {**file, "dest": f"{units}b.service.d/10-a.conf"}
+    arguments = {"files": [file, drop_in], "links": [wanted]}
+    run("nodeops_files", units=units, **arguments)
+    assert systemd("no") == ["daemon-reload"]
+    run("nodeops_files", units=units, **arguments)
+    assert systemd("yes") == ["show --property=NeedDaemonReload -- a.service b.service"]
+    # A run was killed after it wrote and before it reloaded.
+    run("nodeops_files", units=units, **arguments)
+    assert systemd("no")[-1] == "daemon-reload"
+    run("nodeops_files", units=units, absent=[file["dest"]])
+    assert systemd("no") == ["daemon-reload"]
+
+
+def test_systemd_is_left_alone_by_other_files_and_in_check_mode(
+    run: Run, tmp_path: Path, systemd: Callable[[str], list[str]]
+) -> None:
+    run("nodeops_files", units=f"{tmp_path}/units/", files=[owned(tmp_path / "a", "x")])
+    run("nodeops_files", units=f"{tmp_path}/", check=True, files=[owned(tmp_path / "a.service", "x")])
+    assert systemd("no") == []
+
+
 def test_observe_sees_a_listening_socket_and_its_process(run: Run, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -159,3 +204,12 @@ def test_verb_hands_over_answers_and_reasons(run: Run, tmp_path: Path, script: s
     answer = run("nodeops_verb", command=str(command), verb=["x"])
     assert bool(answer.get("failed")) is failed
     assert text in answer.get("msg", "")
+
+
+def test_a_tolerated_code_is_an_answer_and_what_fails_is_said(run: Run, tmp_path: Path) -> None:
+    command = tmp_path / "nodeops"
+    command.write_text(f"#!/bin/sh\necho '{{\"findings\": [{FAILING}]}}'; exit 1\n")
+    command.chmod(0o755)
+    answer = run("nodeops_verb", command=str(command), verb=["x"], tolerate=[1])
+    # Said outright: Ansible takes the code alone for a failure.
+    assert (answer["failed"], answer["rc"], answer["failures"]) == (False, 1, ["a: b (expected c). d"])

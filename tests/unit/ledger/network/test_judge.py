@@ -86,6 +86,7 @@ def test_a_halted_chain_counts_those_who_are_up() -> None:
 def test_a_halted_chain_with_enough_up_says_so() -> None:
     view = judge(SEVEN, statuses(SEVEN, **OLD))
     assert view.summary.startswith("HALTED: 7 of 7 power live, 5 needed: enough are up")
+    assert view.asked == "all 7 nodes were asked"
 
 
 def test_nodes_not_asked_are_up_in_a_halted_chain_when_they_are_connected() -> None:
@@ -93,6 +94,7 @@ def test_nodes_not_asked_are_up_in_a_halted_chain_when_they_are_connected() -> N
     assert view.summary.startswith("HALTED: 4 of 7")
     assert states(view)["c"] == states(view)["g"] == "not asked"
     assert next(row.note for row in view.rows if row.name == "c") == "connected"
+    assert view.asked == "2 of 7 nodes were asked (a, b); the others are judged by what these see"
 
 
 def test_before_the_first_block() -> None:

@@ -1,0 +1,50 @@
+"""Resolve the node document of a host, on the controller."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+try:
+    from nodeops.core.errors import NodeopsError
+    from nodeops.document.check import checked_consortium
+    from nodeops.document.resolve import resolve
+    from nodeops.document.waivers import load_waivers
+    from nodeops.hardening.controls.catalogue import catalogue
+except ImportError as error:
+    # The door that every run enters first: without this, Ansible shows a traceback.
+    folder = Path(__file__).parents[2]
+    raise AnsibleError(
+        f"{error}. The Python package nodeops must be in the Python that runs Ansible. It comes with the plugins: "
+        f"{sys.executable} -m pip install --editable '{folder}[operator]'"
+    ) from error
+
+
+class ActionModule(ActionBase):
+    """A door to nodeops.document.resolve."""
+
+    _requires_connection = False
+    _VALID_ARGS = frozenset({"inventory", "node", "choices"})
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        """Return `document`. Fail with the line of every mistake in the files it is resolved from."""
+        super().run(tmp, task_vars)
+        _, given = self.validate_argument_spec(
+            {
+                "inventory": {"type": "path", "required": True},
+                "node": {"type": "str", "required": True},
+                "choices": {"type": "dict", "default": {}},
+            }
+        )
+        folder = Path(given["inventory"])
+        # Strict models want plain data, not Ansible's tagged values.
+        choices = json.loads(json.dumps(given["choices"], default=str))
+        try:
+            consortium, _ = checked_consortium(folder)
+            document = resolve(consortium, str(given["node"]), choices, load_waivers(folder, consortium, catalogue()))
+        except NodeopsError as error:
+            return {"failed": True, "msg": str(error)}
+        return {"changed": False, "document": document.model_dump(mode="json")}

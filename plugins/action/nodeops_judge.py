@@ -1,0 +1,44 @@
+"""Judge the live network by the statuses of the nodes that were asked, on the controller."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from nodeops.core.errors import NodeopsError
+from nodeops.core.finding import failures
+from nodeops.document.check import checked_consortium
+from nodeops.ledger.founding.gather import read_folder
+from nodeops.ledger.network.judge import NetworkView, judge
+from nodeops.ledger.node.status import parse_status
+
+
+class ActionModule(ActionBase):
+    """A door to nodeops.ledger.network.judge."""
+
+    _requires_connection = False
+    _VALID_ARGS = frozenset({"inventory", "answers"})
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        """Return in `msg` who was asked, the summary and what fails; fail when anything does."""
+        super().run(tmp, task_vars)
+        _, given = self.validate_argument_spec(
+            {"inventory": {"type": "path", "required": True}, "answers": {"type": "dict", "required": True}}
+        )
+        try:
+            view = _view(Path(given["inventory"]), given["answers"])
+        except NodeopsError as error:
+            return {"failed": True, "msg": str(error)}
+        failing = failures(view.findings)
+        said = {"changed": False, "failed": bool(failing), "msg": "\n".join([view.asked, view.summary, *failing])}
+        # What was judged, and from whom, is the point of the run: it is shown when all is well, too.
+        return {**said, "_ansible_verbose_always": True}
+
+
+def _view(folder: Path, answers: Mapping[str, Any]) -> NetworkView:
+    consortium, _ = checked_consortium(folder)
+    published = {name: identity.validator_address for name, identity in read_folder(folder).published.items()}
+    statuses = {name: parse_status(json.dumps(answer).encode(), name) if answer else None for name, answer in answers.items()}
+    return judge(consortium, statuses, published)

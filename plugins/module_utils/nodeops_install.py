@@ -1,1 +1,0 @@
-../../nodeops/agent/install.py

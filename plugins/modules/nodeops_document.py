@@ -1,0 +1,19 @@
+#!/usr/bin/python3
+"""Documentation of the action nodeops_document, which runs on the controller."""
+
+DOCUMENTATION = r"""
+module: nodeops_document
+short_description: Resolve the node document of a host
+description:
+  - >-
+    Runs on the controller. Reads the consortium file, C(waivers.yml) and the choices;
+    a mistake in any of them is named with its line.
+options:
+  inventory: {description: Folder of the consortium file., type: path, required: true}
+  node: {description: Name of the node in the consortium file., type: str, required: true}
+  choices: {description: "What this organisation chose, C(nodeops_choices).", type: dict, default: {}}
+"""
+
+RETURN = r"""
+document: {description: The node document., type: dict, returned: always}
+"""

@@ -1,0 +1,21 @@
+#!/usr/bin/python3
+"""Documentation of the action nodeops_gather, which runs on the controller."""
+
+DOCUMENTATION = r"""
+module: nodeops_gather
+short_description: Gather public identities and make the genesis once
+description:
+  - >-
+    Runs on the controller and writes C(identities/) and C(genesis.json) beside the consortium file.
+    Files that exist are never rewritten.
+options:
+  inventory: {description: Folder of the consortium file., type: path, required: true}
+  identities: {description: Answers of C(nodeops ledger identity) by node; empty ones are left out., type: dict, required: true}
+"""
+
+RETURN = r"""
+peers: {description: Node id by node., type: dict, returned: always}
+genesis: {description: "Text of the genesis, empty while it cannot be made.", type: str, returned: always}
+findings: {description: What was judged., type: list, elements: dict, returned: always}
+missing: {description: What is not known yet and who must publish it., type: list, elements: str, returned: always}
+"""
