@@ -23,7 +23,7 @@ from nodeops.lab.spec import SUITES
 REPOSITORY = "nodeops-lab"
 BASE_REPOSITORY = "nodeops-lab-base"
 # Everything the Dockerfile copies, with the mode it has in the image.
-_CONTEXT = {"Dockerfile": 0o644, "lab-init": 0o755, "sshd.conf": 0o644, "sudoers": 0o440}
+_CONTEXT = {"Dockerfile": 0o644, "lab-init": 0o755, "lab-pack": 0o755, "sshd.conf": 0o644, "sudoers": 0o440}
 # A registry that does not say a word for so long is not there; one that sends layers says something all the time.
 _REGISTRY_SECONDS = 3
 _BOOTSTRAP_SECONDS = 600

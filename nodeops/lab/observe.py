@@ -81,8 +81,7 @@ def routes(table: str) -> Iterable[tuple[str, str]]:
 
 
 def inventory_texts(folder: Path) -> dict[str, str]:
-    """Return the content of what a lab writes into its inventory folder; of folders and identities only that they exist."""
-    texts = {name: _read(folder / name) for name in (SSH_CONFIG_FILE, KNOWN_HOSTS_FILE) if (folder / name).is_file()}
-    present = [GENESIS_FILE, LAB_FOLDER]
-    present += [f"{IDENTITIES_FOLDER}/{path.name}" for path in (folder / IDENTITIES_FOLDER).glob("*.yml")]
-    return texts | {name: "" for name in present if (folder / name).exists() or (folder / name).is_symlink()}
+    """Return the content of what a lab has in its inventory folder; of a folder or a broken link only that it exists."""
+    identities = [f"{IDENTITIES_FOLDER}/{path.name}" for path in (folder / IDENTITIES_FOLDER).glob("*.yml")]
+    names = [SSH_CONFIG_FILE, KNOWN_HOSTS_FILE, GENESIS_FILE, LAB_FOLDER, *identities]
+    return {name: _read(folder / name) for name in names if (folder / name).exists() or (folder / name).is_symlink()}

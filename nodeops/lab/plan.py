@@ -37,9 +37,28 @@ def features(host: HostSpec, image: str, settings: str) -> dict[str, str]:
 def plan_up(lab: Lab, images: Mapping[str, str], settings: str, seen: Seen, recreate: bool) -> list[Step]:
     """Return the steps that bring a lab up, in order; none when it is up. `images`: release -> tag.
 
-    Raise Refused when the lab belongs to another folder or its hosts no longer fit and `recreate` was not asked for,
-    HostError when something foreign has its addresses or names.
+    Raise Refused when the lab belongs to another folder, was loaded by half, or its hosts no longer fit and `recreate` was
+    not asked for, HostError when something foreign has its addresses or names.
     """
+    _refuse_half_loaded(lab, seen)
+    return plan_hosts(lab, images, settings, seen, recreate)
+
+
+def _refuse_half_loaded(lab: Lab, seen: Seen) -> None:
+    """Refuse to mix hosts of a save with new ones, which would be other validators than the genesis names."""
+    there = {host.node for host in seen.hosts}
+    for host in seen.hosts:
+        missing = sorted({spec.name for spec in lab.hosts} & set(host.loaded_with) - there)
+        if missing:
+            raise Refused(
+                f"was loaded by half from {host.loaded}: {', '.join(missing)} is missing",
+                where=f"lab {lab.name}",
+                hint="nodeops lab load completes it, nodeops lab down removes it",
+            )
+
+
+def plan_hosts(lab: Lab, images: Mapping[str, str], settings: str, seen: Seen, recreate: bool) -> list[Step]:
+    """Return the steps of `plan_up`, whatever the hosts were made from."""
     wanted = {host.name: features(host, images[host.release], settings) for host in lab.hosts}
     _refuse_other_folder(lab.name, str(lab.folder), seen)
     _refuse_taken(lab, seen)

@@ -42,6 +42,11 @@ class Act(StrEnum):
     CREATE_HOST = "host|absent|running"
     START_HOST = "host|stopped|running"
     STOP_HOST = "host|running|stopped"
+    SAVE_HOST = "host|unsaved|saved"
+    RESUME_HOST = "host again|stopped|running"
+    LOAD_HOST = "host|saved|running"
+    FORGET_HOST = "saved host|present|absent"
+    RESTORE_FILE = "file|another|as saved"
     AUTHORISE = "authorized key of|another|ours"
     WRITE_ACCESS = "SSH access|outdated|current"
     INSTALL_ENGINE = "Docker engine|absent|installed"
@@ -79,7 +84,7 @@ class SeenHost:
     """A container with the labels of a lab.
 
     `features` are what it was made with, `folder` the inventory it was made for; `folder_is_lab` tells whether that
-    folder still holds a lab of this name.
+    folder still holds a lab of this name. `loaded` is the save it was made from, if any, `loaded_with` all hosts of it.
     """
 
     id: str
@@ -91,6 +96,8 @@ class SeenHost:
     folder: str
     folder_is_lab: bool = True
     probe: Probe | None = None
+    loaded: str = ""
+    loaded_with: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:

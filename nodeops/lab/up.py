@@ -23,10 +23,11 @@ def up(lab: Lab, recreate: bool, dry_run: bool, say: Say) -> Result:
         return Result({"lab": lab.name, "dry_run": True}, changes=[step.change for step in (*engine, *steps)])
     probes = act.bring_up(act.Site(client, HOME, lab.folder, seen, say), lab, tags, steps)
     each(lambda host: boot.check_ready(lab.name, host.name, host.address, probes[host.name]), lab.hosts)
-    return _result(lab, steps, probes, seen)
+    return up_result(lab, steps, probes, seen)
 
 
-def _result(lab: Lab, steps: Sequence[Step], probes: Mapping[str, Probe], seen: Seen) -> Result:
+def up_result(lab: Lab, steps: Sequence[Step], probes: Mapping[str, Probe], seen: Seen) -> Result:
+    """Return what is said of a lab that was brought up: how to reach it, and what of it is not well."""
     hosts = [
         {"name": host.name, "address": host.address, "release": host.release, "state": probes[host.name].state}
         for host in lab.hosts
