@@ -87,9 +87,9 @@ test-tools:
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends rclone e2fsprogs xfsprogs logrotate
 	fi
 
-.PHONY: test-disk
-test-disk: $(READY) test-tools ## The disk guard alone, broken on purpose: loop devices, crashes, kill -9; as root
-	@python -m pytest --verbose tests/disk
+.PHONY: test-filesystems
+test-filesystems: $(READY) test-tools ## The disk guard alone, broken on purpose: loop devices, crashes, kill -9; as root
+	@python -m pytest --verbose tests/filesystems
 
 # The last lines are pytest's, whatever the linters said before.
 .PHONY: test everything
@@ -98,7 +98,7 @@ test: $(READY) test-tools ## Everything: check, then lab tests and molecule scen
 everything:
 	@trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
 	code=0
-	python -m pytest --verbose --numprocesses 2 --dist loadfile tests/unit tests/contract tests/disk || code=$$?
+	python -m pytest --verbose --numprocesses 2 --dist loadfile tests/unit tests/contract tests/filesystems || code=$$?
 	python -m pytest --verbose tests/lab || code=$$?
 	exit $$code
 

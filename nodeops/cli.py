@@ -18,16 +18,17 @@ from nodeops.core.errors import HostError, InputError, NodeopsError
 # `nodeops --help` and a small verb on a busy host do not pay for libraries they do not use.
 _ALL_VERBS: dict[str, tuple[str, str]] = {
     "agent": ("nodeops.agent.cli", "The agent on this host: which tree is active, build one, roll back."),
-    "artifact": ("nodeops.ledger.artifact_cli", "Ledger binaries: fetch or build, verify, list the cache."),
+    "artifact": ("nodeops.artifacts.cli", "Ledger binaries: fetch or build, verify, list the cache."),
     "disk": ("nodeops.disk.cli", "The disk guard of this host: status, plan, forecast, seal, purge, hold, verify."),
     "document": ("nodeops.document.cli", "The consortium file and node documents: check, show, compare."),
     "firewall": ("nodeops.firewall.cli", "The firewall of this host: show, check, apply on trial, confirm, explain."),
     "fleet": ("nodeops.fleet.cli", "All managed nodes at once, over SSH."),
     "hardening": ("nodeops.hardening.cli", "Hardening of this host: audit, plan, apply on trial, confirm, undo, explain."),
     "lab": ("nodeops.lab.cli", "Docker containers that stand for hosts."),
-    "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, start, status, peers, validators, gate, wait, verify."),
-    "logs": ("nodeops.disk.logs_cli", "The ledger's log, sealed and live as one: show, statistics, level for a while."),
-    "record": ("nodeops.ledger.record_cli", "Put hashes of records on the ledger, and verify records against them."),
+    "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, start, status, peers, validators, wait, verify."),
+    "logs": ("nodeops.logs.cli", "The ledger's log, sealed and live as one: show, statistics, level for a while."),
+    "quorum": ("nodeops.quorum.cli", "What the chain can spare: may this node stop?"),
+    "record": ("nodeops.records.cli", "Put hashes of records on the ledger, and verify records against them."),
     "status": ("nodeops.status.cli", "This node at a glance."),
 }
 _PACKAGE = Path(__file__).parent

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from seal import MEGA, RATE, STREAM, log_bytes, say, writer
 
-from nodeops.disk import segment
-from nodeops.disk.intents import open_journal
-from nodeops.disk.recover import recover
+from nodeops.logstore import segment
+from nodeops.logstore.intents import open_journal
+from nodeops.logstore.recover import recover
 
 # How often each side makes the log smaller while somebody writes it, and what the full disk has left.
 EVERY_SECONDS, LEFT_BYTES = 1.0, 10 << 20
@@ -36,9 +36,9 @@ _CONFIGURATION = "{live} {{\n  size 1\n  rotate 100000\n  copytruncate\n  compre
 _DRAIN = """
 import sys, time
 from pathlib import Path
-from nodeops.disk.intents import open_journal
-from nodeops.disk.recover import recover
-from nodeops.disk.seal import drain
+from nodeops.logstore.intents import open_journal
+from nodeops.logstore.recover import recover
+from nodeops.logstore.seal import drain
 live, sealed = map(Path, sys.argv[1:])
 with open_journal(sealed / ".journal", "bench", sealed) as journal:
     recover(live, sealed, journal)

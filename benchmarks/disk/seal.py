@@ -19,9 +19,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodeops.disk.intents import open_journal
-from nodeops.disk.seal import drain
 from nodeops.host.extents import collapse_refusal
+from nodeops.logstore.intents import open_journal
+from nodeops.logstore.seal import drain
 
 MEGA = 10**6
 UNIQUE_BYTES = 16 * MEGA
@@ -52,8 +52,8 @@ print(number, time.perf_counter() - began, late, inside)
 SEALER = """
 import os, sys, time
 from pathlib import Path
-from nodeops.disk.intents import open_journal
-from nodeops.disk.seal import drain
+from nodeops.logstore.intents import open_journal
+from nodeops.logstore.seal import drain
 def most():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
 live, sealed = map(Path, sys.argv[1:])

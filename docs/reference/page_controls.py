@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from nodeops.hardening.catalogue import Control, catalogue
+from nodeops.hardening.controls.catalogue import Control, catalogue
 
 _REFERENCES = {"cis12": "CIS Debian 12", "cis13": "CIS Debian 13", "anssi": "ANSSI-BP-028", "lynis": "Lynis"}
 

@@ -14,10 +14,10 @@ from pydantic import Field, ValidationError
 
 import nodeops
 from nodeops.agent import build_content, build_libraries, install
+from nodeops.artifacts.cache import Say, cache_folder, locked, publish, quiet, workspace
 from nodeops.core.errors import HostError
 from nodeops.document.models import Model
 from nodeops.host.files import write_atomic
-from nodeops.ledger.artifact_cache import Say, cache_folder, locked, publish, quiet, workspace
 
 REFRESH_HINT = "nodeops agent build --refresh"
 MANIFEST = "manifest.json"

@@ -7,9 +7,9 @@ import typer
 from nodeops.agent.build import AgentTree
 from nodeops.agent.build import build as build_tree
 from nodeops.agent.build_content import PYTHONS
+from nodeops.artifacts.cli import progress
 from nodeops.console import JsonFlag, emit
 from nodeops.core.result import Change, Result
-from nodeops.ledger.artifact_cli import progress
 
 
 def build(

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 import nodeops
 from nodeops.agent import build_content, install
+from nodeops.artifacts.cache import Say, locked, publish, workspace
 from nodeops.core.errors import HostError
 from nodeops.host.command import run
-from nodeops.ledger.artifact_cache import Say, locked, publish, workspace
 
 REFRESH_HINT = "nodeops agent build --refresh"
 LOCK_NAME = "requirements/agent.txt"

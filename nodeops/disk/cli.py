@@ -12,23 +12,26 @@ from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
-from nodeops.disk import admission, holds, isolation, prepare, requests, service
-from nodeops.disk.launch import become_guard
-from nodeops.disk.lines import moment
-from nodeops.disk.logs_cli import host_zone
+from nodeops.core.spoken_time import moment
+from nodeops.core.units import size
+from nodeops.disk.guard import admission, requests, unit
+from nodeops.disk.guard.unit import become_guard
+from nodeops.disk.log_filesystem import prepare
+from nodeops.disk.log_filesystem.plan import STOP
 from nodeops.disk.model import Hold
-from nodeops.disk.policy import Policy
-from nodeops.disk.published import STALE_SECONDS, age_seconds, read_status
+from nodeops.disk.policy.policy import Policy
+from nodeops.disk.policy.retention import dumped_holds, loaded_holds, new_hold, released
 from nodeops.disk.resolve import policy_of, require_safe
-from nodeops.disk.ship_cli import ship_sealed
-from nodeops.disk.units import size
+from nodeops.disk.ship.cli import ship_sealed
+from nodeops.disk.state import STALE_SECONDS, age_seconds, read_status
 from nodeops.disk.verify import verified
 from nodeops.disk.view import filesystems_table, findings, log_lines, plan_changes, plan_line
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
+from nodeops.host.clock import host_zone
 from nodeops.host.files import write_atomic
 from nodeops.host.lock import held
-from nodeops.ledger.service import carry_out
+from nodeops.ledger.node.service import carry_out
 
 app = typer.Typer(no_args_is_help=True)
 app.command("ship")(ship_sealed)
@@ -56,7 +59,7 @@ def _status(policy: Policy, since: float = 0.0) -> dict[str, Any]:
         what = f"no word for {age:.0f} s"
     else:
         return said
-    raise HostError(what, where=service.GUARD, hint=f"journalctl --unit {service.GUARD} --lines 20")
+    raise HostError(what, where=unit.GUARD, hint=f"journalctl --unit {unit.GUARD} --lines 20")
 
 
 @app.command()
@@ -110,7 +113,7 @@ def _ask(node: NodeDocument, *, seal: bool, purge_bytes: int, dry_run: bool, as_
 
 def _holds(policy: Policy) -> list[Hold]:
     path = Path(policy.holds_file)
-    return holds.loaded(path.read_bytes(), str(path)) if path.exists() else []
+    return loaded_holds(path.read_bytes(), str(path)) if path.exists() else []
 
 
 @app.command()
@@ -127,8 +130,8 @@ def hold(
     begin, end = moment(since, now, host_zone(), "--since"), moment(until, now, host_zone(), "--until")
     with held(Path(policy.state)):
         present = _holds(policy)
-        new = holds.new_hold(begin, end, owner, reason, present, now)
-        write_atomic(Path(policy.holds_file), holds.dumped([*present, new]), 0o600)
+        new = new_hold(begin, end, owner, reason, present, now)
+        write_atomic(Path(policy.holds_file), dumped_holds([*present, new]), 0o600)
     emit(Result({"hold": vars(new)}, lines=[f"held: {new.id}"], changes=[Change(f"hold {new.id}", reason)]), as_json)
 
 
@@ -141,7 +144,7 @@ def release(
     """End a hold: what it kept follows the retention again."""
     policy = policy_of(_root(document))
     with held(Path(policy.state)):
-        write_atomic(Path(policy.holds_file), holds.dumped(holds.released(_holds(policy), name)), 0o600)
+        write_atomic(Path(policy.holds_file), dumped_holds(released(_holds(policy), name)), 0o600)
     emit(Result({}, lines=[f"released: {name}"], changes=[Change(f"release {name}", "asked for")]), as_json)
 
 
@@ -203,7 +206,7 @@ def prepare_disks(
     """Give the log a filesystem of its own where one is chosen, and container logs a limit; called by the role."""
     node = _root(document)
     changes = prepare.planned(node, restart or unless_running)
-    if unless_running and any(change.what == isolation.STOP for change in changes):
+    if unless_running and any(change.what == STOP for change in changes):
         emit(Result({"waiting": True}, lines=["the node must stop for this: nodeops disk prepare --restart"]), as_json)
         return
     if changes and not dry_run:
@@ -218,7 +221,7 @@ def start(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json:
     node = _root(document)
     policy = policy_of(node)
     require_safe(policy)
-    changes = service.plan(node)
+    changes = unit.plan(node)
     since = time.clock_gettime(time.CLOCK_BOOTTIME) if changes else 0.0
     if changes and not dry_run:
         carry_out(changes)

@@ -1,9 +1,11 @@
 """The plain types of the disk room: filesystems, segments, rules, actions. Sizes in bytes, times in Unix seconds. Pure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
+
+from nodeops.host.filesystem import Filesystem
 
 
 class Stage(IntEnum):
@@ -15,52 +17,6 @@ class Stage(IntEnum):
     HIGH = 3
     FLOOD = 4
     CRITICAL = 5
-
-
-@dataclass(frozen=True)
-class Filesystem:
-    """One filesystem at one moment, as df(1) shows it.
-
-    `free` is what a process without privileges may still use; `total` counts nothing that is reserved for root.
-    """
-
-    mount: str
-    device: int
-    kind: str
-    total: int
-    free: int
-    inodes: int
-    inodes_free: int
-
-    @property
-    def used_percent(self) -> float:
-        """Return the share that is used, in percent."""
-        return 100.0 * (self.total - self.free) / self.total if self.total else 0.0
-
-    @property
-    def inodes_used_percent(self) -> float:
-        """Return the share of inodes in use, in percent; 0 where a filesystem makes them as needed."""
-        return 100.0 * (self.inodes - self.inodes_free) / self.inodes if self.inodes else 0.0
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Bytes [start, end) of a log stream, sealed in one compressed file.
-
-    Offsets count from the first byte that the stream ever had. `began` and `ended` enclose the time in which the bytes were
-    written. `plain` and `stored` are SHA-256 of the bytes and of the file, `size` the file's bytes.
-    """
-
-    stream: str
-    start: int
-    end: int
-    lines: int
-    began: float
-    ended: float
-    plain: str
-    stored: str
-    size: int
-    name: str
 
 
 @dataclass(frozen=True)
@@ -122,14 +78,6 @@ class Action:
     rule: str
     stage: Stage
     frees: int = 0
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What fills a filesystem, by class: ledger_log, sealed, chain_data, journal, backups, ballast, other."""
-
-    mount: str
-    classes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

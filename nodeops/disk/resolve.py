@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from nodeops.disk.model import Retention
-from nodeops.disk.policy import LogPolicy, Policy
-from nodeops.disk.retention import require_possible
-from nodeops.disk.roots import Root, checked_roots
-from nodeops.disk.stages import last_resort, thresholds
-from nodeops.disk.usage import filesystems
+from nodeops.disk.policy.policy import LogPolicy, Policy
+from nodeops.disk.policy.retention import require_possible
+from nodeops.disk.policy.stages import last_resort, thresholds
+from nodeops.disk.purge.roots import Root, checked_roots
 from nodeops.document.models import NodeDocument
+from nodeops.host.usage import filesystems
 
 _DAY_SECONDS = 86400.0
 # What a vacuum at `low` leaves of the journal: days of a quiet host.

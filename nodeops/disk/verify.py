@@ -7,15 +7,13 @@ from typing import Any
 
 from nodeops.core.errors import NodeopsError
 from nodeops.core.finding import Finding, Verdict
-from nodeops.disk import receipts
-from nodeops.disk.intents import Record, read_record
-from nodeops.disk.model import Segment
-from nodeops.disk.naming import range_of
-from nodeops.disk.policy import STREAM, Policy
-from nodeops.disk.root_folder import strangers
-from nodeops.disk.segment import check
-from nodeops.disk.spans import Cover, cover
+from nodeops.disk.policy.policy import Policy
+from nodeops.disk.purge.roots import strangers
 from nodeops.host.beneath import Gone
+from nodeops.logstore.intents import Record, read_record
+from nodeops.logstore.naming import STREAM, Cover, Segment, cover, range_of
+from nodeops.logstore.segment import check
+from nodeops.receipts import book
 
 _MOST_SHOWN = 5
 
@@ -41,10 +39,10 @@ def verified(policy: Policy) -> Proof:
     names = sorted(path.name for path in folder.iterdir() if _is_of_stream(path.name))
     good: list[Segment] = []
     damaged = dict(_damaged(folder, names, good))
-    book = Path(policy.receipts_file)
-    count, head, problems = receipts.verify(book)
+    file = Path(policy.receipts_file)
+    count, head, problems = book.verify(file)
     # Read after the segments: what was purged meanwhile has a receipt by now.
-    purged = {(one.start, one.end) for one in receipts.receipts(book) if one.state == "done" and one.stream == STREAM}
+    purged = {(one.start, one.end) for one in book.receipts(file) if one.state == "done" and one.stream == STREAM}
     seen = cover([*((one.start, one.end) for one in good), *purged, *((one.start, one.end) for one in record.gaps)], record.base)
     found = (_contiguous(seen, record), _gaps(record), _whole(damaged), _chained(problems), _strange(strangers(folder, None)))
     return Proof(record.base + record.size, len(good), count, head.digest, found)

@@ -5,8 +5,8 @@ from typing import Any
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Table
+from nodeops.core.units import size
 from nodeops.disk.model import Stage
-from nodeops.disk.units import size
 
 _BAR_CELLS = 20
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
-# What nodeops/disk/lines.py understands of strptime's directives; %f and %z may be left out.
+# What nodeops/logs/lines.py understands of strptime's directives; %f and %z may be left out.
 _REQUIRED = frozenset("YmdHMS")
 _DIRECTIVES = _REQUIRED | frozenset("fz")
 

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from nodeops.core.finding import Finding, Verdict
+from nodeops.core.units import size
 from nodeops.document.models import Model, NodeDocument, Port
 
 # What systemd-detect-virt calls a container: it has its host's clock, and cannot set or see how it is kept.
@@ -160,7 +161,7 @@ def _room(document: NodeDocument, observed: HostFacts, limits: RoomLimits) -> It
         vital[paths["log_directory"]] = "the ledger's log"
     seen = {filesystem.path for filesystem in observed.filesystems}
     for path in sorted(vital.keys() - seen):
-        yield Finding(f"disk:{path}", Verdict.UNKNOWN, f"{_size(needed)} free", "was not observed", "observe this path")
+        yield Finding(f"disk:{path}", Verdict.UNKNOWN, f"{size(needed)} free", "was not observed", "observe this path")
     for filesystem in observed.filesystems:
         purpose = vital.get(filesystem.path)
         judged = _free_bytes(filesystem, purpose or "everything else", needed), _free_inodes(filesystem, limits)
@@ -173,8 +174,8 @@ def _softened(finding: Finding) -> Finding:
 
 
 def _free_bytes(filesystem: Filesystem, purpose: str, needed: int) -> Finding:
-    expected = f"{_size(needed)} free for {purpose} (min_free_bytes)"
-    actual = f"{filesystem.path}: {_size(filesystem.free_bytes)} free of {_size(filesystem.total_bytes)}"
+    expected = f"{size(needed)} free for {purpose} (min_free_bytes)"
+    actual = f"{filesystem.path}: {size(filesystem.free_bytes)} free of {size(filesystem.total_bytes)}"
     too_small = filesystem.total_bytes < needed
     advice = "give it a larger filesystem" if too_small else "free some room, or give it a filesystem of its own"
     hint = f"{advice}; or choose a smaller min_free_bytes in nodeops_choices"
@@ -268,11 +269,3 @@ def _packages(missing: Sequence[str]) -> Finding:
         return Finding("packages", Verdict.PASS, expected, "all are installed")
     hint = "nothing to do where the host can reach its package mirror; else install them first"
     return Finding("packages", Verdict.WARN, expected, f"to be installed: {', '.join(missing)}", hint)
-
-
-def _size(count: int) -> str:
-    """Return a size in bytes as people read it, with binary units."""
-    size, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
-    while size >= 1024 and len(units) > 1:
-        size, units = size / 1024, units[1:]
-    return f"{size:.0f} {units[0]}" if units[0] == "B" else f"{size:.1f} {units[0]}"

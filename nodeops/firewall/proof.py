@@ -11,7 +11,7 @@ from nodeops.core.errors import NodeopsError, Timeout
 from nodeops.document.models import NodeDocument
 from nodeops.host.files import write_atomic
 from nodeops.ledger.driver import driver_for
-from nodeops.ledger.rejoin import moving_height
+from nodeops.ledger.node.rejoin import moving_height
 
 _FILE = "before.json"
 _DIAL_SECONDS = 3.0

@@ -5,7 +5,7 @@ from typing import Any
 
 from nodeops.core.errors import HostError
 from nodeops.fleet.reply import Reply, State, one_line
-from nodeops.ledger.node_status import NodeStatus, parse_status
+from nodeops.ledger.node.status import NodeStatus, parse_status
 
 _WAITING = "asking"
 _NO_STATUS = "no valid status"

@@ -21,7 +21,7 @@ from nodeops.fleet.report import fleet_report, for_people
 from nodeops.fleet.ssh import Limits
 from nodeops.fleet.table import Seen
 from nodeops.fleet.watch import watch
-from nodeops.ledger.gather import read_folder
+from nodeops.ledger.founding.gather import read_folder
 
 app = typer.Typer(no_args_is_help=True)
 app.command("disk")(disk)

@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result, Table
+from nodeops.core.units import size
 from nodeops.disk.model import Stage
-from nodeops.disk.units import size
 from nodeops.disk.view import bar
 from nodeops.fleet.reply import Reply, State, one_line, parsed
 

@@ -7,7 +7,7 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
 from nodeops.fleet.answer import Answer
 from nodeops.fleet.table import NOT_MANAGED, Seen, fitted, fleet_table, state_of, votes_of
-from nodeops.ledger.network import NetworkView, judge
+from nodeops.ledger.network.judge import NetworkView, judge
 
 
 def fleet_report(seen: Seen, extra: tuple[Finding, ...] = ()) -> Result:

@@ -7,8 +7,8 @@ from nodeops.core.result import Table
 from nodeops.document.models import Consortium
 from nodeops.fleet.answer import Answer
 from nodeops.fleet.reply import one_line
-from nodeops.ledger.network import NetworkView, NodeRow
-from nodeops.ledger.node_status import NodeStatus
+from nodeops.ledger.network.judge import NetworkView, NodeRow
+from nodeops.ledger.node.status import NodeStatus
 
 # Capabilities that protect a host; each says in a word how it is doing.
 GUARDS = ("firewall", "hardening")

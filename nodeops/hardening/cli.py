@@ -14,17 +14,17 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
-from nodeops.hardening import engine, planning, store
-from nodeops.hardening.audit import applied_controls, named_controls
-from nodeops.hardening.audit import audit as audited
-from nodeops.hardening.catalogue import Control, catalogue
-from nodeops.hardening.facts import Facts, observe_facts
-from nodeops.hardening.markdown import markdown
-from nodeops.hardening.oscal import oscal
-from nodeops.hardening.report import Report
-from nodeops.hardening.settings import Check
+from nodeops.hardening.audit.audit import applied_controls, named_controls
+from nodeops.hardening.audit.audit import audit as audited
+from nodeops.hardening.audit.markdown import markdown
+from nodeops.hardening.audit.oscal import oscal
+from nodeops.hardening.audit.report import Report
+from nodeops.hardening.audit.view import controls_table, explanation, ordered, report_data, score_lines
+from nodeops.hardening.change import engine, journal, planning
+from nodeops.hardening.controls.catalogue import Control, catalogue
+from nodeops.hardening.controls.settings import Check
+from nodeops.hardening.host.facts import Facts, observe_facts
 from nodeops.hardening.summary import record_score
-from nodeops.hardening.view import controls_table, explanation, ordered, report_data, score_lines
 from nodeops.host.lock import held
 from nodeops.host.trial import Trial
 
@@ -129,7 +129,7 @@ def confirm(
 ) -> None:
     """Keep the change on trial: this login began after it, so operators still get in and sudo works."""
     node = _document(document)
-    folder = store.folder_of(node)
+    folder = journal.folder_of(node)
     with held(folder):
         engine.confirm(folder, token, at_console)
     emit(Result({"trial": None}, lines=["kept"]), as_json)
@@ -139,7 +139,7 @@ def confirm(
 def rollback(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     """Take back the change on trial now; the timer of a trial calls this too."""
     node = _document(document)
-    folder = store.folder_of(node)
+    folder = journal.folder_of(node)
     with held(folder):
         done = engine.roll_back(folder)
     emit(Result({"trial": None}, lines=["taken back" if done else "nothing is on trial"]), as_json)
@@ -162,7 +162,7 @@ def undo(
         return
     with engine.at_work(node, wait) as folder:
         # What is not applied now stays so: an undo never applies anything.
-        idle = [name for name in catalogue() if name not in store.kept(folder).applied]
+        idle = [name for name in catalogue() if name not in journal.kept(folder).applied]
         found, begun = _change(node, folder, [*without, *idle])
         if begun and at_console:
             engine.confirm(folder, begun.token, at_console)
@@ -174,7 +174,7 @@ def undo(
 def recover(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     """End what was interrupted: a change that nobody confirmed is taken back. Run at boot."""
     node = _document(document)
-    folder = store.folder_of(node)
+    folder = journal.folder_of(node)
     with held(folder):
         done = engine.recover(folder)
     emit(Result({"trial": None}, lines=["what was interrupted is settled" if done else "nothing was interrupted"]), as_json)

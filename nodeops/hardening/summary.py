@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from nodeops.document.models import NodeDocument
-from nodeops.hardening import store
-from nodeops.hardening.report import Report
+from nodeops.hardening.audit.report import Report
+from nodeops.hardening.change import journal
 from nodeops.host import trial
 from nodeops.host.files import write_atomic
 
@@ -13,13 +13,13 @@ _LAST = "last.json"
 
 
 def _folder(document: NodeDocument) -> Path:
-    return Path(document.paths["state"]) / store.NAME
+    return Path(document.paths["state"]) / journal.NAME
 
 
 def record_score(document: NodeDocument, report: Report) -> None:
     """Remember the score of a whole audit: a status must not take the seconds of an audit."""
     data = {"score": report.score_percent, "at": report.at}
-    write_atomic(store.folder_of(document) / _LAST, json.dumps(data).encode(), 0o600)
+    write_atomic(journal.folder_of(document) / _LAST, json.dumps(data).encode(), 0o600)
 
 
 def hardening_state(document: NodeDocument) -> str:
@@ -27,7 +27,7 @@ def hardening_state(document: NodeDocument) -> str:
     folder = _folder(document)
     if trial.pending(folder) is not None:
         return "on trial"
-    if not store.kept(folder).applied:
+    if not journal.kept(folder).applied:
         return "off"
     try:
         return f"{json.loads((folder / _LAST).read_bytes())['score']:g} %"

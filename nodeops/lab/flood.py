@@ -14,7 +14,7 @@ from typing import Any
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
-from nodeops.disk.units import size
+from nodeops.core.units import size
 from nodeops.disk.view import bar
 from nodeops.document.models import NodeDocument
 

@@ -1,4 +1,4 @@
-"""`nodeops ledger`: the ledger on this host: identity, start, restart, verify, status, peers, validators, gate, wait."""
+"""`nodeops ledger`: the ledger on this host: identity, start, restart, verify, status, peers, validators, wait."""
 
 import base64
 import time
@@ -13,21 +13,19 @@ from nodeops.document.host import load_node_document
 from nodeops.document.profile import load_profile
 from nodeops.ledger.answers import LedgerStatus, Peer, Validator
 from nodeops.ledger.driver import driver_for
-from nodeops.ledger.gate_cli import gate
-from nodeops.ledger.identity_cli import identity
-from nodeops.ledger.live_cli import verify
-from nodeops.ledger.node_status import SignerShare, live_signers
+from nodeops.ledger.identity.cli import identity
+from nodeops.ledger.node.live_cli import verify
+from nodeops.ledger.node.observe import peer_names, settled_commits, signer_shares
+from nodeops.ledger.node.service_cli import restart, start
+from nodeops.ledger.node.status import SignerShare, live_signers
+from nodeops.ledger.node.wait import Goal, wait_for
 from nodeops.ledger.quorum import margin, needed
-from nodeops.ledger.service_cli import restart, start
-from nodeops.ledger.status import peer_names, settled_commits, signer_shares
-from nodeops.ledger.wait import Goal, wait_for
 
 app = typer.Typer(no_args_is_help=True)
 app.command("identity")(identity)
 app.command("start")(start)
 app.command("restart")(restart)
 app.command("verify")(verify)
-app.command("gate")(gate)
 
 # One question may take this long, however long the whole wait is.
 _QUESTION_SECONDS = 5.0

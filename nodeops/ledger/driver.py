@@ -12,7 +12,7 @@ from nodeops.core.errors import InputError
 from nodeops.document.models import NodeDocument
 from nodeops.document.profile import load_profile
 from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, ValidatorSet
-from nodeops.ledger.cometbft import cometbft
+from nodeops.ledger.cometbft.driver import cometbft
 
 
 class Driver(Protocol):

@@ -8,14 +8,14 @@ import typer
 from nodeops.console import DocumentOption, JsonFlag, emit
 from nodeops.core.errors import NodeopsError
 from nodeops.core.result import Result
-from nodeops.disk.summary import disk_state
+from nodeops.disk.state import disk_state
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.firewall.status import firewall_state
 from nodeops.hardening.summary import hardening_state
-from nodeops.ledger.node_status import findings
-from nodeops.ledger.status import observe_status
-from nodeops.ledger.status_view import status_table
+from nodeops.ledger.node.observe import observe_status
+from nodeops.ledger.node.status import findings
+from nodeops.ledger.node.view import status_table
 
 app = typer.Typer()
 

@@ -6,12 +6,12 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from nodeops.agent.build import build
+from nodeops.artifacts.fetch import fetch
 from nodeops.core.errors import NodeopsError
-from nodeops.ledger.artifact import fetch
 
 
 class ActionModule(ActionBase):
-    """A door to nodeops.ledger.artifact and nodeops.agent.build."""
+    """A door to nodeops.artifacts.fetch and nodeops.agent.build."""
 
     _requires_connection = False
     _VALID_ARGS = frozenset({"ledger", "override", "hosts"})

@@ -8,11 +8,11 @@ from ansible.plugins.action import ActionBase
 from nodeops.core.errors import NodeopsError
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import managed_nodes
-from nodeops.ledger.gather import Gathered, gather
+from nodeops.ledger.founding.gather import Gathered, gather
 
 
 class ActionModule(ActionBase):
-    """A door to nodeops.ledger.gather."""
+    """A door to nodeops.ledger.founding.gather."""
 
     _requires_connection = False
     _VALID_ARGS = frozenset({"inventory", "identities"})

@@ -14,10 +14,10 @@ from nodeops.document.models import NodeDocument
 from nodeops.document.preflight import HostFacts, judge_host
 from nodeops.document.resolve import resolve
 from nodeops.document.waivers import load_waivers
-from nodeops.hardening.catalogue import catalogue
-from nodeops.ledger.gather import read_folder
-from nodeops.ledger.network import judge
-from nodeops.ledger.node_status import parse_status
+from nodeops.hardening.controls.catalogue import catalogue
+from nodeops.ledger.founding.gather import read_folder
+from nodeops.ledger.network.judge import judge
+from nodeops.ledger.node.status import parse_status
 
 
 def _plain(data: Any) -> Any:

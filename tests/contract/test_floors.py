@@ -37,20 +37,20 @@ UPWARD = {
     "ledger to capability": (
         "ledger/a.py",
         "from nodeops.agent.b import c",
-        "nodeops.ledger.a (floor 4) imports nodeops.agent.b (floor 5)",
+        "nodeops.ledger.a (floor 4) imports nodeops.agent.b (floor 7)",
     ),
     "between capabilities": (
         "mesh/a.py",
         "from nodeops.agent.b import c",
-        "nodeops.mesh.a (floor 5) imports nodeops.agent.b (floor 5)",
+        "nodeops.mesh.a (floor 7) imports nodeops.agent.b (floor 7)",
     ),
-    "fleet to lab": ("fleet/a.py", "from nodeops.lab.b import c", "nodeops.fleet.a (floor 6) imports nodeops.lab.b (floor 6)"),
+    "fleet to lab": ("fleet/a.py", "from nodeops.lab.b import c", "nodeops.fleet.a (floor 8) imports nodeops.lab.b (floor 8)"),
     "in a function": (
         "core/a.py",
         "def f():\n    import nodeops.host.b",
         "nodeops.core.a (floor 0) imports nodeops.host.b (floor 3)",
     ),
-    "lab to cli": ("lab/a.py", "from nodeops.cli import main", "nodeops.lab.a (floor 6) imports nodeops.cli (floor 7)"),
+    "lab to cli": ("lab/a.py", "from nodeops.cli import main", "nodeops.lab.a (floor 8) imports nodeops.cli (floor 9)"),
 }
 
 

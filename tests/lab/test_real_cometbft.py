@@ -16,9 +16,9 @@ import pytest
 
 from nodeops.core.finding import Verdict
 from nodeops.document.models import Consortium
-from nodeops.ledger.gather import gather
-from nodeops.ledger.identity_files import Layout, ensure, key_findings, read_identity
-from nodeops.ledger.identity_plan import READY
+from nodeops.ledger.founding.gather import gather
+from nodeops.ledger.identity.files import Layout, ensure, key_findings, read_identity
+from nodeops.ledger.identity.plan import READY
 from tests.unit.ledger.ledger_process import binary
 
 pytestmark = pytest.mark.lab
@@ -70,7 +70,7 @@ def as_home(at: Layout, home: Path) -> Path:
 MAKER = """
 import os, sys
 from pathlib import Path
-from nodeops.ledger.identity_files import Layout, ensure
+from nodeops.ledger.identity.files import Layout, ensure
 home, binary = map(Path, sys.argv[1:3])
 keys, data, me = home / "keys", home / "data", (os.getuid(), os.getgid())
 print("going", flush=True)

@@ -31,7 +31,7 @@ def test_of_two_full_nodes_one_stops_and_the_other_keeps_the_chain_going_while_i
     wait_for("the gate says that it is needed", lambda: "kept running: 3 of 4" in str(status(kept)["alarms"]), 60)
     hosts.verb("alpha-2", "ledger", "wait", "--blocks", "15", "--timeout", "180")
     assert running() == [kept]
-    refused = hosts.run(kept, "nodeops ledger gate")
+    refused = hosts.run(kept, "nodeops quorum gate")
     assert refused.code == 1 and "3 of 4 voting power is live, 3 needed" in refused.out, refused
     wait_for("it stops before its disk is full", lambda: has_stopped_after_filling(0, LAST_MIB), 60)
     for node in FULL:

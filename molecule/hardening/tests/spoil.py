@@ -4,9 +4,9 @@ import shlex
 from collections.abc import Callable, Collection
 from typing import Any
 
-from nodeops.hardening import settings
-from nodeops.hardening.catalogue import Control
-from nodeops.hardening.settings import Setting
+from nodeops.hardening.controls import settings
+from nodeops.hardening.controls.catalogue import Control
+from nodeops.hardening.controls.settings import Setting
 
 # How a line ends when what it would break is not on the host.
 ABSENT = 77

@@ -12,9 +12,9 @@ from nodeops.core.finding import Verdict
 from nodeops.document.inventory import chosen
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
-from nodeops.hardening import settings
-from nodeops.hardening.catalogue import Control, catalogue
-from nodeops.hardening.values import expanded
+from nodeops.hardening.controls import settings
+from nodeops.hardening.controls.catalogue import Control, catalogue
+from nodeops.hardening.controls.values import expanded
 
 pytestmark = pytest.mark.usefixtures("hardened")
 

@@ -9,8 +9,8 @@ import snapshot
 from conftest import assert_nothing, failing
 from test_undo import VOLATILE
 
-from nodeops.hardening import settings
-from nodeops.hardening.catalogue import catalogue
+from nodeops.hardening.controls import settings
+from nodeops.hardening.controls.catalogue import catalogue
 
 pytestmark = pytest.mark.usefixtures("hardened")
 # Shares of the time that an undisturbed apply takes.

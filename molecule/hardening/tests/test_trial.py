@@ -7,7 +7,7 @@ import remote
 from conftest import assert_nothing, failing, verdicts
 
 from nodeops.document.inventory import chosen
-from nodeops.hardening.catalogue import catalogue
+from nodeops.hardening.controls.catalogue import catalogue
 
 pytestmark = pytest.mark.usefixtures("hardened")
 CONFIRM_SECONDS = int(chosen(remote.SCENARIO).choices["hardening"]["confirm_seconds"])

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from small_trees import PYTHON, Host, Packed, archived
+
+from tests.unit.agent.small_trees import PYTHON, Host, Packed, archived
 
 
 @pytest.fixture(autouse=True)

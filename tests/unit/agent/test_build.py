@@ -11,13 +11,13 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
-from small_trees import PYTHON
 
 from nodeops import cli
 from nodeops.agent import build as building
 from nodeops.agent import build_libraries, install
 from nodeops.agent.build import AgentTree, build, pack
 from nodeops.core.errors import HostError, InputError
+from tests.unit.agent.small_trees import PYTHON
 
 WHEEL = "tiny-1.0-py3-none-any.whl"
 

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from small_trees import Host, Packed
 
 from nodeops.agent import install
 from nodeops.host.lock import held
+from tests.unit.agent.small_trees import Host, Packed
 
 Make = Callable[..., Packed]
 

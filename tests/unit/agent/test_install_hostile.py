@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_trees import Packed
 
 from nodeops.agent import install
+from tests.unit.agent.small_trees import Packed
 
 Make = Callable[..., Packed]
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_trees import Host, Packed
 
 from nodeops.agent import install
+from tests.unit.agent.small_trees import Host, Packed
 
 Make = Callable[..., Packed]
 

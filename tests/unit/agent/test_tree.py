@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_trees import Host, Packed
 
 from nodeops import cli
 from nodeops.agent import tree
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Verdict, failed
+from tests.unit.agent.small_trees import Host, Packed
 
 Make = Callable[..., Packed]
 

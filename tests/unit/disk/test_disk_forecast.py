@@ -4,12 +4,12 @@ import json
 import time
 
 import pytest
-from disk_teeth import DAY, HOUR, RUNAWAYS, TOTAL, WATCH_SECONDS, Load, false_watches, history, share_left
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodeops.disk.forecast import Forecast, Forecaster, duration, restored, spoken
 from nodeops.disk.slopes import FEWEST_POINTS, end, slope, thinned
+from tests.unit.disk.disk_teeth import DAY, HOUR, RUNAWAYS, TOTAL, WATCH_SECONDS, Load, false_watches, history, share_left
 
 FLAT = Load(HOUR, 0.5, amplitude=0.0)
 TOOTH = Load(7.3 * HOUR, 0.9, phase=0.3)

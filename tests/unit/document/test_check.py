@@ -1,11 +1,11 @@
 """What no single field can see: contradictions are errors, weaknesses are findings."""
 
 import pytest
-from written import GOOD, inventory, with_change
 
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Verdict
 from nodeops.document.check import checked_consortium
+from tests.unit.document.written import GOOD, inventory, with_change
 
 
 def problem(tmp_path, text: str) -> str:

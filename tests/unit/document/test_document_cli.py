@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from written import inventory, with_change
 
 from nodeops import cli
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import consortium_digest, resolve
+from tests.unit.document.written import inventory, with_change
 
 CHOICES = "nodeops_manages: [maker]\nnodeops_choices: {log_level: debug}\n"
 

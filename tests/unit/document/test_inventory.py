@@ -1,11 +1,11 @@
 """The inventory folder: where it is, what its organisation chose, which nodes it manages."""
 
 import pytest
-from written import inventory
 
 from nodeops.core.errors import InputError
 from nodeops.document.inventory import chosen, inventory_folder, managed_nodes
 from nodeops.document.load import load_consortium
+from tests.unit.document.written import inventory
 
 CHOICES = "nodeops_manages: [maker]\nnodeops_choices: {log_level: debug}\nanything_else: 1\n"
 

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from written import GOOD, inventory, with_change
 
 from nodeops.core.errors import InputError
 from nodeops.document.load import load_consortium, plain, read_source
+from tests.unit.document.written import GOOD, inventory, with_change
 
 
 def test_a_good_file_is_read_from_its_folder_or_by_name(tmp_path):

@@ -2,12 +2,12 @@
 
 import pytest
 from pydantic import ValidationError
-from written import inventory
 
 from nodeops.document.load import load_consortium
 from nodeops.document.log_format import LogFormat
 from nodeops.document.profile import Profile, known_platforms, load_profile
 from nodeops.document.resolve import resolve
+from tests.unit.document.written import inventory
 
 GOOD = {
     "line": r"^(?P<level>[A-Z]+) (?P<time>\S+)",

@@ -80,7 +80,7 @@ REFUSED = {
     "disk full": (
         {"filesystems": [disk(PATHS[0], free=GIB // 2), *map(disk, PATHS[1:])]},
         f"disk:{PATHS[0]}",
-        "512.0 MiB free of 100.0 GiB",
+        "512 MiB free of 100 GiB",
     ),
     "disk small": (
         {"filesystems": [*map(disk, PATHS[:1]), disk(PATHS[1], 1000, 2000)]},

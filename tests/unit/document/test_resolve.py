@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from written import GOOD, inventory, with_change
 
 from nodeops.core.errors import HostError, InputError
 from nodeops.document.host import load_node_document
@@ -11,6 +10,7 @@ from nodeops.document.load import load_consortium
 from nodeops.document.models import NodeDocument
 from nodeops.document.profile import known_platforms, load_profile
 from nodeops.document.resolve import consortium_digest, differences, host_paths, resolve
+from tests.unit.document.written import GOOD, inventory, with_change
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from datetime import date
 
 import pytest
-from written import inventory
 
 from nodeops.core.errors import InputError
 from nodeops.document.load import load_consortium
 from nodeops.document.waivers import load_waivers
+from tests.unit.document.written import inventory
 
 TODAY = date(2026, 1, 10)
 GOOD = "  - {control: ssh.forwarding, scope: tel-1, owner: Zhang Wei, reason: the migration needs it, expires: 2026-06-30}\n"

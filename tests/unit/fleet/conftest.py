@@ -5,10 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from fleet_ssh_server import World
-from stopped_clock import StoppedClock
 
 from nodeops.fleet import watch as watch_module
+from tests.unit.fleet.ssh_server import World
+from tests.unit.fleet.stopped_clock import StoppedClock
 
 
 @pytest.fixture

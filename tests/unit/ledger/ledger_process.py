@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodeops.ledger.artifact import fetch
-from nodeops.ledger.cometbft import CometBft
-from nodeops.ledger.rpc import Rpc
-from nodeops.ledger.wait import Goal, wait_for
+from nodeops.artifacts.fetch import fetch
+from nodeops.ledger.cometbft.driver import CometBft
+from nodeops.ledger.cometbft.rpc import Rpc
+from nodeops.ledger.node.wait import Goal, wait_for
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nodeops.document.models import Consortium
-from nodeops.ledger.identity import Identity, ValidatorKey, address_of
+from nodeops.ledger.identity.identity import Identity, ValidatorKey, address_of
 
 UNUSED_STATE = b'{\n  "height": "0",\n  "round": 0,\n  "step": 0\n}'
 USED_STATE = b'{"height": "17", "round": 0, "step": 3, "signature": "c2ln", "signbytes": "AB"}'

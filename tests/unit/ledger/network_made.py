@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rpc_server import recorded
-
 from nodeops.document.models import Consortium, NodeDocument
 from nodeops.document.resolve import consortium_digest, resolve
-from nodeops.ledger.node_status import NodeStatus
+from nodeops.ledger.node.status import NodeStatus
+from tests.unit.ledger.rpc_server import recorded
 
 CHAIN: str = recorded("status")["node_info"]["network"]
 OWN: str = recorded("status")["validator_info"]["address"]

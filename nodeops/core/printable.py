@@ -1,0 +1,18 @@
+"""Text of others as it may be shown: control characters and broken bytes never reach a terminal or a log. Pure."""
+
+_MESSAGE_LIMIT = 300
+
+_SHOWN_CHARACTERS = 120
+
+
+def shown(name: str) -> str:
+    """Return a name that may be hostile as printable text: control characters and broken bytes escaped, long ones cut."""
+    text = name if name.isprintable() else ascii(name)[1:-1]
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
+def printable(text: object, limit: int = _MESSAGE_LIMIT) -> str:
+    """Return foreign text on one line, without control characters, of at most `limit` characters."""
+    raw = str(text)[: limit + 1]
+    clean = "".join(letter if letter.isprintable() else " " for letter in raw)
+    return f"{clean[: limit - 1]}…" if len(clean) > limit else clean

@@ -1,0 +1,1 @@
+"""What the guard decides: stages, retention, the plan. Nothing here looks at a host."""

@@ -1,0 +1,1 @@
+"""Remove sealed segments, and never anything else."""

@@ -1,0 +1,1 @@
+"""Copy sealed segments to another place before they may go."""

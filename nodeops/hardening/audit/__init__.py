@@ -1,0 +1,1 @@
+"""Judge every control against what is in force, and report it."""

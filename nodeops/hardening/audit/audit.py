@@ -1,0 +1,97 @@
+"""Audit a host: every control of the catalogue gets a verdict. Changes nothing."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from nodeops.core.errors import InputError
+from nodeops.core.finding import Verdict
+from nodeops.document.models import NodeDocument, Waiver
+from nodeops.hardening.audit.judge import Fact, judge, sshd_line
+from nodeops.hardening.audit.observe import Host
+from nodeops.hardening.audit.report import Judged, Report
+from nodeops.hardening.controls.catalogue import Control, catalogue
+from nodeops.hardening.controls.settings import Sshd
+from nodeops.hardening.controls.values import expanded
+from nodeops.hardening.host.facts import Facts
+
+
+def named_controls(names: Sequence[str]) -> dict[str, Control]:
+    """Return the controls of these ids, all when none is named. Raise InputError for an unknown one."""
+    unknown = [name for name in names if name not in catalogue()]
+    if unknown:
+        hint = "nodeops hardening list shows all controls"
+        raise InputError(f"unknown control '{unknown[0]}'", where="nodeops hardening", allowed=", ".join(catalogue()), hint=hint)
+    return {name: catalogue()[name] for name in names or catalogue()}
+
+
+def today() -> date:
+    """Return the date that decides whether a waiver still holds."""
+    return datetime.now(UTC).date()
+
+
+def waiver_of(document: NodeDocument, control: str) -> Waiver | None:
+    """Return the waiver of a control on this node that holds longest."""
+    found = [waiver for waiver in document.waivers if waiver.control == control]
+    return max(found, key=lambda waiver: waiver.expires, default=None)
+
+
+def applied_controls(document: NodeDocument, facts: Facts, without: Sequence[str] = ()) -> list[Control]:
+    """Return the controls that are applied to a host: those that fit it, without waived ones, whose waiver may have expired."""
+    chosen = [control for control in catalogue().values() if control.id not in without and facts.hold(control.applies_when)]
+    return [expanded(control, document) for control in chosen if waiver_of(document, control.id) is None]
+
+
+def audit(document: NodeDocument, only: Sequence[str] = ()) -> Report:
+    """Return the report of this host. Raise InputError for an unknown control."""
+    host, controls = Host(), [expanded(control, document) for control in named_controls(only).values()]
+    host.ask_sshd([sshd_line(one) for control in controls for one in control.sets if isinstance(one, Sshd)])
+    judged = [_judged(document, host, control) for control in controls]
+    return Report(
+        node=document.node.name,
+        organisation=document.node.organisation,
+        release=host.facts.release,
+        at=time.time(),
+        facts=dict(host.facts.flags),
+        judged=judged,
+    )
+
+
+def _judged(document: NodeDocument, host: Host, control: Control) -> Judged:
+    waiver = waiver_of(document, control.id)
+    if not host.facts.hold(control.applies_when):
+        return Judged(
+            control, Verdict.NOT_APPLICABLE, control.title, f"only where: {', '.join(control.applies_when)}", waiver=waiver
+        )
+    if waiver is not None:
+        return _waived(control, waiver)
+    facts = judge(host, control)
+    if not facts:
+        return Judged(control, Verdict.NOT_APPLICABLE, control.title, "what it is about is not on this host")
+    return _verdict(control, facts)
+
+
+def _waived(control: Control, waiver: Waiver) -> Judged:
+    said = f"waived by {waiver.owner} until {waiver.expires}: {waiver.reason}"
+    if waiver.expires >= today():
+        return Judged(control, Verdict.WAIVED, control.title, said, waiver=waiver)
+    hint = f"{waiver.owner} renews the waiver or removes it from waivers.yml, so that the control is applied"
+    said = f"the waiver of {waiver.owner} expired on {waiver.expires}: {waiver.reason}"
+    return Judged(control, Verdict.FAIL, control.title, said, hint, waiver)
+
+
+def _verdict(control: Control, facts: Sequence[Fact]) -> Judged:
+    wrong = [fact for fact in facts if fact.good is False]
+    if wrong:
+        actual = "; ".join(f"{fact.expected}: {fact.actual}" for fact in wrong)
+        return Judged(control, Verdict.FAIL, control.title, actual, _hint(control))
+    hidden = [fact for fact in facts if fact.good is None]
+    if hidden:
+        text = f"written; a container does not show whether it is in force ({hidden[0].expected})"
+        return Judged(control, Verdict.NOT_TESTABLE_HERE, control.title, text)
+    return Judged(control, Verdict.PASS, control.title, f"{len(facts)} settings as they should be")
+
+
+def _hint(control: Control) -> str:
+    by_hand = [setting.hint for setting in control.sets if setting.kind == "check"]
+    return by_hand[0] if by_hand else f"nodeops hardening apply; nodeops hardening explain {control.id} says why"

@@ -1,0 +1,1 @@
+"""Bring a host to what the controls ask, on trial, and back again."""

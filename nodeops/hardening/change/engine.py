@@ -1,0 +1,205 @@
+"""Apply a set of controls on trial, keep it, or take it back: the same way for an apply and for an undo.
+
+1. Packages are installed. 2. The plan is made and the merged whole is judged. 3. A timer that undoes everything is armed and
+the journal is written. 4. Everything is written, each service reloaded once. 5. `confirm` lets it hold. Whatever stops this
+in between, `settle` gives the old state or the new one, never a mixture.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nodeops.core.errors import NodeopsError, Refused
+from nodeops.document.models import NodeDocument
+from nodeops.hardening.change import journal
+from nodeops.hardening.change.journal import NAME, Journal, Kept
+from nodeops.hardening.change.planning import Plan, packages_of, plan
+from nodeops.hardening.change.preview import require_valid
+from nodeops.hardening.controls.catalogue import Control, catalogue
+from nodeops.hardening.host import packages, pam
+from nodeops.hardening.host.facts import Facts, installed_packages, observe_facts
+from nodeops.hardening.host.reload import reload_all
+from nodeops.hardening.host.resources import look, mask_at_once, put
+from nodeops.host import trial
+from nodeops.host.trial import Trial
+
+Tell = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def at_work(document: NodeDocument, wait_seconds: float) -> Iterator[Path]:
+    """Hold the host's hardening for one writer, with whatever was interrupted settled. Raise Refused while another works."""
+    folder = journal.folder_of(document)
+    with trial.turn(NAME, folder, wait_seconds):
+        settle(folder)
+        yield folder
+
+
+def settle(folder: Path) -> bool:
+    """End what was interrupted: a confirmed change to its end, another back to its beginning. Tell whether there was any."""
+    done = journal.committed(folder)
+    if done is not None:
+        _finish(folder, done)
+        return True
+    begun = journal.journal(folder)
+    if begun is None or trial.pending(folder) is not None:
+        return False
+    take_back(folder, begun)
+    return True
+
+
+def change(
+    document: NodeDocument, folder: Path, chosen: Callable[[Facts], Sequence[Control]], tell: Tell
+) -> tuple[Plan, Trial | None]:
+    """Make the host be as the chosen controls ask, on trial; None when there was nothing to do.
+
+    Called in the block of `at_work`. Raise Refused when the merged whole is not valid, HostError when the host refuses: then
+    everything is as it was before.
+    """
+    old, facts = journal.kept(folder), observe_facts()
+    first = plan(chosen(facts), facts, old)
+    if first.empty:
+        return first, None
+    require_valid(first.steps)
+    opened = Journal(before=[], old=old, new=old, reloads=[])
+    try:
+        found = first
+        if first.install or first.remove:
+            opened, facts = _packages(folder, first, opened, tell), observe_facts()
+            found = plan(chosen(facts), facts, opened.new)
+            require_valid(found.steps)
+        return first, _files(document, folder, found, opened, tell)
+    except BaseException:
+        _give_up(folder)
+        raise
+
+
+def _packages(folder: Path, found: Plan, opened: Journal, tell: Tell) -> Journal:
+    """Install and remove what the plan says; the journal knows which packages were there before."""
+    tell(f"packages: {', '.join([*found.install, *found.remove])}")
+    before = installed_packages()
+    opened = replace(opened, packages=sorted(before))
+    journal.open_journal(folder, opened)
+    if found.remove:
+        packages.remove(found.remove)
+    if found.install:
+        packages.install(found.install)
+    after = installed_packages()
+    installed = sorted({*opened.old.installed, *(after - before)})
+    removed = sorted({*opened.old.removed, *(before - after)})
+    return replace(opened, new=replace(opened.old, installed=installed, removed=removed))
+
+
+def _files(document: NodeDocument, folder: Path, found: Plan, opened: Journal, tell: Tell) -> Trial:
+    touched = [(step.key, step.before) for step in found.steps]
+    if found.profiles or found.profiles_off:
+        touched += [(key, look(key)) for key in (f"file {path}" for path in pam.FILES)]
+    reloads = [list(command) for command in found.reloads]
+    written = replace(opened, before=touched, new=found.kept, reloads=reloads, purge=list(found.purge))
+    undo = [document.paths["command"], NAME, "rollback"]
+    begun = trial.begin(NAME, folder, undo, document.limits.hardening.confirm_seconds)
+    journal.open_journal(folder, written)
+    tell(f"{len(found.steps)} resources")
+    act(found)
+    return trial.made(folder, begun)
+
+
+def act(found: Plan) -> None:
+    """Carry a plan out. Raise HostError at the first step that the host refuses."""
+    pam.disable(found.profiles_off)
+    mask_at_once((step.key, step.after) for step in found.steps)
+    for step in found.steps:
+        put(step.key, step.after)
+    pam.enable(found.profiles)
+    reload_all(found.reloads)
+
+
+def _give_up(folder: Path) -> None:
+    """Take back what was begun. When that fails too (a full disk), the timer is still armed and tries again."""
+    begun = journal.journal(folder)
+    if begun is not None:
+        with contextlib.suppress(NodeopsError):
+            take_back(folder, begun)
+    else:
+        _disarm(folder)
+
+
+def take_back(folder: Path, begun: Journal) -> None:
+    """Put back everything as the journal has it. Raise HostError when something cannot be: the journal stays then."""
+    errors: list[NodeopsError] = []
+    mask_at_once(begun.before)
+    for key, state in reversed(begun.before):
+        try:
+            put(key, state)
+        except NodeopsError as error:
+            errors.append(error)
+    reload_all(begun.reloads, strict=False)
+    if errors:
+        raise errors[0]
+    if begun.packages is not None:
+        _packages_back(begun.packages)
+    journal.keep(folder, begun.old)
+    _disarm(folder)
+    journal.close_journal(folder)
+
+
+def _packages_back(before: Sequence[str]) -> None:
+    now = installed_packages()
+    packages.purge(now - set(before))
+    if lost := set(before) - now:
+        packages.install(lost)
+
+
+def _disarm(folder: Path) -> None:
+    running = trial.pending(folder)
+    if running is not None:
+        trial.disarm(running)
+    trial.forget(folder)
+
+
+def confirm(folder: Path, token: str, console: bool) -> None:
+    """Let the change on trial hold. Raise Refused without a new SSH session, or when the trial is over."""
+    begun = trial.require(folder, token, NAME)
+    if not console:
+        trial.require_new_session(begun)
+    found = journal.journal(folder)
+    if found is None:
+        raise Refused("nothing is on trial", where=NAME, hint="apply again")
+    trial.commit(folder, begun)
+    journal.commit_journal(folder)
+    _finish(folder, found)
+
+
+def _finish(folder: Path, done: Journal) -> None:
+    new = done.new
+    if done.purge:
+        needed = packages_of(control for name, control in catalogue().items() if name in new.applied)
+        gone = packages.with_what_came_along(done.purge, new.installed, needed)
+        packages.purge(gone)
+        new = replace(new, installed=[name for name in new.installed if name not in gone])
+    if not new.applied and new.removed:
+        packages.install(new.removed)
+        new = replace(new, removed=[])
+    journal.keep(folder, new)
+    journal.close_journal(folder)
+
+
+def roll_back(folder: Path) -> bool:
+    """Take back the change that is not confirmed; tell whether there was one."""
+    begun = journal.journal(folder)
+    if begun is None:
+        _disarm(folder)
+        return False
+    take_back(folder, begun)
+    return True
+
+
+def recover(folder: Path) -> bool:
+    """Settle what was interrupted, also while its timer is armed; tell whether there was anything."""
+    return settle(folder) or roll_back(folder)
+
+
+def kept(document: NodeDocument) -> Kept:
+    """Return what is kept of this host."""
+    return journal.kept(journal.folder_of(document))

@@ -1,0 +1,1 @@
+"""The controls: data, and what their settings may be."""

@@ -1,0 +1,49 @@
+"""What the placeholders in the values of controls stand for on one host. Pure."""
+
+from collections.abc import Mapping
+
+from nodeops.document.models import NodeDocument
+from nodeops.hardening.controls.catalogue import Control
+from nodeops.hardening.controls.settings import Setting
+
+
+def expanded(control: Control, document: NodeDocument) -> Control:
+    """Return a control with the placeholders of all its texts filled in: {banner}, {operators} and others.
+
+    A setting whose placeholder stands for nothing is left out: the organisation did not choose it.
+    """
+    values = _values(document)
+    kept = [setting for setting in control.sets if not _chosen_by_nobody(setting.model_dump_json(), values)]
+    return control.model_copy(update={"sets": [_setting(setting, values) for setting in kept]})
+
+
+def _chosen_by_nobody(text: str, values: Mapping[str, str]) -> bool:
+    return any(name in text and not value for name, value in values.items())
+
+
+def _setting(setting: Setting, values: Mapping[str, str]) -> Setting:
+    return setting.model_copy(update={key: _value(value, values) for key, value in setting.model_dump().items()})
+
+
+def _value(value: object, values: Mapping[str, str]) -> object:
+    if isinstance(value, list):
+        return [_value(one, values) for one in value]
+    return _text(value, values) if isinstance(value, str) else value
+
+
+def _text(text: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text
+
+
+def _values(document: NodeDocument) -> dict[str, str]:
+    choices = document.limits
+    return {
+        "{banner}": choices.hardening.banner,
+        "{operators}": ",".join(choices.firewall.operators),
+        "{operators_spaced}": " ".join(choices.firewall.operators),
+        "{ssh_port}": str(choices.firewall.ssh_port),
+        "{ssh_groups}": " ".join(choices.hardening.ssh_groups),
+        "{ledger_unit}": document.ledger.unit,
+    }

@@ -1,0 +1,1 @@
+"""CometBFT: its RPC, its answers, and proofs that need no trust in either."""

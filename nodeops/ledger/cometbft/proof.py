@@ -1,0 +1,161 @@
+"""Prove that a transaction is in a block that more than 2/3 of the trusted voting power has committed.
+
+Pure: the answers of a node go in, a proven fact or a ProofError that names the failed step comes out. The steps:
+
+1. transaction hash: the hash the node gave is the SHA-256 of the transaction it gave;
+2. Merkle proof: that hash is a leaf of the tree whose root is the data hash of the block's header;
+3. chain and height: the header and the commit are of this chain and of the height asked for;
+4. block header: all fourteen fields of the header hash to the block id in the commit;
+5. signatures: trusted validators with more than 2/3 of the trusted power signed that block id.
+
+So one lying node can neither make up a transaction nor change one. It can still keep silent about one.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from nodeops.core.errors import HostError
+from nodeops.ledger.cometbft.blocks import (
+    Answer,
+    MerkleProof,
+    SignedHeader,
+    TransactionAnswer,
+    header_hash,
+    inner_hash,
+    leaf_hash,
+    split_point,
+)
+from nodeops.ledger.cometbft.trust import TrustedSet, signers
+
+ANOTHER_NODE = "ask a node of another organisation: this one lies or is broken"
+_A = TypeVar("_A", bound=Answer)
+
+
+class Step(StrEnum):
+    """The steps of a proof, as they are named to people."""
+
+    ANSWER = "answer"
+    TRANSACTION_HASH = "transaction hash"
+    MERKLE_PROOF = "Merkle proof"
+    CHAIN_AND_HEIGHT = "chain and height"
+    BLOCK_HEADER = "block header"
+    SIGNATURES = "signatures"
+
+
+class ProofError(HostError):
+    """What a node said cannot be proven. `where` is the failed step, `what` the reason."""
+
+
+@dataclass(frozen=True)
+class ProvenBlock:
+    """A block header that holds: who signed it, with which voting power.
+
+    `unchanged_set` tells whether the block was made by exactly the validators of the genesis.
+    """
+
+    height: int
+    time: str
+    hash: str
+    data_hash: bytes
+    power: int
+    total_power: int
+    signers: tuple[str, ...]
+    unchanged_set: bool
+
+
+@dataclass(frozen=True)
+class ProvenTransaction:
+    """A transaction that holds, with its place: `path` is the way from the root (True is right), in block order."""
+
+    tx: bytes
+    hash: str
+    path: tuple[bool, ...]
+    block: ProvenBlock
+
+    @property
+    def order(self) -> tuple[int, tuple[bool, ...]]:
+        """Return what sorts transactions into ledger order. Only proven facts enter: not the index a node claims."""
+        return self.block.height, self.path
+
+
+def parse_transaction(answer: Any) -> TransactionAnswer:
+    """Return one element of `tx_search`, or the answer of `tx`. Raise ProofError for a wrong shape."""
+    return _parse(TransactionAnswer, answer)
+
+
+def prove_block(answer: Any, height: int, trusted: TrustedSet) -> ProvenBlock:
+    """Return what a signed header proves about the block at a height. Raise ProofError with the failed step."""
+    signed = _parse(SignedHeader, answer)
+    header, commit = signed.header, signed.commit
+    _require(header.chain_id == trusted.chain, Step.CHAIN_AND_HEIGHT, "the block is of another chain than this host's genesis")
+    _require(header.height == commit.height == height, Step.CHAIN_AND_HEIGHT, f"the node sent another block than {height}")
+    block_hash = header_hash(header)
+    _require(block_hash == commit.block_id.hash, Step.BLOCK_HEADER, "the header is not the one that was voted on")
+    signed_by = signers(trusted, commit)
+    power = sum(validator.power for validator in signed_by)
+    unchanged = header.validators_hash == trusted.hash()
+    _require(trusted.is_quorum(power), Step.SIGNATURES, _too_little(power, trusted.power, unchanged))
+    names = tuple(validator.address for validator in signed_by)
+    return ProvenBlock(
+        height, str(header.time), block_hash.hex().upper(), header.data_hash, power, trusted.power, names, unchanged
+    )
+
+
+def prove_transaction(answer: TransactionAnswer, block: ProvenBlock) -> ProvenTransaction:
+    """Return the transaction, proven to be in a proven block. Raise ProofError with the failed step."""
+    digest = hashlib.sha256(answer.tx).digest()
+    _require(answer.hash == digest, Step.TRANSACTION_HASH, "the transaction does not have the hash that names it")
+    _require(answer.height == block.height, Step.CHAIN_AND_HEIGHT, f"the transaction is not of block {block.height}")
+    proof = answer.proof
+    consistent = proof.data == answer.tx and proof.root_hash == block.data_hash and proof.proof.leaf_hash == leaf_hash(digest)
+    _require(consistent, Step.MERKLE_PROOF, "the proof is for another transaction or another block")
+    path = path_to(proof.proof.index, proof.proof.total)
+    root = _root(proof.proof, path)
+    _require(root == block.data_hash, Step.MERKLE_PROOF, "the proof does not lead to the block's data hash")
+    return ProvenTransaction(answer.tx, digest.hex().upper(), path, block)
+
+
+def path_to(index: int, total: int) -> tuple[bool, ...]:
+    """Return the way from the root of a tree of `total` leaves to leaf `index`; True is right. Raise ProofError."""
+    _require(0 <= index < total, Step.MERKLE_PROOF, "the proof is for a leaf outside its tree")
+    path = []
+    while total > 1:
+        left = split_point(total)
+        right = index >= left
+        path.append(right)
+        index, total = (index - left, total - left) if right else (index, left)
+    return tuple(path)
+
+
+def _root(proof: MerkleProof, path: tuple[bool, ...]) -> bytes:
+    _require(len(path) == len(proof.aunts), Step.MERKLE_PROOF, "the proof has too few or too many hashes")
+    node = proof.leaf_hash
+    for right, aunt in zip(reversed(path), proof.aunts, strict=True):
+        node = inner_hash(aunt, node) if right else inner_hash(node, aunt)
+    return node
+
+
+def _too_little(power: int, total: int, unchanged: bool) -> str:
+    text = f"validators of this host's genesis with power {power} of {total} signed; more than 2/3 must"
+    changed = "; the node says that the validator set has changed, beyond what this genesis vouches for"
+    return text if unchanged else text + changed
+
+
+def _parse(model: type[_A], answer: Any) -> _A:
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        item = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, item["loc"]))
+        raise ProofError(
+            f"{place or 'it'}: {item['msg'].removeprefix('Value error, ')}", where=Step.ANSWER, hint=ANOTHER_NODE
+        ) from error
+
+
+def _require(holds: bool, step: Step, reason: str) -> None:
+    if not holds:
+        raise ProofError(reason, where=step, hint=ANOTHER_NODE)

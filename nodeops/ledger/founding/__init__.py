@@ -1,0 +1,1 @@
+"""From the public identities of all members to one genesis, made once."""

@@ -1,0 +1,124 @@
+"""Make the genesis of a chain from the founding validators' identities, and compare an existing one with the members. Pure."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from nodeops.core.digest import digest, sha256
+from nodeops.core.errors import InputError
+from nodeops.core.finding import Finding, Verdict
+from nodeops.document.models import Consortium
+from nodeops.ledger.founding.genesis_models import Genesis, GenesisKey, GenesisValidator, Instant
+from nodeops.ledger.identity.identity import Identity
+
+GENESIS_FILE = "genesis.json"
+# A genesis of a thousand validators is below 1 MB; CometBFT itself stores nothing above 100 MB.
+MAX_GENESIS_BYTES = 16 << 20
+# CometBFT v0.38, types/params.go, DefaultConsensusParams: blocks up to 21 MiB, no gas limit, evidence for 100 000 blocks
+# and 48 hours.
+CONSENSUS_PARAMS: dict[str, Any] = {
+    "block": {"max_bytes": "22020096", "max_gas": "-1"},
+    "evidence": {"max_age_num_blocks": "100000", "max_age_duration": "172800000000000", "max_bytes": "1048576"},
+    "validator": {"pub_key_types": ["ed25519"]},
+    "version": {"app": "0"},
+    "abci": {"vote_extensions_enable_height": "0"},
+}
+_OLD_GENESIS = "a genesis is never changed: put back the consortium.yml it was made from, or the genesis.json of this chain"
+
+
+def make_genesis(consortium: Consortium, identities: Mapping[str, Identity], genesis_time: str) -> Genesis:
+    """Return the genesis of a new chain. `genesis_time` is RFC 3339 in UTC, such as 2026-01-31T08:00:00Z.
+
+    Raise InputError when it is not, or when there is no validator. Every validator must be among the identities.
+    """
+    powers = founding_powers(consortium)
+    if not powers:
+        raise InputError("a chain needs a validator", where="consortium.yml", hint="give a node the duty validator")
+    try:
+        TypeAdapter(Instant).validate_python(genesis_time)
+    except ValidationError as error:
+        raise InputError(f"'{genesis_time}' is no genesis time", allowed="UTC, such as 2026-01-31T08:00:00Z") from error
+    return Genesis(
+        genesis_time=genesis_time,
+        chain_id=consortium.ledger.chain,
+        initial_height="1",
+        consensus_params=CONSENSUS_PARAMS,
+        validators=[_validator(name, power, identities[name]) for name, power in powers.items()],
+        app_hash="",
+    )
+
+
+def founding_powers(consortium: Consortium) -> dict[str, int]:
+    """Return the voting power of each validator, sorted by name so that everyone makes the same bytes."""
+    return {name: node.voting_power for name, node in sorted(consortium.nodes.items()) if node.voting_power}
+
+
+def _validator(name: str, power: int, identity: Identity) -> GenesisValidator:
+    key = GenesisKey(value=identity.validator_key.value)
+    return GenesisValidator(address=identity.validator_address, name=name, power=str(power), pub_key=key)
+
+
+def genesis_text(genesis: Genesis) -> str:
+    """Return a genesis as JSON whose bytes depend on its content only: sorted keys, ASCII, a line for each value."""
+    tree = genesis.model_dump(mode="json", exclude_none=True)
+    return json.dumps(tree, sort_keys=True, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def content_digest(data: bytes) -> str:
+    """Return the SHA-256 that names what a genesis file says, however it is laid out; of its bytes when it is not JSON."""
+    try:
+        return digest(json.loads(data))
+    except (ValueError, RecursionError):
+        return sha256(data)
+
+
+def compare(genesis: Genesis, consortium: Consortium, identities: Mapping[str, Identity], where: str) -> list[Finding]:
+    """Return findings on a genesis beside a consortium file.
+
+    A chain that is not ours, and a founding validator whose key or power is another, are InputErrors that name each
+    difference. Who joined or left is one too at revision 1; later it is a warning, because a genesis keeps its founders.
+    """
+    wrong = list(_contradictions(genesis, consortium, identities))
+    changed = list(_membership(genesis, consortium))
+    if consortium.revision == 1:
+        wrong += changed
+    if wrong:
+        raise InputError("the genesis disagrees with consortium.yml:\n  " + "\n  ".join(wrong), where=where, hint=_OLD_GENESIS)
+    expected = f"the validators of revision {consortium.revision}"
+    if not changed:
+        return [
+            Finding("genesis", Verdict.PASS, expected, f"chain {genesis.chain_id}, {len(genesis.validators)} founding validators")
+        ]
+    text = f"membership changed since genesis: {'; '.join(changed)}"
+    hint = "the ledger's own validator set counts now: nodeops ledger validators"
+    return [Finding("genesis-membership", Verdict.WARN, expected, text, hint)]
+
+
+def _contradictions(genesis: Genesis, consortium: Consortium, identities: Mapping[str, Identity]) -> Iterator[str]:
+    if genesis.chain_id != consortium.ledger.chain:
+        yield f"chain: genesis has {genesis.chain_id!r}, consortium.yml has {consortium.ledger.chain!r}"
+    powers = founding_powers(consortium)
+    names: set[str] = set()
+    for validator in genesis.validators:
+        if validator.name in names:
+            yield f"{validator.name}: twice in the genesis"
+        names.add(validator.name)
+        yield from _differences(validator, powers.get(validator.name), identities.get(validator.name))
+
+
+def _differences(founder: GenesisValidator, power: int | None, identity: Identity | None) -> Iterator[str]:
+    if power is not None and founder.power != str(power):
+        yield f"{founder.name}: power {founder.power} in the genesis, {power} in consortium.yml"
+    published = identity.validator_key.value if identity else founder.pub_key.value
+    if founder.pub_key.value != published:
+        yield f"{founder.name}: validator key {founder.pub_key.value} in the genesis, {published} in its identity"
+
+
+def _membership(genesis: Genesis, consortium: Consortium) -> Iterator[str]:
+    founders, validators = {validator.name for validator in genesis.validators}, set(founding_powers(consortium))
+    for name in sorted(validators - founders):
+        yield f"{name}: a validator in consortium.yml, not in the genesis"
+    for name in sorted(founders - validators):
+        yield f"{name!r}: a validator in the genesis, not in consortium.yml"

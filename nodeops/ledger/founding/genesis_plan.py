@@ -1,0 +1,60 @@
+"""Decide whether this controller makes the genesis, and refuse where one is known to be elsewhere. Pure.
+
+A genesis holds the time it was made, so two controllers that each made one would found two chains. Exactly one makes it:
+that of the organisation whose name sorts first among those with validators. All others wait for its file.
+"""
+
+from collections.abc import Mapping
+
+from nodeops.core.errors import Refused
+from nodeops.ledger.founding.gather_models import Folder, Situation
+from nodeops.ledger.founding.genesis import GENESIS_FILE, content_digest, founding_powers, genesis_text, make_genesis
+from nodeops.ledger.founding.genesis_models import Genesis
+from nodeops.ledger.identity.identity import Identity
+
+
+def plan_genesis(at: Situation, known: Mapping[str, Identity]) -> tuple[Genesis, str] | str:
+    """Return the genesis with its text, or why there is none yet. Raise Refused when a host has one that is not ours."""
+    founded = {name: str(answer["genesis_digest"]) for name, answer in at.answers.items() if answer.get("genesis_digest")}
+    if at.folder.genesis is not None and at.folder.text is not None:
+        _hosts_agree(at.folder, at.folder.text, founded)
+        return at.folder.genesis, at.folder.text
+    if founded:
+        raise _lost(at.folder, founded)
+    reason = _why_not_made(at, known)
+    if reason:
+        return f"{GENESIS_FILE}: {reason}"
+    genesis = make_genesis(at.consortium, known, at.genesis_time)
+    return genesis, genesis_text(genesis)
+
+
+def _lost(folder: Folder, founded: Mapping[str, str]) -> Refused:
+    text = f"{GENESIS_FILE} is gone, but {', '.join(sorted(founded))} has one: the chain was founded before"
+    hint = f"copy it back from the host {min(founded)}; a second genesis would be a second chain"
+    return Refused(text, where=folder.where, hint=hint)
+
+
+def _hosts_agree(folder: Folder, text: str, founded: Mapping[str, str]) -> None:
+    ours = content_digest(text.encode())
+    others = sorted(name for name, digest in founded.items() if digest != ours)
+    if others:
+        what = f"{', '.join(others)} holds another genesis than this folder: it belongs to another chain"
+        hint = f"find out which of them the network runs and keep that {GENESIS_FILE}. A lab: make its hosts anew too"
+        raise Refused(what, where=f"{folder.where}/{GENESIS_FILE}", hint=hint)
+
+
+def _why_not_made(at: Situation, known: Mapping[str, Identity]) -> str | None:
+    """Return why this controller does not make the genesis now, or None when it does."""
+    consortium, powers = at.consortium, founding_powers(at.consortium)
+    if not powers:
+        return "there is no validator in consortium.yml"
+    if consortium.revision > 1 and not at.found:
+        return (
+            f"not made at revision {consortium.revision}, when the chain should have been founded already: get the file "
+            "from another member; only if the chain was never started may it be founded now (found)"
+        )
+    founder = min(consortium.nodes[name].organisation for name in powers)
+    if founder not in {consortium.nodes[name].organisation for name in at.managed}:
+        return f"{founder} makes it once (its name sorts first among the organisations with validators) and must publish it"
+    waiting = [name for name in powers if name not in known]
+    return f"made as soon as all validators' identities are here; waiting for {', '.join(waiting)}" if waiting else None

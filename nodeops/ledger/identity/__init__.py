@@ -1,0 +1,1 @@
+"""A node's keys: made on its host, never moved, published by their public halves."""

@@ -1,0 +1,1 @@
+"""Judge a whole network from what its nodes say."""

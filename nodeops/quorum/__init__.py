@@ -1,0 +1,1 @@
+"""What the chain can spare: may this node stop?"""

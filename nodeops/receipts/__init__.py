@@ -1,0 +1,1 @@
+"""A book of what was removed, each line chained to the one before."""

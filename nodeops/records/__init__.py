@@ -1,0 +1,1 @@
+"""Hashes of files on the ledger, in its order, each proven."""

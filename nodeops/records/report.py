@@ -1,0 +1,166 @@
+"""What the record verbs answer: tables for people, data for machines, findings for the exit code. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nodeops.core.finding import Finding, Verdict
+from nodeops.core.result import Change, Result, Table
+from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProofError, ProvenBlock
+from nodeops.records.versions import Author, FileDigest, History, Judgement, Outcome, Plan, RecordVersion, Standing, judge
+
+_HINTS = {
+    Standing.CHANGED: "do not rely on this file; if the change is meant: nodeops record add --revise",
+    Standing.SUPERSEDED: "this was right once; get the newer file",
+    Standing.ABSENT: "add it with nodeops record add; if it was added, ask a node of another organisation: this one may hide it",
+    Standing.UNPROVEN: ANOTHER_NODE,
+}
+_IDS = {
+    Standing.CHANGED: "record.changed",
+    Standing.SUPERSEDED: "record.superseded",
+    Standing.ABSENT: "record.absent",
+    Standing.UNPROVEN: "record.unproven",
+}
+_WORDS = {Plan.ADD: "added", Plan.REVISE: "revised", Plan.KEEP: "already on the ledger"}
+_WOULD = {Plan.ADD: "would be added", Plan.REVISE: "would be revised", Plan.KEEP: "already on the ledger"}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One verified file; without a history when what the node showed could not be proven."""
+
+    file: FileDigest
+    judgement: Judgement
+    history: History | None = None
+
+
+def check(file: FileDigest, found: History | ProofError) -> Checked:
+    """Return how a file stands against what a node showed and proved, or failed to prove."""
+    if isinstance(found, ProofError):
+        return Checked(file, Judgement(Standing.UNPROVEN, None, f"{file.key} cannot be proven: {found.where}: {found.what}"))
+    return Checked(file, judge(file, found), found)
+
+
+def verified(checked: Sequence[Checked]) -> Result:
+    """Return the answer of `record verify`."""
+    rows = [(one.file.name, _verdict(one.judgement.standing), *_version_cells(one.judgement.version)) for one in checked]
+    table = Table(("file", "verdict", "height", "time (UTC)", "written by", "signed power"), rows)
+    findings = [_finding(one) for one in checked if one.judgement.standing is not Standing.MATCHES]
+    findings += [warning for one in checked if one.history for warning in _warnings(one.file.key, one.history)]
+    data = {"records": [_checked_data(one) for one in checked]}
+    return Result(data, [table], _summary(checked), findings)
+
+
+def added(outcomes: Sequence[Outcome], author: Author, chain: str, dry_run: bool) -> Result:
+    """Return the answer of `record add`."""
+    words = _WOULD if dry_run else _WORDS
+    rows = [(one.planned.file.key, words[one.planned.plan], *_version_cells(one.version), _tx(one.version)) for one in outcomes]
+    table = Table(("record", "outcome", "height", "time (UTC)", "written by", "signed power", "transaction"), rows)
+    count = sum(one.planned.sends for one in outcomes)
+    why = f"{count} of {len(outcomes)} records are new or revised, written by {author.node} ({author.organisation})"
+    changes = [Change(f"ledger {chain}", why)] if count else []
+    data = {"dry_run": dry_run, "records": [_outcome_data(one) for one in outcomes]}
+    lines = [] if count else ["nothing to do: all records are on the ledger"]
+    return Result(data, [table], lines, [_overtaken(one) for one in outcomes if one.others], changes)
+
+
+def shown(key: str, history: History) -> Result:
+    """Return the answer of `record show`."""
+    current = history.current
+    rows = [
+        (
+            *_version_cells(version),
+            "current" if version is current else "superseded",
+            f"{version.value.size}",
+            version.value.sha256,
+        )
+        for version in history.versions
+    ]
+    table = Table(("height", "time (UTC)", "written by", "signed power", "state", "bytes", "sha256"), rows, title=key)
+    data = {"key": key, "versions": [{**_version_data(one), "current": one is current} for one in history.versions]}
+    if not history.versions:
+        absent = Finding(
+            _IDS[Standing.ABSENT], Verdict.FAIL, "a version", f"{key} is not on the ledger, as far as this node shows"
+        )
+        return Result(data, findings=[absent, *_warnings(key, history)])
+    return Result(data, [table], findings=_warnings(key, history))
+
+
+def _verdict(standing: Standing) -> str:
+    return "PASS" if standing is Standing.MATCHES else f"FAIL {standing.value}"
+
+
+def _summary(checked: Sequence[Checked]) -> list[str]:
+    matching = [one.judgement.version for one in checked if one.judgement.standing is Standing.MATCHES]
+    lines = [f"{len(matching)} of {len(checked)} files match the ledger"]
+    if any(version and not version.proven.block.unchanged_set for version in matching):
+        lines.append(
+            "the validator set has changed since the genesis; its validators still signed with more than 2/3 of their power"
+        )
+    return lines
+
+
+def _finding(checked: Checked) -> Finding:
+    standing = checked.judgement.standing
+    return Finding(_IDS[standing], Verdict.FAIL, "", checked.judgement.reason, _HINTS[standing])
+
+
+def _warnings(key: str, history: History) -> list[Finding]:
+    found = []
+    if history.foreign:
+        text = f"{history.foreign} entries under {key} are not records and do not count"
+        found.append(Finding("record.foreign", Verdict.WARN, "", text, "somebody with access to an RPC wrote them"))
+    if history.missing:
+        text = f"versions of {key} name an earlier one that this node does not show: {', '.join(history.missing)[:200]}"
+        found.append(Finding("record.gap", Verdict.WARN, "", text, ANOTHER_NODE))
+    return found
+
+
+def _overtaken(outcome: Outcome) -> Finding:
+    writers = ", ".join(sorted({f"{one.value.node} at height {one.proven.block.height}" for one in outcome.others}))
+    text = f"{outcome.planned.file.key} was also written by {writers} at the same time"
+    hint = "see which version counts with nodeops record show, then agree on one and use --revise"
+    return Finding("record.overtaken", Verdict.WARN, "one writer", text, hint)
+
+
+def _version_cells(version: RecordVersion | None) -> tuple[str, str, str, str]:
+    if version is None:
+        return ("", "", "", "")
+    block, value = version.proven.block, version.value
+    time = block.time.replace("T", " ").removesuffix("Z")
+    return (str(block.height), time, f"{value.node} ({value.organisation})", f"{block.power} of {block.total_power}")
+
+
+def _tx(version: RecordVersion | None) -> str:
+    return f"{version.proven.hash[:16]}…" if version else ""
+
+
+def _checked_data(checked: Checked) -> dict[str, Any]:
+    judged = checked.judgement
+    version = _version_data(judged.version) if judged.version else None
+    return {**_file_data(checked.file), "standing": judged.standing.value, "reason": judged.reason, "version": version}
+
+
+def _outcome_data(outcome: Outcome) -> dict[str, Any]:
+    version = _version_data(outcome.version) if outcome.version else None
+    return {**_file_data(outcome.planned.file), "plan": outcome.planned.plan.value, "version": version}
+
+
+def _file_data(file: FileDigest) -> dict[str, Any]:
+    return {"file": file.name, "key": file.key, "sha256": file.sha256, "size": file.size}
+
+
+def _version_data(version: RecordVersion) -> dict[str, Any]:
+    return {**version.value.model_dump(), "tx": version.proven.hash, "block": _block_data(version.proven.block)}
+
+
+def _block_data(block: ProvenBlock) -> dict[str, Any]:
+    return {
+        "height": block.height,
+        "time": block.time,
+        "hash": block.hash,
+        "signed_power": block.power,
+        "total_power": block.total_power,
+        "signers": list(block.signers),
+        "genesis_validators": block.unchanged_set,
+    }

@@ -1,0 +1,146 @@
+"""Put bytes under a key of the ledger, and read them back in ledger order, each proven.
+
+The general layer under records: anything small that must be agreed between organisations can use it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from tenacity import RetryError, Retrying, TryAgain, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from nodeops.core.digest import sha256
+from nodeops.core.errors import HostError, Timeout
+from nodeops.document.models import NodeDocument
+from nodeops.ledger.cometbft.proof import (
+    ProofError,
+    ProvenBlock,
+    ProvenTransaction,
+    Step,
+    parse_transaction,
+    prove_block,
+    prove_transaction,
+)
+from nodeops.ledger.cometbft.trust import TrustedSet, trusted_set
+from nodeops.ledger.driver import Driver, driver_for
+from nodeops.records.versions import Version, content, transaction
+
+_POLL_SECONDS = 0.25
+_MAX_GENESIS_BYTES = 16 << 20
+# What CometBFT v0.38 says, inside the driver's error, when that is no fault (rpc/core/tx.go, mempool/errors.go).
+_NOT_FOUND = "not found"
+_CACHED = "already exists in cache"
+_LEDGER_SAYS = "the ledger says"
+_TIMEOUT_HINT = "it may still be committed: run the same again, which is safe; if blocks stopped, nodeops status says why"
+
+
+def open_store(document: NodeDocument) -> "Store":
+    """Return the store behind this host's own node, trusting this host's genesis. Raise HostError without a genesis."""
+    genesis = Path(document.ledger.paths["genesis"])
+    return Store(driver_for(document), trusted_set(_read(genesis), document.ledger.chain, str(genesis)))
+
+
+def _read(genesis: Path) -> bytes:
+    hint = "run ansible-playbook site.yml from the controller: proofs are checked against this host's genesis"
+    try:
+        with genesis.open("rb") as file:
+            return file.read(_MAX_GENESIS_BYTES)
+    except OSError as error:
+        raise HostError(f"cannot be read: {error.strerror}", where=str(genesis), hint=hint) from error
+
+
+class Store:
+    """Bytes under keys, through one node that need not be honest. Keys come from `records.ledger_key`."""
+
+    def __init__(self, driver: Driver, trusted: TrustedSet) -> None:
+        self.driver = driver
+        self.trusted = trusted
+        self._blocks: dict[int, ProvenBlock] = {}
+
+    def put(self, key: str, value: bytes, timeout_seconds: float = 60.0) -> Version:
+        """Put bytes under a key and return them with their proof, once committed.
+
+        The same bytes under the same key are one version: putting them again changes nothing, so a caller that wants a
+        new version makes its bytes differ. Raise Timeout when no block took them in time; putting again is safe.
+        """
+        tx_hash = transaction_hash(transaction(key, value))
+        found = self.find(tx_hash)
+        if found is None:
+            self.broadcast(key, value)
+            found = self.wait(tx_hash, timeout_seconds)
+        return Version(key, value, found)
+
+    def history(self, key: str) -> list[Version]:
+        """Return all versions under a key that the node shows, oldest first. Raise ProofError when one does not hold.
+
+        A node can hide versions; it cannot make one up, change one, or change their order.
+        """
+        proven = {found.hash: found for found in map(self._prove, self.driver.search(key))}
+        versions = []
+        for found in sorted(proven.values(), key=lambda found: found.order):
+            # The application also indexes values as app.key: what is under another key is not ours.
+            parts = content(found.tx)
+            if parts and parts[0] == key:
+                versions.append(Version(key, parts[1], found))
+        return versions
+
+    def find(self, tx_hash: str) -> ProvenTransaction | None:
+        """Return a committed transaction by its hash (upper-case hex), proven, or None when the node shows none."""
+        try:
+            answer = self.driver.transaction(tx_hash)
+        except HostError as error:
+            if _LEDGER_SAYS in error.what and _NOT_FOUND in error.what:
+                return None
+            raise
+        found = self._prove(answer)
+        if found.hash != tx_hash:
+            raise ProofError("the node sent another transaction than the one asked for", where=Step.TRANSACTION_HASH)
+        return found
+
+    def broadcast(self, key: str, value: bytes) -> str:
+        """Hand bytes to the node for the next block and return the transaction's hash. Sending twice does no harm.
+
+        Raise HostError when the node or its application does not take them.
+        """
+        tx = transaction(key, value)
+        try:
+            self.driver.broadcast(tx)
+        except HostError as error:
+            if _CACHED not in error.what:
+                raise
+        return transaction_hash(tx)
+
+    def wait(self, tx_hash: str, timeout_seconds: float) -> ProvenTransaction:
+        """Return a transaction once it is committed and proven. Raise Timeout when that takes too long."""
+        attempts = Retrying(
+            retry=retry_if_exception_type(TryAgain), stop=stop_after_delay(timeout_seconds), wait=wait_fixed(_POLL_SECONDS)
+        )
+        try:
+            return attempts(self._committed, tx_hash)
+        except RetryError as error:
+            text = f"not committed within {timeout_seconds:g} seconds"
+            raise Timeout(text, where=f"transaction {tx_hash}", hint=_TIMEOUT_HINT) from error
+
+    def _committed(self, tx_hash: str) -> ProvenTransaction:
+        found = self.find(tx_hash)
+        if found is None:
+            raise TryAgain
+        return found
+
+    def _prove(self, raw: dict[str, Any]) -> ProvenTransaction:
+        answer = parse_transaction(raw)
+        if answer.height not in self._blocks:
+            self._blocks[answer.height] = prove_block(self._signed_header(answer.height), answer.height, self.trusted)
+        return prove_transaction(answer, self._blocks[answer.height])
+
+    def _signed_header(self, height: int) -> dict[str, Any]:
+        try:
+            return self.driver.signed_header(height)
+        except HostError as error:
+            if _LEDGER_SAYS in error.what:
+                raise ProofError(f"the node shows no block {height}: {error.what}", where=Step.CHAIN_AND_HEIGHT) from error
+            raise
+
+
+def transaction_hash(tx: bytes) -> str:
+    """Return the hash that names a transaction, as the ledger writes it: 64 upper-case hex digits."""
+    return sha256(tx).upper()

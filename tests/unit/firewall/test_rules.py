@@ -1,0 +1,149 @@
+"""Who may reach what follows from the node document: every kind of source against every port."""
+
+import pytest
+
+from nodeops.core.errors import Refused
+from nodeops.firewall.explain import explain
+from nodeops.firewall.guard_rules import Login, require_a_way_in
+from nodeops.firewall.rules import collapsed, limits
+from nodeops.firewall.ruleset import nft_text
+from tests.unit.firewall.samples import document, rules
+
+SOURCES = {
+    "operator": "192.0.2.44",
+    "operator over IPv6": "2001:db8:5::44",
+    "member": "10.0.0.2",
+    "member over IPv6": "2001:db8::1",
+    "named member": "198.51.100.7",
+    "named member over IPv6": "2001:db8:7::1",
+    "monitor": "10.0.0.9",
+    "client": "203.0.113.5",
+    "stranger": "203.0.113.200",
+    "stranger over IPv6": "2001:db8:ffff::1",
+}
+PORTS = {"ssh": 22, "p2p": 26656, "rpc": 26657, "metrics": 26660, "published": 8080, "another": 9999}
+OPEN = {
+    ("operator", "ssh"),
+    ("operator over IPv6", "ssh"),
+    ("member", "p2p"),
+    ("member over IPv6", "p2p"),
+    ("named member", "p2p"),
+    ("named member over IPv6", "p2p"),
+    ("monitor", "metrics"),
+    ("client", "rpc"),
+    ("client", "published"),
+}
+CHOICES = {
+    "clients": ["203.0.113.0/28"],
+    "published": [{"port": 8080, "sources": ["203.0.113.0/28"], "why": "an application"}],
+}
+
+
+@pytest.mark.parametrize("port", PORTS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_at_every_port(source, port):
+    written = document(**CHOICES)
+    found = explain(written, rules(written), SOURCES[source], PORTS[port], "tcp")
+    assert found.allowed == ((source, port) in OPEN)
+    assert found.why
+
+
+@pytest.mark.parametrize("source", SOURCES.values())
+def test_without_clients_nobody_reaches_the_rpc(source):
+    written = document()
+    assert not explain(written, rules(written), source, 26657, "tcp").allowed
+    assert written.ledger.ports["rpc"].bind == "127.0.0.1"
+
+
+def test_the_protocol_counts():
+    written = document()
+    assert not explain(written, rules(written), SOURCES["member"], 26656, "udp").allowed
+
+
+def test_an_ipv4_address_in_ipv6_spelling_is_the_same():
+    written = document()
+    assert explain(written, rules(written), "::ffff:10.0.0.2", 26656, "tcp").allowed
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "words"),
+    [
+        ("10.0.0.2", 26656, ["p2p", "members", "new connections a minute"]),
+        ("203.0.113.200", 22, ["policy drop", "192.0.2.0/24"]),
+        ("203.0.113.200", 9999, ["no rule opens this port"]),
+        ("127.0.0.1", 26657, ["loopback"]),
+    ],
+)
+def test_an_explanation_names_the_rule_and_the_reason(address, port, words):
+    written = document()
+    said = " ".join(str(value) for value in vars(explain(written, rules(written), address, port, "tcp")).values())
+    assert all(word in said for word in words)
+
+
+def test_the_node_itself_is_no_source():
+    written = document()
+    assert not explain(written, rules(written), "10.0.0.1", 26656, "tcp").allowed
+
+
+def test_networks_that_overlap_become_one():
+    assert [str(one) for one in collapsed(["10.1.0.0/16", "10.0.0.0/8", "::1/128", "10.0.0.9/32"])] == ["10.0.0.0/8", "::1/128"]
+
+
+def test_two_families_have_rules_alike():
+    script = nft_text(rules(document()))
+    assert "ip saddr { 10.0.0.2, 198.51.100.7 } tcp dport 26656 accept" in script
+    assert "ip6 saddr { 2001:db8::1, 2001:db8:7::1 } tcp dport 26656 accept" in script
+
+
+def test_only_our_table_is_touched_and_in_one_transaction():
+    script = nft_text(rules(document(**CHOICES)))
+    assert script.startswith("table inet nodeops\ndelete table inet nodeops\ntable inet nodeops {\n")
+    assert "flush" not in script
+    assert script.count("table ") == 3
+
+
+def test_the_limits_stand_before_what_lets_in():
+    lines = nft_text(rules(document())).splitlines()
+    for name in limits():
+        at = [number for number, line in enumerate(lines) if f'"{name}-limit"' in line and "ip saddr" in line]
+        let = next(number for number, line in enumerate(lines) if f'accept comment "{name}"' in line)
+        assert at and max(at) < let
+
+
+def test_the_same_document_gives_the_same_bytes():
+    assert nft_text(rules(document(**CHOICES))) == nft_text(rules(document(**CHOICES)))
+
+
+def test_without_a_list_everything_may_go_out():
+    assert "hook output" not in nft_text(rules(document()))
+
+
+def test_with_a_list_only_members_and_named_networks_may():
+    script = nft_text(rules(document(egress=[{"to": ["203.0.113.53/32"], "protocol": "udp", "port": 53, "why": "names"}])))
+    assert "hook output priority filter; policy drop" in script
+    assert 'ip daddr { 203.0.113.53 } udp dport 53 accept comment "egress-1"' in script
+    assert 'ip daddr { 10.0.0.2, 198.51.100.7 } tcp dport 26656 accept comment "p2p-out"' in script
+    assert '"br-*" } jump egress' in script
+
+
+@pytest.mark.parametrize(
+    ("login", "words"),
+    [
+        (Login("203.0.113.200", 22), "203.0.113.200"),
+        (Login("2001:db8:ffff::1", 22), "could not log in again"),
+        (Login("192.0.2.44", 2222), "port 2222"),
+    ],
+)
+def test_rules_that_would_cut_off_who_loads_them_are_refused(login, words):
+    with pytest.raises(Refused, match=words):
+        require_a_way_in(rules(document()), login)
+
+
+@pytest.mark.parametrize("login", [None, Login("192.0.2.44", 22), Login("2001:db8:5::44", 22), Login("::ffff:192.0.2.44", 22)])
+def test_rules_with_a_way_in_are_not(login):
+    require_a_way_in(rules(document()), login)
+
+
+def test_rules_without_operators_are_refused_also_at_a_console():
+    with pytest.raises(Refused, match="no operators"):
+        require_a_way_in(rules(document(operators=[])), None)

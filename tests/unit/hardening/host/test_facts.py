@@ -1,0 +1,35 @@
+"""Facts that are read from the kernel's tables."""
+
+import pytest
+
+from nodeops.hardening.host.facts import is_announced, is_leased
+
+LOOPBACK = "00000000000000000000000000000001 01 80 10 80       lo"
+LINK = "fe80000000000000004200fffe110002 02 40 20 80     eth0"
+STATIC = "20010db8000000000000000000000011 02 40 00 80     eth0"
+LEASED = "20010db80000000002420a0000000011 02 40 00 00     eth0"
+NOWHERE, ANY = "0" * 32, "0" * 32 + " 00"
+GATEWAY = "fe80000000000000000000000000fffe"
+ANNOUNCED = f"{ANY} {ANY} {GATEWAY} 00000400 00000001 00000000 00450003     eth0"
+BY_HAND = f"{ANY} {ANY} {GATEWAY} 00000400 00000001 00000000 00000003     eth0"
+REJECTED = f"{ANY} {ANY} {NOWHERE} ffffffff 00000001 00000000 00200200       lo"
+PREFIX = f"20010db8000000000000000000000000 40 {ANY} {NOWHERE} 00000100 00000001 00000000 00440001     eth0"
+TEMPORARY = "20010db80000000002420a0000000012 02 40 00 01     eth0"
+
+
+@pytest.mark.parametrize(
+    ("rows", "leased"),
+    [([], False), ([LOOPBACK, LINK], False), ([LOOPBACK, STATIC], False), ([LINK, LEASED], True), ([LINK, TEMPORARY], True)],
+    ids=["no IPv6", "link-local", "static", "from a router", "temporary"],
+)
+def test_an_address_that_runs_out(rows, leased):
+    assert is_leased("".join(f"{row}\n" for row in rows)) is leased
+
+
+@pytest.mark.parametrize(
+    ("rows", "announced"),
+    [([], False), ([REJECTED, BY_HAND], False), ([REJECTED, PREFIX], False), ([REJECTED, ANNOUNCED], True)],
+    ids=["no IPv6", "by hand", "a prefix alone", "by a router"],
+)
+def test_a_default_route_that_runs_out(rows, announced):
+    assert is_announced("".join(f"{row}\n" for row in rows)) is announced

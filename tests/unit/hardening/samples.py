@@ -1,0 +1,49 @@
+"""A node document, facts of a host, and small controls."""
+
+from typing import Any
+
+from nodeops.core.finding import Verdict
+from nodeops.document.models import Consortium, NodeDocument, Waiver
+from nodeops.document.resolve import resolve
+from nodeops.hardening.audit.report import Judged, Report
+from nodeops.hardening.controls.catalogue import Control
+from nodeops.hardening.host.facts import Facts
+
+FLAGS = ("container", "debian12", "debian13", "ipv6", "docker", "grub", "apparmor")
+
+
+def document(*waivers: Waiver) -> NodeDocument:
+    """Return the document of a node with waivers."""
+    member = {"organisation": "a", "duty": "validator", "power": 1, "address": "10.0.0.1"}
+    consortium = Consortium.model_validate(
+        {
+            "consortium": "test",
+            "revision": 1,
+            "ledger": {"platform": "cometbft", "version": "v0.38.21", "chain": "test-1"},
+            "organisations": {"a": {}},
+            "nodes": {"a-1": member},
+        }
+    )
+    return resolve(consortium, "a-1", {"firewall": {"operators": ["192.0.2.0/24", "2001:db8::/64"]}}, waivers)
+
+
+def facts(*true: str, packages: tuple[str, ...] = (), units: tuple[str, ...] = ()) -> Facts:
+    """Return facts of which only those named are true."""
+    return Facts("debian 12", {name: name in true for name in FLAGS}, frozenset(packages), frozenset(units))
+
+
+def control(name: str = "test.one", sets: list[dict[str, Any]] | None = None, **others: Any) -> Control:
+    """Return a control that sets what is said."""
+    texts = {"id": name, "title": "a title", "why": "a reason", "severity": "low", "breaks": "nothing known"}
+    rows = sets or [{"kind": "sshd", "key": "X11Forwarding", "value": "no"}]
+    return Control.model_validate({**texts, "sets": rows, **others})
+
+
+def report(*judged: Judged) -> Report:
+    """Return a report of one host."""
+    return Report("a-1", "a", "debian 12", 1_700_000_000.0, {"container": True}, judged)
+
+
+def judged(verdict: Verdict, name: str = "test.one", waiver: Waiver | None = None) -> Judged:
+    """Return a control with a verdict."""
+    return Judged(control(name), verdict, "a title", "found | this\n<b>", waiver=waiver)
