@@ -55,6 +55,9 @@ def up(
 def down(
     inventory: InventoryFlag = None,
     purge: Annotated[bool, typer.Option(help="Remove our images too; the next `up` builds them again.")] = False,
+    engine: Annotated[
+        bool, typer.Option("--engine", help="Stop the Docker engine too, if nodeops started it and no container is left.")
+    ] = False,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -62,7 +65,7 @@ def down(
     folder = inventory_folder(inventory)
     lab, declared = lab_identity(folder)
     with progress(f"lab {lab}: looking") as say, lock(f"lab-{lab}"):
-        result = down_lab(lab, folder.resolve(), declared, purge, dry_run, say)
+        result = down_lab(lab, folder.resolve(), declared, purge, engine, dry_run, say)
     emit(result, as_json)
 
 
