@@ -20,7 +20,7 @@ from nodeops.logstore.naming import Segment
 from nodeops.receipts.book import RESERVE_BYTES, opened, receipts, settle, verify
 from nodeops.receipts.chain import settled
 from tests.filesystems.disks import LOGFLUSH, NOLOGFLUSH, Disk, child, disk, ended, killed
-from tests.unit.disk.purge_samples import House, fill, make_house
+from tests.unit.disk.purge.samples import House, fill, make_house
 
 RACE_SECONDS = 12
 FEW = Limits(4, 1 << 40)

@@ -18,7 +18,7 @@ from nodeops.logs.stream import LogStream
 from nodeops.logstore import seal
 from nodeops.logstore.intents import open_journal
 from nodeops.logstore.naming import range_of
-from tests.unit.disk.log_made import STREAM, MadeLog, made
+from tests.unit.logs.log_made import STREAM, MadeLog, made
 
 LINE_BYTES = 120
 SECONDS = 12.0

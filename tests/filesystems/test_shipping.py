@@ -16,7 +16,7 @@ from nodeops.disk.ship import rules
 from nodeops.disk.ship.rclone import read_acks, recheck, ship
 from nodeops.disk.ship.rules import ShipSettings
 from nodeops.logstore.naming import Segment
-from tests.unit.disk.shipped import configuration, damage, dark_remote, local_remote, needs_rclone, segment
+from tests.unit.disk.ship.samples import configuration, damage, dark_remote, local_remote, needs_rclone, segment
 
 pytestmark = needs_rclone
 START_SECONDS = 10
