@@ -2,8 +2,8 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,8 +13,9 @@ from nodeops.core.errors import HostError
 from nodeops.host.files import write_atomic
 from nodeops.lab import boot, containers, images, keys, texts
 from nodeops.lab.engine import EngineHome, Say
+from nodeops.lab.packages import cache
 from nodeops.lab.parallel import each
-from nodeops.lab.plan import features
+from nodeops.lab.plan import PURGED, features
 from nodeops.lab.spec import HostSpec, Lab
 from nodeops.lab.state import IDENTITIES_FOLDER, KNOWN_HOSTS_FILE, SSH_CONFIG_FILE, Act, Probe, Seen, SeenHost, Step
 
@@ -28,6 +29,13 @@ class Site:
     folder: Path
     seen: Seen
     say: Say
+    # What the lab came up without.
+    lacking: list[str] = field(default_factory=list)
+
+    @cached_property
+    def cache(self) -> str:
+        """Return where hosts find the package cache; empty where it cannot be."""
+        return cache.address(self.client)
 
     def hosts(self, steps: Sequence[Step], act: Act) -> list[SeenHost]:
         """Return the seen hosts that steps of one kind are about."""
@@ -57,6 +65,8 @@ def remove(site: Site, steps: Sequence[Step]) -> None:
         containers.remove_network(site.client, network.id)
     for name in subjects(steps, Act.REMOVE_FILE):
         _remove_file(site.folder, name)
+    for step in (step for step in steps if step.act is Act.STOP_CACHE):
+        cache.remove(site.client, with_packages=step.why == PURGED)
     for tag in subjects(steps, Act.REMOVE_IMAGE):
         images.remove_image(site.client, tag)
 
@@ -92,6 +102,8 @@ def bring_up(
     wanted = subjects(steps, Act.BUILD_IMAGE)
     missing = [release for release in lab.releases if tags[release] in wanted]
     each(lambda release: images.ensure_image(release, site.say, site.home), missing)
+    if subjects(steps, Act.START_CACHE) and (wrong := cache.ensure(site.client, site.cache, site.say, site.home)):
+        site.lacking.append(wrong)
     if subjects(steps, Act.CREATE_NETWORK):
         containers.create_network(site.client, lab)
     for host in site.hosts(steps, Act.AUTHORISE):
@@ -113,7 +125,7 @@ def _boot(
         made = features(spec, tags[spec.release], containers.SETTINGS_DIGEST)
         host = old.get(spec.name) or _created(site, lab, spec, made, origins.get(spec.name))
         if host.state == "created" and not host.loaded:
-            containers.furnish(site.client, lab.name, spec, host.id)
+            containers.furnish(site.client, lab.name, spec, host.id, site.cache)
         said = boot.start(site.client, host, public_key, must_be_well=spec.name in new)
         ready.append(spec.name)
         site.say(f"hosts ready: {len(ready)} of {len(specs)}")

@@ -91,10 +91,10 @@ def create_host(
     return str(made["Id"])
 
 
-def furnish(client: docker.DockerClient, lab: str, host: HostSpec, container: str) -> None:
-    """Put into a host that was never started what its first boot needs."""
+def furnish(client: docker.DockerClient, lab: str, host: HostSpec, container: str, cache: str) -> None:
+    """Put into a host that was never started what its first boot needs. `cache`: where the package cache is, if anywhere."""
     with explained(f"host {host.name} cannot be furnished"):
-        client.api.put_archive(container, "/", _archive(host_files(lab, host), 0))
+        client.api.put_archive(container, "/", _archive(host_files(lab, host, cache), 0))
 
 
 def authorise(client: docker.DockerClient, container: str, public_key: str) -> None:

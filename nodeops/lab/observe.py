@@ -10,6 +10,7 @@ import docker
 
 from nodeops.lab import containers, images, keys
 from nodeops.lab.boot import booted
+from nodeops.lab.packages import cache
 from nodeops.lab.parallel import each
 from nodeops.lab.state import (
     GENESIS_FILE,
@@ -42,8 +43,11 @@ def observe(client: docker.DockerClient | None, lab: str, folder: Path, ask_host
     everything, foreign = containers.all_hosts(client)
     own = [host for host in everything if host.lab == lab]
     others = {host.name for host in everything if host.lab != lab}
+    where = cache.address(client)
     return replace(
         seen,
+        cache_lacks=bool(where) and not cache.answers(where),
+        cache_idle=cache.NAME in foreign and not others,
         hosts=_asked(client, own) if ask_hosts else own,
         foreign_names=foreign | others,
         networks=list(containers.networks(client)),

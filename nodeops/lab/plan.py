@@ -22,6 +22,8 @@ from nodeops.lab.state import (
     network_name,
 )
 
+# Why something goes that other labs could use again.
+PURGED = "--purge"
 # How Docker names the interface of a network: `br-` and the first 12 digits of its id.
 _BRIDGE_ID_DIGITS = 12
 # States from which Docker brings a container up again; others are leftovers of an engine that was killed.
@@ -184,6 +186,8 @@ def _additions(lab: Lab, images: Mapping[str, str], replaced: Mapping[str, str],
         yield Step(Act.MAKE_KEY, str(lab.folder / LAB_FOLDER), "each lab has a key pair of its own")
     for tag in sorted(missing):
         yield Step(Act.BUILD_IMAGE, tag, "hosts are made from it")
+    if seen.cache_lacks:
+        yield Step(Act.START_CACHE, "", "hosts fetch each package once")
     if not any(network.subnets == (lab.subnet,) for network in _own_networks(lab.name, seen)):
         yield Step(Act.CREATE_NETWORK, network_name(lab.name), f"subnet {lab.subnet}")
     for name in new:
@@ -224,8 +228,9 @@ def plan_down(lab: str, folder: str, declared: Iterable[str], seen: Seen, purge:
     return [
         *(Step(Act.REMOVE_HOST, host.node, why) for host in seen.hosts),
         *(Step(Act.REMOVE_NETWORK, network.name, why) for network in _own_networks(lab, seen)),
+        *(Step(Act.STOP_CACHE, "", PURGED if purge else "no lab is left; what it holds stays") for _ in range(seen.cache_idle)),
         *(Step(Act.REMOVE_FILE, name, "describes hosts that are gone") for name in files if name in seen.texts),
-        *(Step(Act.REMOVE_IMAGE, tag, "--purge") for tag, labs in sorted(seen.images.items()) if purge and set(labs) <= {lab}),
+        *(Step(Act.REMOVE_IMAGE, tag, PURGED) for tag, labs in sorted(seen.images.items()) if purge and set(labs) <= {lab}),
     ]
 
 

@@ -47,6 +47,8 @@ class Act(StrEnum):
     LOAD_HOST = "host|saved|running"
     FORGET_HOST = "saved host|present|absent"
     RESTORE_FILE = "file|another|as saved"
+    START_CACHE = "package cache|absent|running"
+    STOP_CACHE = "package cache|running|absent"
     AUTHORISE = "authorized key of|another|ours"
     WRITE_ACCESS = "SSH access|outdated|current"
     INSTALL_ENGINE = "Docker engine|absent|installed"
@@ -122,6 +124,7 @@ class Seen:
 
     `hosts` are those of one lab, `foreign_names` all other containers; `routes`: network this machine reaches ->
     interface; `images`: our image tags -> labs whose containers use them; `texts`: relative name -> content of files.
+    `cache_lacks`: the package cache could run and does not; `cache_idle`: it is there, and no other lab has hosts.
     """
 
     hosts: Sequence[SeenHost] = ()
@@ -132,3 +135,5 @@ class Seen:
     texts: Mapping[str, str] = field(default_factory=dict)
     public_key: str = ""
     loop_devices: bool = True
+    cache_lacks: bool = False
+    cache_idle: bool = False

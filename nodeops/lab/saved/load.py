@@ -31,9 +31,10 @@ def load(lab: Lab, name: str, unlike: bool, dry_run: bool, say: Say) -> Result:
     origins = {
         node: act.Origin(host.tag, host.card.features, images.labels(host.card, save.key)) for node, host in save.hosts.items()
     }
-    probes = act.bring_up(act.Site(client, HOME, lab.folder, seen, say), lab, tags, steps, origins)
+    site = act.Site(client, HOME, lab.folder, seen, say)
+    probes = act.bring_up(site, lab, tags, steps, origins)
     each(lambda host: boot.check_ready(lab.name, host.name, host.address, probes[host.name]), lab.hosts)
-    result = up_result(lab, steps, probes, seen)
+    result = up_result(lab, steps, probes, site)
     return Result(
         {**result.data, "save": name}, result.tables, [*result.lines, *_choices(save, now)], result.findings, result.changes
     )
