@@ -51,7 +51,7 @@ def observe(client: docker.DockerClient | None, lab: str, folder: Path, ask_host
         hosts=_asked(client, own) if ask_hosts else own,
         foreign_names=foreign | others,
         networks=list(containers.networks(client)),
-        images={tag: _users(tag, everything) for tag in images.our_images(client)},
+        images={tag: _users(tag, everything, cache.NAME in foreign) for tag in images.our_images(client)},
     )
 
 
@@ -62,7 +62,10 @@ def _asked(client: docker.DockerClient, hosts: list[SeenHost]) -> list[SeenHost]
     return each(ask, hosts)
 
 
-def _users(tag: str, hosts: Iterable[SeenHost]) -> set[str]:
+def _users(tag: str, hosts: Iterable[SeenHost], cached: bool) -> set[str]:
+    """Return the labs that need an image: those with hosts of it, and all of them where it is the package cache's."""
+    if tag.startswith(cache.IMAGE):
+        return {host.lab for host in hosts} if cached else set()
     return {host.lab for host in hosts if host.features.get("image") == tag}
 
 

@@ -15,6 +15,7 @@ from nodeops.lab.engine import EngineHome, Say, explained
 from nodeops.lab.images import REPOSITORY, build_image
 
 NAME = "nodeops-packages"
+IMAGE = f"{REPOSITORY}:packages-"
 PORT = 3142
 _RELEASE = "debian12"
 _FOLDER = "/var/cache/apt-cacher-ng"
@@ -49,7 +50,7 @@ def ensure(client: docker.DockerClient, where: str, say: Say, home: EngineHome) 
     say("package cache: starting")
     try:
         dockerfile = (resources.files("nodeops.lab.packages") / "Dockerfile").read_bytes()
-        tag = build_image(_RELEASE, f"{REPOSITORY}:packages-{sha256(dockerfile)[:12]}", {"Dockerfile": dockerfile}, say, home)
+        tag = build_image(_RELEASE, f"{IMAGE}{sha256(dockerfile)[:12]}", {"Dockerfile": dockerfile}, say, home)
         remove(client)
         with explained("the package cache cannot be started"):
             client.containers.run(
