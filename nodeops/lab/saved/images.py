@@ -37,7 +37,7 @@ def check_packed(client: docker.DockerClient, host: SeenHost) -> None:
         except APIError as error:
             if error.status_code != 404:
                 raise
-            hint = "is there room on its disk? nodeops lab up, then save again"
+            hint = "it has no room for that, or did not shut down in time: nodeops lab up, then save again"
             raise HostError("its disks could not be packed", where=f"host {host.node}", hint=hint) from error
 
 
