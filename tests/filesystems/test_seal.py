@@ -11,7 +11,7 @@ import pytest
 
 from nodeops.core.errors import HostError
 from nodeops.host.extents import collapse_refusal
-from nodeops.logstore import cut_size
+from nodeops.logstore import cut
 from nodeops.logstore.intents import open_journal, read_record
 from nodeops.logstore.recover import recover
 from nodeops.logstore.seal import drain
@@ -54,7 +54,7 @@ def test_no_line_is_lost_while_a_log_is_drained(loop, rate):
 def test_no_line_is_lost_when_the_drain_is_killed_at_random_moments(tmp_path, monkeypatch):
     if reason := collapse_refusal(tmp_path):
         pytest.skip(reason)
-    monkeypatch.setattr(cut_size, "LARGEST_CUT_BYTES", 128 << 10)
+    monkeypatch.setattr(cut, "LARGEST_CUT_BYTES", 128 << 10)
     live, sealed = prepared(tmp_path)
     chance, found = random.Random(5), Counter[str]()
 
