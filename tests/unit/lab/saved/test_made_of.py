@@ -4,7 +4,7 @@ import pytest
 
 from nodeops.lab.saved.made_of import PROJECT, made_of
 from nodeops.lab.saved.state import IMAGE, INVENTORY, TREE
-from nodeops.lab.spec import HostSpec, Lab
+from nodeops.lab.spec import HostSpec, Lab, load_lab
 
 TAGS = {"debian12": "nodeops-lab:debian12-aa"}
 
@@ -54,3 +54,11 @@ def test_addresses_and_images_count_and_the_name_of_the_lab_does_not(project):
 
 def test_the_project_is_the_one_that_is_run():
     assert (PROJECT / "site.yml").is_file()
+
+
+def test_scenarios_that_load_what_another_saved_are_made_of_the_same():
+    loading = {path.parent.name for path in PROJECT.glob("molecule/*/molecule.yml") if "shared/load.yml" in path.read_text()}
+    tags = {"debian12": "a", "debian13": "b"}
+    parts = {name: made_of(load_lab(PROJECT / "molecule" / name), tags, "s1").parts for name in ("ledger", *loading)}
+    assert loading
+    assert [name for name, found in parts.items() if found != parts["ledger"]] == []
