@@ -2,15 +2,12 @@
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import docker
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from nodeops.console import DryRunFlag, JsonFlag, emit
 from nodeops.core.errors import HostError, InputError
@@ -18,11 +15,13 @@ from nodeops.core.result import Result, Table
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder
 from nodeops.lab import act, boot, containers, keys, plan
 from nodeops.lab.down import down as down_lab
-from nodeops.lab.engine import HOME, Say, reach
+from nodeops.lab.engine import HOME
 from nodeops.lab.flood_cli import flood
 from nodeops.lab.lock import lock
 from nodeops.lab.observe import observe
 from nodeops.lab.parallel import each
+from nodeops.lab.progress import progress, running_engine
+from nodeops.lab.saved.cli import forget, load, save, saved
 from nodeops.lab.spec import lab_identity, load_lab
 from nodeops.lab.state import SSH_CONFIG_FILE, Act, Seen, SeenHost
 from nodeops.lab.tour_cli import tour
@@ -31,23 +30,11 @@ from nodeops.lab.up import up as up_lab
 app = typer.Typer(no_args_is_help=True)
 app.command("tour")(tour)
 app.command("flood")(flood)
+for verb in (save, load, saved, forget):
+    app.command(verb.__name__)(verb)
 
 InventoryFlag = Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)]
 NodesArgument = Annotated[list[str], typer.Argument(help="Names of hosts of the lab.")]
-
-
-@contextmanager
-def _progress(first: str) -> Iterator[Say]:
-    """Show what is being done, on stderr: stdout belongs to the answer."""
-    with Console(stderr=True).status(Text(first)) as status:
-        yield lambda text: status.update(Text(text))
-
-
-def _running_engine(say: Say) -> docker.DockerClient:
-    client = reach(say, HOME, may_start=False)
-    if client is None:
-        raise HostError("is not running", where="Docker engine", hint="nodeops lab up starts it")
-    return client
 
 
 @app.command()
@@ -59,7 +46,7 @@ def up(
 ) -> None:
     """Make what is missing, start what is stopped, leave what runs; wait until every host can be reached over SSH."""
     lab = load_lab(inventory_folder(inventory))
-    with _progress(f"lab {lab.name}: looking") as say, lock(f"lab-{lab.name}"):
+    with progress(f"lab {lab.name}: looking") as say, lock(f"lab-{lab.name}"):
         result = up_lab(lab, recreate, dry_run, say)
     emit(result, as_json)
 
@@ -68,22 +55,25 @@ def up(
 def down(
     inventory: InventoryFlag = None,
     purge: Annotated[bool, typer.Option(help="Remove our images too; the next `up` builds them again.")] = False,
+    engine: Annotated[
+        bool, typer.Option("--engine", help="Stop the Docker engine too, if nodeops started it and no container is left.")
+    ] = False,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Remove the lab's hosts, network, keys and what described them: all of it, and nothing else."""
     folder = inventory_folder(inventory)
     lab, declared = lab_identity(folder)
-    with _progress(f"lab {lab}: looking") as say, lock(f"lab-{lab}"):
-        result = down_lab(lab, folder.resolve(), declared, purge, dry_run, say)
+    with progress(f"lab {lab}: looking") as say, lock(f"lab-{lab}"):
+        result = down_lab(lab, folder.resolve(), declared, purge, engine, dry_run, say)
     emit(result, as_json)
 
 
 @app.command("list")
 def list_labs(as_json: JsonFlag = False) -> None:
     """List all labs on the engine, whatever folder they were made from."""
-    with _progress("looking for labs") as say:
-        hosts, _ = containers.all_hosts(_running_engine(say))
+    with progress("looking for labs") as say:
+        hosts, _ = containers.all_hosts(running_engine(say))
     labs = [_summary(name, [host for host in hosts if host.lab == name]) for name in sorted({host.lab for host in hosts})]
     rows = [(host["lab"], host["name"], host["address"], host["state"], lab["folder"]) for lab in labs for host in lab["hosts"]]
     tables = [Table(("lab", "host", "address", "state", "folder"), rows)] if rows else []
@@ -162,8 +152,8 @@ def _power(
 ) -> Result:
     folder = inventory_folder(inventory)
     lab, _ = lab_identity(folder)
-    with _progress(f"lab {lab}: {', '.join(nodes)}") as say, lock(f"lab-{lab}"):
-        client = _running_engine(say)
+    with progress(f"lab {lab}: {', '.join(nodes)}") as say, lock(f"lab-{lab}"):
+        client = running_engine(say)
         seen: Seen = observe(client, lab, folder.resolve())
         steps = plan.plan_power(nodes, seen, str(folder.resolve()), lab, wanted)
         if not dry_run:

@@ -4,6 +4,7 @@ import io
 import tarfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import docker
@@ -19,7 +20,8 @@ from nodeops.lab.texts import HOST_KEY, USER, USER_ID, authorized_keys, host_fil
 
 LAB_LABEL = "nodeops.lab"
 NODE_LABEL = "nodeops.node"
-_FOLDER_LABEL = "nodeops.folder"
+FOLDER_LABEL = "nodeops.folder"
+LOADED_LABEL, LOADED_WITH_LABEL = "nodeops.loaded", "nodeops.loaded-with"
 _FEATURE_LABEL = "nodeops.feature."
 
 # What systemd, nftables, loop devices and the audits under test need, and not more: such a container runs where
@@ -56,22 +58,29 @@ _MOST_PROBE_BYTES = 64 << 10
 def create_network(client: docker.DockerClient, lab: Lab) -> None:
     """Make the lab's network."""
     pool = IPAMPool(subnet=lab.subnet, gateway=lab.gateway)
-    labels = {LAB_LABEL: lab.name, _FOLDER_LABEL: str(lab.folder)}
+    labels = {LAB_LABEL: lab.name, FOLDER_LABEL: str(lab.folder)}
     with explained(f"network {network_name(lab.name)} cannot be made"):
         client.networks.create(network_name(lab.name), driver="bridge", ipam=IPAMConfig(pool_configs=[pool]), labels=labels)
 
 
-def create_host(client: docker.DockerClient, lab: Lab, host: HostSpec, features: Mapping[str, str]) -> str:
-    """Make the container of a host and return its id; it is not started."""
+def create_host(
+    client: docker.DockerClient,
+    lab: Lab,
+    host: HostSpec,
+    features: Mapping[str, str],
+    image: str = "",
+    more_labels: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Make the container of a host, from an image other than the lab's if one is named, and return its id; it is not started."""
     network = network_name(lab.name)
-    labels = {LAB_LABEL: lab.name, NODE_LABEL: host.name, _FOLDER_LABEL: str(lab.folder)}
-    labels |= {_FEATURE_LABEL + key: value for key, value in features.items()}
+    labels = {LAB_LABEL: lab.name, NODE_LABEL: host.name, FOLDER_LABEL: str(lab.folder)}
+    labels |= {_FEATURE_LABEL + key: value for key, value in features.items()} | dict(more_labels)
     endpoint = client.api.create_endpoint_config(ipv4_address=host.address)
     host_config = client.api.create_host_config(network_mode=network, **SETTINGS)
     host_config.update(_UNMASKED)
     with explained(f"host {host.name} cannot be made"):
         made = client.api.create_container(
-            features["image"],
+            image or features["image"],
             name=container_name(lab.name, host.name),
             hostname=host.name,
             environment=_ENVIRONMENT,
@@ -82,10 +91,10 @@ def create_host(client: docker.DockerClient, lab: Lab, host: HostSpec, features:
     return str(made["Id"])
 
 
-def furnish(client: docker.DockerClient, lab: str, host: HostSpec, container: str) -> None:
-    """Put into a host that was never started what its first boot needs."""
+def furnish(client: docker.DockerClient, lab: str, host: HostSpec, container: str, cache: str) -> None:
+    """Put into a host that was never started what its first boot needs. `cache`: where the package cache is, if anywhere."""
     with explained(f"host {host.name} cannot be furnished"):
-        client.api.put_archive(container, "/", _archive(host_files(lab, host), 0))
+        client.api.put_archive(container, "/", _archive(host_files(lab, host, cache), 0))
 
 
 def authorise(client: docker.DockerClient, container: str, public_key: str) -> None:
@@ -179,7 +188,7 @@ def all_hosts(client: docker.DockerClient) -> tuple[list[SeenHost], set[str]]:
     with explained("containers cannot be listed"):
         rows = client.api.containers(all=True)
     ours = [row for row in rows if _is_host(row)]
-    homes = {(row["Labels"].get(_FOLDER_LABEL, ""), row["Labels"][LAB_LABEL]) for row in ours}
+    homes = {(row["Labels"].get(FOLDER_LABEL, ""), row["Labels"][LAB_LABEL]) for row in ours}
     living = {home for home in homes if _is_lab(*home)}
     return [_seen_host(row, living) for row in ours], {_name(row) for row in rows if not _is_host(row)}
 
@@ -196,9 +205,20 @@ def _name(row: Mapping[str, Any]) -> str:
 def _seen_host(row: Mapping[str, Any], living: Collection[tuple[str, str]]) -> SeenHost:
     labels: dict[str, str] = row["Labels"]
     features = {key.removeprefix(_FEATURE_LABEL): value for key, value in labels.items() if key.startswith(_FEATURE_LABEL)}
-    folder = labels.get(_FOLDER_LABEL, "")
+    folder = labels.get(FOLDER_LABEL, "")
     lab = labels[LAB_LABEL]
-    return SeenHost(row["Id"], _name(row), lab, labels[NODE_LABEL], row["State"], features, folder, (folder, lab) in living)
+    return SeenHost(
+        id=row["Id"],
+        name=_name(row),
+        lab=lab,
+        node=labels[NODE_LABEL],
+        state=row["State"],
+        features=features,
+        folder=folder,
+        folder_is_lab=(folder, lab) in living,
+        loaded=labels.get(LOADED_LABEL, ""),
+        loaded_with=tuple(labels.get(LOADED_WITH_LABEL, "").split()),
+    )
 
 
 def _is_lab(folder: str, lab: str) -> bool:

@@ -23,7 +23,15 @@ from nodeops.lab.spec import SUITES
 REPOSITORY = "nodeops-lab"
 BASE_REPOSITORY = "nodeops-lab-base"
 # Everything the Dockerfile copies, with the mode it has in the image.
-_CONTEXT = {"Dockerfile": 0o644, "lab-init": 0o755, "sshd.conf": 0o644, "sudoers": 0o440}
+_CONTEXT = {
+    "Dockerfile": 0o644,
+    "apt.conf": 0o644,
+    "lab-packages": 0o755,
+    "lab-init": 0o755,
+    "lab-pack": 0o755,
+    "sshd.conf": 0o644,
+    "sudoers": 0o440,
+}
 # A registry that does not say a word for so long is not there; one that sends layers says something all the time.
 _REGISTRY_SECONDS = 3
 _BOOTSTRAP_SECONDS = 600
@@ -58,7 +66,11 @@ def our_images(client: docker.DockerClient) -> list[str]:
 def ensure_image(release: str, say: Say, home: EngineHome) -> str:
     """Build the image of a release unless it is there, and return its tag. Raise HostError with the end of the build's log."""
     files = context()
-    tag = image_tag(release, files)
+    return build_image(release, image_tag(release, files), files, say, home)
+
+
+def build_image(release: str, tag: str, files: Mapping[str, bytes], say: Say, home: EngineHome) -> str:
+    """Build an image from files on top of the bare Debian of a release unless it is there, and return its tag."""
     with lock(f"image-{release}"):
         client = connect(home, _BUILD_SECONDS)
         with explained(f"image {tag} cannot be built"):
@@ -142,7 +154,7 @@ def _archive(files: Mapping[str, bytes]) -> io.BytesIO:
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name, data in files.items():
             entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(data), _CONTEXT[name]
+            entry.size, entry.mode = len(data), _CONTEXT.get(name, 0o644)
             tar.addfile(entry, io.BytesIO(data))
     archive.seek(0)
     return archive

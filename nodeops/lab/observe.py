@@ -10,6 +10,7 @@ import docker
 
 from nodeops.lab import containers, images, keys
 from nodeops.lab.boot import booted
+from nodeops.lab.packages import cache
 from nodeops.lab.parallel import each
 from nodeops.lab.state import (
     GENESIS_FILE,
@@ -42,12 +43,15 @@ def observe(client: docker.DockerClient | None, lab: str, folder: Path, ask_host
     everything, foreign = containers.all_hosts(client)
     own = [host for host in everything if host.lab == lab]
     others = {host.name for host in everything if host.lab != lab}
+    where = cache.address(client)
     return replace(
         seen,
+        cache_lacks=bool(where) and not cache.answers(where),
+        cache_idle=cache.NAME in foreign and not others,
         hosts=_asked(client, own) if ask_hosts else own,
         foreign_names=foreign | others,
         networks=list(containers.networks(client)),
-        images={tag: _users(tag, everything) for tag in images.our_images(client)},
+        images={tag: _users(tag, everything, cache.NAME in foreign) for tag in images.our_images(client)},
     )
 
 
@@ -58,7 +62,10 @@ def _asked(client: docker.DockerClient, hosts: list[SeenHost]) -> list[SeenHost]
     return each(ask, hosts)
 
 
-def _users(tag: str, hosts: Iterable[SeenHost]) -> set[str]:
+def _users(tag: str, hosts: Iterable[SeenHost], cached: bool) -> set[str]:
+    """Return the labs that need an image: those with hosts of it, and all of them where it is the package cache's."""
+    if tag.startswith(cache.IMAGE):
+        return {host.lab for host in hosts} if cached else set()
     return {host.lab for host in hosts if host.features.get("image") == tag}
 
 
@@ -81,8 +88,7 @@ def routes(table: str) -> Iterable[tuple[str, str]]:
 
 
 def inventory_texts(folder: Path) -> dict[str, str]:
-    """Return the content of what a lab writes into its inventory folder; of folders and identities only that they exist."""
-    texts = {name: _read(folder / name) for name in (SSH_CONFIG_FILE, KNOWN_HOSTS_FILE) if (folder / name).is_file()}
-    present = [GENESIS_FILE, LAB_FOLDER]
-    present += [f"{IDENTITIES_FOLDER}/{path.name}" for path in (folder / IDENTITIES_FOLDER).glob("*.yml")]
-    return texts | {name: "" for name in present if (folder / name).exists() or (folder / name).is_symlink()}
+    """Return the content of what a lab has in its inventory folder; of a folder or a broken link only that it exists."""
+    identities = [f"{IDENTITIES_FOLDER}/{path.name}" for path in (folder / IDENTITIES_FOLDER).glob("*.yml")]
+    names = [SSH_CONFIG_FILE, KNOWN_HOSTS_FILE, GENESIS_FILE, LAB_FOLDER, *identities]
+    return {name: _read(folder / name) for name in names if (folder / name).exists() or (folder / name).is_symlink()}

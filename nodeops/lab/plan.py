@@ -22,6 +22,8 @@ from nodeops.lab.state import (
     network_name,
 )
 
+# Why something goes that other labs could use again.
+PURGED = "--purge"
 # How Docker names the interface of a network: `br-` and the first 12 digits of its id.
 _BRIDGE_ID_DIGITS = 12
 # States from which Docker brings a container up again; others are leftovers of an engine that was killed.
@@ -37,9 +39,28 @@ def features(host: HostSpec, image: str, settings: str) -> dict[str, str]:
 def plan_up(lab: Lab, images: Mapping[str, str], settings: str, seen: Seen, recreate: bool) -> list[Step]:
     """Return the steps that bring a lab up, in order; none when it is up. `images`: release -> tag.
 
-    Raise Refused when the lab belongs to another folder or its hosts no longer fit and `recreate` was not asked for,
-    HostError when something foreign has its addresses or names.
+    Raise Refused when the lab belongs to another folder, was loaded by half, or its hosts no longer fit and `recreate` was
+    not asked for, HostError when something foreign has its addresses or names.
     """
+    _refuse_half_loaded(lab, seen)
+    return plan_hosts(lab, images, settings, seen, recreate)
+
+
+def _refuse_half_loaded(lab: Lab, seen: Seen) -> None:
+    """Refuse to mix hosts of a save with new ones, which would be other validators than the genesis names."""
+    there = {host.node for host in seen.hosts}
+    for host in seen.hosts:
+        missing = sorted({spec.name for spec in lab.hosts} & set(host.loaded_with) - there)
+        if missing:
+            raise Refused(
+                f"was loaded by half from {host.loaded}: {', '.join(missing)} is missing",
+                where=f"lab {lab.name}",
+                hint="nodeops lab load completes it, nodeops lab down removes it",
+            )
+
+
+def plan_hosts(lab: Lab, images: Mapping[str, str], settings: str, seen: Seen, recreate: bool) -> list[Step]:
+    """Return the steps of `plan_up`, whatever the hosts were made from."""
     wanted = {host.name: features(host, images[host.release], settings) for host in lab.hosts}
     _refuse_other_folder(lab.name, str(lab.folder), seen)
     _refuse_taken(lab, seen)
@@ -165,6 +186,8 @@ def _additions(lab: Lab, images: Mapping[str, str], replaced: Mapping[str, str],
         yield Step(Act.MAKE_KEY, str(lab.folder / LAB_FOLDER), "each lab has a key pair of its own")
     for tag in sorted(missing):
         yield Step(Act.BUILD_IMAGE, tag, "hosts are made from it")
+    if seen.cache_lacks:
+        yield Step(Act.START_CACHE, "", "hosts fetch each package once")
     if not any(network.subnets == (lab.subnet,) for network in _own_networks(lab.name, seen)):
         yield Step(Act.CREATE_NETWORK, network_name(lab.name), f"subnet {lab.subnet}")
     for name in new:
@@ -205,8 +228,9 @@ def plan_down(lab: str, folder: str, declared: Iterable[str], seen: Seen, purge:
     return [
         *(Step(Act.REMOVE_HOST, host.node, why) for host in seen.hosts),
         *(Step(Act.REMOVE_NETWORK, network.name, why) for network in _own_networks(lab, seen)),
+        *(Step(Act.STOP_CACHE, "", PURGED if purge else "no lab is left; what it holds stays") for _ in range(seen.cache_idle)),
         *(Step(Act.REMOVE_FILE, name, "describes hosts that are gone") for name in files if name in seen.texts),
-        *(Step(Act.REMOVE_IMAGE, tag, "--purge") for tag, labs in sorted(seen.images.items()) if purge and set(labs) <= {lab}),
+        *(Step(Act.REMOVE_IMAGE, tag, PURGED) for tag, labs in sorted(seen.images.items()) if purge and set(labs) <= {lab}),
     ]
 
 

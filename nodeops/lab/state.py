@@ -42,6 +42,13 @@ class Act(StrEnum):
     CREATE_HOST = "host|absent|running"
     START_HOST = "host|stopped|running"
     STOP_HOST = "host|running|stopped"
+    SAVE_HOST = "host|unsaved|saved"
+    RESUME_HOST = "host again|stopped|running"
+    LOAD_HOST = "host|saved|running"
+    FORGET_HOST = "saved host|present|absent"
+    RESTORE_FILE = "file|another|as saved"
+    START_CACHE = "package cache|absent|running"
+    STOP_CACHE = "package cache|running|absent"
     AUTHORISE = "authorized key of|another|ours"
     WRITE_ACCESS = "SSH access|outdated|current"
     INSTALL_ENGINE = "Docker engine|absent|installed"
@@ -79,7 +86,7 @@ class SeenHost:
     """A container with the labels of a lab.
 
     `features` are what it was made with, `folder` the inventory it was made for; `folder_is_lab` tells whether that
-    folder still holds a lab of this name.
+    folder still holds a lab of this name. `loaded` is the save it was made from, if any, `loaded_with` all hosts of it.
     """
 
     id: str
@@ -91,6 +98,8 @@ class SeenHost:
     folder: str
     folder_is_lab: bool = True
     probe: Probe | None = None
+    loaded: str = ""
+    loaded_with: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -115,6 +124,7 @@ class Seen:
 
     `hosts` are those of one lab, `foreign_names` all other containers; `routes`: network this machine reaches ->
     interface; `images`: our image tags -> labs whose containers use them; `texts`: relative name -> content of files.
+    `cache_lacks`: the package cache could run and does not; `cache_idle`: it is there, and no other lab has hosts.
     """
 
     hosts: Sequence[SeenHost] = ()
@@ -125,3 +135,5 @@ class Seen:
     texts: Mapping[str, str] = field(default_factory=dict)
     public_key: str = ""
     loop_devices: bool = True
+    cache_lacks: bool = False
+    cache_idle: bool = False

@@ -50,12 +50,13 @@ def known_hosts(lab: Lab, host_keys: Mapping[str, str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def host_files(lab: str, host: HostSpec) -> dict[str, str]:
-    """Return path -> text of the files that give a host its own filesystems; lab-init makes the disks they name."""
+def host_files(lab: str, host: HostSpec, cache: str = "") -> dict[str, str]:
+    """Return path -> text of the files that tell a host its filesystems, whose disks lab-init makes, and the package cache."""
+    found = {"etc/nodeops-lab/packages": f"{cache}\n"} if cache else {}
     if not host.filesystems:
-        return {}
+        return found
     disks = [(_disk(lab, host.name, path), path, size) for path, size in host.filesystems]
-    return {
+    return found | {
         "etc/fstab": "".join(f"{disk} {path} ext4 loop 0 0\n" for disk, path, _ in disks),
         "etc/nodeops-lab/disks": "".join(f"{disk} {size}\n" for disk, _, size in disks),
     }

@@ -9,7 +9,7 @@ from nodeops.lab.engine import HOME, Say, reach
 from nodeops.lab.observe import observe
 from nodeops.lab.parallel import each
 from nodeops.lab.spec import Lab
-from nodeops.lab.state import SSH_CONFIG_FILE, Act, Probe, Seen, Step
+from nodeops.lab.state import SSH_CONFIG_FILE, Act, Probe, Step
 
 
 def up(lab: Lab, recreate: bool, dry_run: bool, say: Say) -> Result:
@@ -21,25 +21,30 @@ def up(lab: Lab, recreate: bool, dry_run: bool, say: Say) -> Result:
     if dry_run or client is None:
         engine = [Step(Act.START_ENGINE, "", "none answers")] if client is None else []
         return Result({"lab": lab.name, "dry_run": True}, changes=[step.change for step in (*engine, *steps)])
-    probes = act.bring_up(act.Site(client, HOME, lab.folder, seen, say), lab, tags, steps)
+    site = act.Site(client, HOME, lab.folder, seen, say)
+    probes = act.bring_up(site, lab, tags, steps)
     each(lambda host: boot.check_ready(lab.name, host.name, host.address, probes[host.name]), lab.hosts)
-    return _result(lab, steps, probes, seen)
+    return up_result(lab, steps, probes, site)
 
 
-def _result(lab: Lab, steps: Sequence[Step], probes: Mapping[str, Probe], seen: Seen) -> Result:
+def up_result(lab: Lab, steps: Sequence[Step], probes: Mapping[str, Probe], site: act.Site) -> Result:
+    """Return what is said of a lab that was brought up: how to reach it, and what of it is not well."""
     hosts = [
         {"name": host.name, "address": host.address, "release": host.release, "state": probes[host.name].state}
         for host in lab.hosts
     ]
     config = str(lab.folder / SSH_CONFIG_FILE)
-    surplus = sorted({host.node for host in seen.hosts} - {host.name for host in lab.hosts})
+    surplus = sorted({host.node for host in site.seen.hosts} - {host.name for host in lab.hosts})
     lines = [f"lab {lab.name} is up; reach a host: nodeops lab ssh {lab.hosts[0].name}, or ssh -F {config} {lab.hosts[0].name}"]
     lines += [f"{name} is no longer in consortium.yml and was left as it is; `nodeops lab down` removes it" for name in surplus]
     return Result(
         {"lab": lab.name, "subnet": lab.subnet, "ssh_config": config, "hosts": hosts, "surplus": surplus},
         tables=[Table(("host", "address", "release", "state"), [tuple(host.values()) for host in hosts])],
         lines=lines,
-        findings=[_unwell(name, probe) for name, probe in probes.items() if probe.state != "running"],
+        findings=[
+            *(Finding("package cache", Verdict.WARN, "running", what, "hosts fetch from their mirror") for what in site.lacking),
+            *(_unwell(name, probe) for name, probe in probes.items() if probe.state != "running"),
+        ],
         changes=[step.change for step in steps],
     )
 

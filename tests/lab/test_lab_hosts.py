@@ -12,7 +12,9 @@ import docker
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from nodeops.lab.down import engine_step
 from nodeops.lab.engine import EngineHome, is_idle, our_process, start_detached, stop_if_ours
+from nodeops.lab.state import Act
 from tests.lab.conftest import LabHosts, command
 
 MIB = 1 << 20
@@ -254,7 +256,7 @@ def own_engine() -> Iterator[EngineHome]:
     shutil.rmtree(folder)
 
 
-def test_an_engine_of_ours_is_started_detached_and_stopped_when_nobody_needs_it(own_engine):
+def test_an_engine_of_ours_is_started_detached_and_stopped_when_asked_and_nobody_needs_it(own_engine):
     pid = start_detached(own_engine)
     client = docker.DockerClient(base_url=own_engine.address)
     assert our_process(own_engine) == pid
@@ -265,6 +267,9 @@ def test_an_engine_of_ours_is_started_detached_and_stopped_when_nobody_needs_it(
     assert not stop_if_ours(client, own_engine)
     assert our_process(own_engine) == pid
     someones.remove()
-    assert stop_if_ours(client, own_engine)
+    lines: list[str] = []
+    assert engine_step(client, own_engine, stop=False, dry_run=False, lines=lines) == []
+    assert (our_process(own_engine), "runs on; nodeops lab down --engine stops it" in lines[0]) == (pid, True)
+    assert [step.act for step in engine_step(client, own_engine, stop=True, dry_run=False, lines=lines)] == [Act.STOP_ENGINE]
     assert our_process(own_engine) is None
     assert not own_engine.record.exists()

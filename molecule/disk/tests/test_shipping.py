@@ -15,7 +15,7 @@ from conftest import flood
 
 NODE = "alpha-1"
 # The first address of the scenario's network is this machine.
-HERE = "172.30.43.1"
+HERE = "172.30.40.1"
 CHOICES = yaml.safe_load((hosts.SCENARIO / "group_vars/all.yml").read_text(encoding="utf-8"))["nodeops_choices"]
 SEALED = "/var/log/ledger/sealed"
 

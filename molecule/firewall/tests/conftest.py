@@ -8,7 +8,7 @@ import pytest
 from engine import container, docker
 
 # By the scenario's group_vars and consortium.yml; nobody has the stranger's address.
-STRANGER, OPERATOR, CLIENT, MONITOR = "172.30.41.99", "172.30.41.60", "172.30.41.70", "172.30.41.50"
+STRANGER, OPERATOR, CLIENT, MONITOR = "172.30.40.99", "172.30.40.60", "172.30.40.70", "172.30.40.50"
 _KNOCK = """
 import json, socket, sys
 answers = {}

@@ -137,7 +137,7 @@ def other_inventory(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "inventory"
     shutil.copytree(hosts.SCENARIO, folder, ignore=shutil.ignore_patterns("tests"))
     choices = folder / "group_vars/all.yml"
-    choices.write_text(choices.read_text().replace("172.30.41.60/32]", "172.30.41.60/32, 203.0.113.0/24]"))
+    choices.write_text(choices.read_text().replace("172.30.40.60/32]", "172.30.40.60/32, 203.0.113.0/24]"))
     yield folder
     done = hosts.play("firewall.yml")
     assert done.returncode == 0, done.stdout[-4000:]

@@ -121,9 +121,9 @@ def test_identities_of_others_keep_their_folder(tmp_path):
     (tmp_path / "identities").mkdir()
     for name in ("n1", "other"):
         (tmp_path / f"identities/{name}.yml").write_text("x")
-    assert inventory_texts(tmp_path) == {"identities/n1.yml": "", "identities/other.yml": ""}
+    assert inventory_texts(tmp_path) == {"identities/n1.yml": "x", "identities/other.yml": "x"}
     act._remove_file(tmp_path, "identities/n1.yml")
-    assert inventory_texts(tmp_path) == {"identities/other.yml": ""}
+    assert inventory_texts(tmp_path) == {"identities/other.yml": "x"}
 
 
 @pytest.mark.parametrize(

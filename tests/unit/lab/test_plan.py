@@ -5,7 +5,7 @@ import pytest
 
 from nodeops.core.errors import HostError, InputError, Refused
 from nodeops.lab import texts
-from nodeops.lab.plan import features, plan_down, plan_power, plan_up
+from nodeops.lab.plan import PURGED, features, plan_down, plan_power, plan_up
 from nodeops.lab.spec import HostSpec, Lab
 from nodeops.lab.state import Act, Probe, Seen, SeenHost, SeenNetwork
 
@@ -205,6 +205,13 @@ def test_down_where_nothing_is_up_does_nothing():
 def test_purge_leaves_images_that_other_labs_use():
     seen = replace(NOTHING, images={"nodeops-lab:a": {"small"}, "nodeops-lab:b": {"small", "other"}, "nodeops-lab-base:a": set()})
     assert down(seen, purge=True) == [(Act.REMOVE_IMAGE, "nodeops-lab-base:a"), (Act.REMOVE_IMAGE, "nodeops-lab:a")]
+
+
+def test_the_package_cache_comes_with_the_first_lab_and_goes_with_the_last():
+    assert up(replace(ALL_UP, cache_lacks=True)) == [(Act.START_CACHE, "")]
+    last = replace(ALL_UP, cache_idle=True)
+    assert (Act.STOP_CACHE, "") in down(last)
+    assert [step.why for step in plan_down("small", "/inventory", [], last, True) if step.act is Act.STOP_CACHE] == [PURGED]
 
 
 def power(nodes: list[str], seen: Seen, act: Act) -> list[str]:

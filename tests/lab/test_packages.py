@@ -1,0 +1,70 @@
+"""The package cache: hosts use it while it answers, their mirror when it does not, and believe it nothing."""
+
+from collections.abc import Callable, Iterator
+
+import docker
+import pytest
+
+from tests.lab.conftest import LabHosts
+
+CACHE, NODE = "nodeops-packages", "t-1"
+HELD = "/var/cache/apt-cacher-ng"
+# Small, and nothing of ours needs it.
+PACKAGE = "hello"
+
+
+@pytest.fixture(scope="module")
+def lab(lab_of: Callable[..., LabHosts]) -> LabHosts:
+    return lab_of("packages", "172.30.94", ("debian12",))
+
+
+@pytest.fixture(scope="module")
+def cache(lab: LabHosts) -> Iterator[docker.models.containers.Container]:
+    client = docker.from_env()
+    yield client.containers.get(CACHE)
+    client.close()
+
+
+def said(lab: LabHosts, line: str) -> str:
+    done = lab.ssh(NODE, line)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def inside(cache: docker.models.containers.Container, line: str) -> str:
+    code, output = cache.exec_run(["sh", "-c", line])
+    assert code == 0, output
+    return str(output.decode()).strip()
+
+
+def test_the_cache_is_nobody_and_may_nothing(cache):
+    assert inside(cache, "id -un; grep -E '^(CapBnd|NoNewPrivs):' /proc/1/status").split() == [
+        "apt-cacher-ng",
+        *("CapBnd:", "0000000000000000", "NoNewPrivs:", "1"),
+    ]
+
+
+def test_packages_come_through_the_cache(lab, cache):
+    assert said(lab, "/usr/local/sbin/lab-packages").startswith("http://")
+    said(lab, f"sudo apt-get -qq update && sudo apt-get install -qq --download-only {PACKAGE} && sudo apt-get clean")
+    assert inside(cache, f"find {HELD} -name '{PACKAGE}_*.deb'")
+
+
+def test_a_cache_that_lies_is_not_believed(lab, cache):
+    inside(cache, f"file=$(find {HELD} -name '{PACKAGE}_*.deb') && printf lie | dd of=$file conv=notrunc bs=1 seek=9000 2>&1")
+    done = lab.ssh(NODE, f"sudo apt-get install -y {PACKAGE}")
+    inside(cache, f"find {HELD} -name '{PACKAGE}_*' -delete")
+    assert done.returncode != 0
+    assert "Hash Sum mismatch" in done.stderr
+    assert lab.ssh(NODE, f"dpkg-query -W {PACKAGE}").returncode != 0
+
+
+def test_without_the_cache_hosts_ask_their_mirror_and_up_brings_it_back(lab, cache):
+    cache.stop(timeout=5)
+    try:
+        assert said(lab, "/usr/local/sbin/lab-packages") == "DIRECT"
+        said(lab, f"sudo apt-get install -qq -y {PACKAGE}")
+    finally:
+        changes = lab.answer("lab", "up")["changes"]
+    assert [change["what"] for change in changes] == ["package cache"]
+    assert said(lab, "/usr/local/sbin/lab-packages").startswith("http://")
