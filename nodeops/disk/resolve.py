@@ -18,16 +18,16 @@ _JOURNAL = "/var/log/journal"
 
 def policy_of(document: NodeDocument) -> Policy:
     """Return what the guard of a host acts on. Raise InputError for watermarks out of order."""
-    paths, state, run = document.ledger.paths, f"{document.paths['state']}/disk", f"{document.paths['run']}/disk"
+    paths, state = document.ledger.paths, document.paths["disk_state"]
     home, logs = paths["home"], paths["log_directory"]
     return Policy(
         node=document.node.name,
         unit=document.ledger.unit,
-        log=_log(document, f"{logs}/sealed"),
+        log=_log(document),
         watched={"log": logs, "data": paths["data"], "journal": _JOURNAL, "state": document.paths["state"], "system": "/"},
         classes={
             "ledger_log": [logs],
-            "sealed": [f"{logs}/sealed"],
+            "sealed": [paths["sealed_log"]],
             "chain_data": [paths["data"]],
             "journal": [_JOURNAL],
         },
@@ -40,23 +40,27 @@ def policy_of(document: NodeDocument) -> Policy:
             document.paths["state"],
         ],
         ballast_bytes=document.limits.disk.ballast_bytes,
-        ballast=_one_a_filesystem([logs, f"{home}/ballast", state]),
+        ballast=_one_a_filesystem([logs, paths["ballast"], state]),
         thresholds=thresholds({str(name): percent for name, percent in document.limits.disk.watermarks.items()}),
         last_resort=last_resort(),
         journal_bytes=_JOURNAL_BYTES,
         state=state,
-        run=run,
+        run=document.paths["disk_run"],
+        status_file=document.paths["disk_status"],
+        quorum_file=document.paths["quorum_answer"],
+        journal_file=document.paths["log_journal"],
+        acks_file=document.paths["acknowledgements"],
         hidden=paths["keys"],
         agent=f"{document.paths['agent']}/current",
         document=document.paths["document"],
     )
 
 
-def _log(document: NodeDocument, sealed: str) -> LogPolicy:
+def _log(document: NodeDocument) -> LogPolicy:
     choices, form = document.limits.disk, document.ledger.log
     return LogPolicy(
         live=document.ledger.paths["log"],
-        sealed=sealed,
+        sealed=document.ledger.paths["sealed_log"],
         rotation=form.rotation,
         reopen_signal=form.reopen_signal or "",
         rotated=form.rotated or "",

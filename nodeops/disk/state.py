@@ -15,7 +15,7 @@ STALE_SECONDS = 60.0
 
 def disk_state(document: NodeDocument) -> str:
     """Return the highest stage of any filesystem, "node stopped", or "no guard". Raise HostError for a status that is damaged."""
-    said = read_status(Path(document.paths["run"]) / "disk" / "status.json")
+    said = read_status(Path(document.paths["disk_status"]))
     if said is None or age_seconds(said) > STALE_SECONDS:
         return "no guard"
     if said["node_stopped"]:

@@ -17,12 +17,12 @@ UNIT = "nodeops-firewall.service"
 
 def state_folder(document: NodeDocument) -> Path:
     """Return where a trial keeps what it needs to be undone."""
-    return Path(document.paths["state"]) / NAME
+    return Path(document.paths["firewall_state"])
 
 
 def confirmed_file(document: NodeDocument) -> Path:
     """Return the script that is loaded at boot."""
-    return Path(document.paths["etc"]) / "firewall.nft"
+    return Path(document.paths["firewall_rules"])
 
 
 def observe(document: NodeDocument, rules: RuleSet | None = None) -> Seen:

@@ -13,7 +13,7 @@ _LAST = "last.json"
 
 
 def _folder(document: NodeDocument) -> Path:
-    return Path(document.paths["state"]) / journal.NAME
+    return Path(document.paths["hardening_state"])
 
 
 def record_score(document: NodeDocument, report: Report) -> None:

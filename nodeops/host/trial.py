@@ -15,6 +15,7 @@ from pathlib import Path
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from nodeops.core.errors import HostError, Refused
+from nodeops.host import undo_timer
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
 from nodeops.host.lock import held
@@ -84,13 +85,10 @@ def begin(name: str, folder: Path, undo: Sequence[str], seconds: int) -> Trial:
     Called in the block of `turn`. Raise HostError when systemd cannot arm the timer: then nothing may be changed.
     """
     trial = Trial(name, secrets.token_hex(_TOKEN_BYTES), _boot(), now(), now() + seconds)
-    _clear_unit(trial)
+    undo_timer.clear(trial.unit)
     _record(folder, trial)
-    timer = [f"--on-active={seconds}s", "--timer-property=AccuracySec=100ms", f"--unit={trial.unit}", "--collect"]
-    # One that fails (a full disk) tries again until it succeeds: nobody may be left outside.
-    service = ["--property=Type=oneshot", "--property=Restart=on-failure", "--property=RestartSec=5s"]
     try:
-        run(["systemd-run", "--quiet", *timer, *service, *undo], timeout_seconds=_ACTION_SECONDS)
+        undo_timer.arm(trial.unit, undo, seconds, "100ms")
     except HostError:
         forget(folder)
         raise
@@ -114,13 +112,6 @@ def made(folder: Path, trial: Trial) -> Trial:
 
 def _record(folder: Path, trial: Trial) -> None:
     write_atomic(folder / _RECORD, json.dumps(asdict(trial)).encode(), 0o600)
-
-
-def _clear_unit(trial: Trial) -> None:
-    """Remove what an earlier trial left: systemd refuses a transient unit whose name is taken."""
-    units = [f"{trial.unit}.timer", f"{trial.unit}.service"]
-    run(["systemctl", "stop", *units], timeout_seconds=_ACTION_SECONDS, allowed_codes=(0, 5))
-    run(["systemctl", "reset-failed", *units], timeout_seconds=_ACTION_SECONDS, allowed_codes=(0, 1, 5))
 
 
 def recorded(folder: Path) -> Trial | None:
@@ -168,7 +159,7 @@ def commit(folder: Path, trial: Trial) -> None:
 
 def disarm(trial: Trial) -> None:
     """Stop the timer; one that has fired is not there any more. The undo itself, if it is at work, goes on."""
-    run(["systemctl", "stop", f"{trial.unit}.timer"], timeout_seconds=_ACTION_SECONDS, allowed_codes=(0, 5))
+    undo_timer.disarm(trial.unit)
 
 
 def forget(folder: Path) -> None:

@@ -167,7 +167,7 @@ def _height(shell: Shell, nodeops: str) -> int:
 @contextmanager
 def _statuses(shell: Shell, document: NodeDocument) -> Iterator[Iterator[Look]]:
     """Give what the guard publishes, once a second, as long as somebody looks."""
-    file = shlex.quote(f"{document.paths['run']}/disk/status.json")
+    file = shlex.quote(document.paths["disk_status"])
     running = shell.begin(("sh", "-c", f"while cat {file} && echo; do sleep 1; done"))
     begin = time.monotonic()
     try:

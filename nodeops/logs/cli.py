@@ -49,9 +49,8 @@ LinesOption = Annotated[
 
 def log_files(document: NodeDocument) -> LogFiles:
     """Return where the ledger's log is on a host."""
-    live, log = Path(document.ledger.paths["log"]), document.ledger.log
-    sealed, state = live.parent / "sealed", Path(document.paths["state"]) / "disk"
-    return LogFiles(live, sealed, state / f"{STREAM}.journal", STREAM, log.rotated or "")
+    paths, rotated = document.ledger.paths, document.ledger.log.rotated or ""
+    return LogFiles(Path(paths["log"]), Path(paths["sealed_log"]), Path(document.paths["log_journal"]), STREAM, rotated)
 
 
 def _opened(files: LogFiles) -> LogStream:

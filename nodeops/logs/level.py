@@ -12,7 +12,7 @@ from typing import Any
 from nodeops.core.errors import HostError
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
-from nodeops.host import systemd, trial
+from nodeops.host import systemd, trial, undo_timer
 from nodeops.host.command import run
 from nodeops.host.files import write_atomic
 from nodeops.host.lock import held
@@ -102,9 +102,10 @@ def set_level(
         changes = plan_set(seen, level, seconds)
         pull = Pull(level, secrets.token_hex(_TOKEN_BYTES), _boot(), trial.now() + seconds)
         # In this order: at every moment in which the drop-in is there, a timer is armed that knows of it.
-        _arm(pull, [document.paths["command"], "logs", "level", "--back", "--only", pull.token], seconds)
+        undo_timer.arm(pull.unit, [document.paths["command"], "logs", "level", "--back", "--only", pull.token], seconds, "1s")
         write_atomic(where.record, json.dumps(asdict(pull)).encode(), 0o644)
-        _disarm(seen.pull)
+        if seen.pull is not None:
+            undo_timer.disarm(seen.pull.unit)
         if seen.dropped_in != level:
             _write(where.drop_in, content(require_lever(document.ledger).variable, level))
         _carry_out(document, changes, timeout, report)
@@ -127,7 +128,8 @@ def take_back(document: NodeDocument, where: Places, timeout: float, report: Rep
         _carry_out(document, changes, timeout, report)
         # Last, so that until here whoever looks sees that something is under way, and the timer's service tries again.
         where.record.unlink(missing_ok=True)
-        _disarm(seen.pull)
+        if seen.pull is not None:
+            undo_timer.disarm(seen.pull.unit)
     return changes
 
 
@@ -141,19 +143,6 @@ def _turn(where: Places) -> contextlib.AbstractContextManager[None]:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     write_atomic(path, text.encode(), 0o644)
-
-
-def _arm(pull: Pull, back: Sequence[str], seconds: float) -> None:
-    timer = [f"--on-active={seconds:.0f}s", "--timer-property=AccuracySec=1s", f"--unit={pull.unit}", "--collect"]
-    # A node that does not come back in time, or a lever in use at that moment, is tried again until it is done.
-    again = ["--property=Type=oneshot", "--property=Restart=on-failure", "--property=RestartSec=5s"]
-    run(["systemd-run", "--quiet", *timer, *again, *back], timeout_seconds=_ACTION_SECONDS)
-
-
-def _disarm(pull: Pull | None) -> None:
-    """Stop a timer. The service that it started is left alone: it may be the one that runs this."""
-    if pull is not None:
-        run(["systemctl", "stop", f"{pull.unit}.timer"], timeout_seconds=_ACTION_SECONDS, allowed_codes=(0, 5))
 
 
 def _carry_out(document: NodeDocument, changes: Sequence[Change], timeout: float, report: Report) -> None:

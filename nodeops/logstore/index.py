@@ -1,7 +1,7 @@
 """Which segments there are: in memory, and in a small SQLite file that saves reading all of them after a restart.
 
 Memory is what counts. The file is a cache: what could not be written is written next time, and a file that is missing or
-corrupt is made again from the segments. Only one thing is in no segment, that it was shipped: then it is shipped again.
+corrupt is made again from the segments.
 The journal mode PERSIST overwrites in place, so small changes need no space on a full disk; WAL would grow there.
 """
 
@@ -19,7 +19,7 @@ from nodeops.logstore import segment
 from nodeops.logstore.naming import Segment, range_of
 from nodeops.logstore.source import folder_at
 
-_SCHEMA = 1
+_SCHEMA = 2
 # Long enough for a command that reads; a guard that waits longer does not watch the disk.
 _WAIT_SECONDS = 1.0
 _COLUMNS = tuple(one.name for one in fields(Segment))
@@ -27,7 +27,7 @@ _CREATE = f"""
 create table segments (
   stream text not null, start integer not null, "end" integer not null, lines integer not null, began real not null,
   ended real not null, plain text not null, stored text not null, size integer not null, name text primary key,
-  folder text not null, acknowledged text not null, shipped real not null
+  folder text not null
 ) without rowid;
 pragma user_version = {_SCHEMA};
 """
@@ -36,12 +36,10 @@ _HINT = "segments are safe and known; it is tried again with the next change"
 
 @dataclass(frozen=True)
 class Entry:
-    """A segment, the folder it is in, and how it was shipped: the checksum the other side acknowledged, and when (0.0: not)."""
+    """A segment and the folder it is in."""
 
     segment: Segment
     folder: str
-    acknowledged: str = ""
-    shipped: float = 0.0
 
 
 class Index:
@@ -84,14 +82,6 @@ class Index:
         """Forget a segment whose file was removed. Raise HostError as `add` does."""
         self._entries.pop(name, None)
         self._unsaved.add(name)
-        self.save()
-
-    def mark_shipped(self, name: str, acknowledged: str, at: float) -> None:
-        """Note that the other side has a segment and which checksum it acknowledged. Raise HostError as `add` does."""
-        known = self._entries.get(name)
-        if known is None:
-            raise HostError("is no known segment", where=name)
-        self._put(Entry(known.segment, known.folder, acknowledged, at))
         self.save()
 
     def _put(self, entry: Entry) -> None:
@@ -137,7 +127,7 @@ class Index:
             raise HostError(f"the index cannot be saved: {error}", where=str(self._path), hint=_HINT) from error
 
     def _write(self) -> None:
-        rows = [(*astuple(one.segment), one.folder, one.acknowledged, one.shipped) for one in self._changed()]
+        rows = [(*astuple(one.segment), one.folder) for one in self._changed()]
         with closing(_connected(self._path)) as database:
             if _version(database) == 0:
                 database.executescript(f"begin immediate; {_CREATE} commit;")
@@ -202,7 +192,7 @@ def _version(database: sqlite3.Connection) -> int:
 
 
 def _row_names() -> tuple[str, ...]:
-    return (*_COLUMNS, "folder", "acknowledged", "shipped")
+    return (*_COLUMNS, "folder")
 
 
 def _saved(path: Path) -> list[Entry]:

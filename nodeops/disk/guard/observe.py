@@ -20,7 +20,8 @@ from nodeops.disk.policy.plan import plan as decided
 from nodeops.disk.policy.policy import Policy
 from nodeops.disk.policy.retention import Shelf, loaded_holds, removable
 from nodeops.disk.policy.stages import Ladder, next_ladder
-from nodeops.disk.ship.rules import acknowledged, parse_acks
+from nodeops.disk.ship.acks import Acks
+from nodeops.disk.ship.rules import acknowledged
 from nodeops.host import systemd
 from nodeops.host.filesystem import Filesystem
 from nodeops.host.usage import attributed, filesystems
@@ -98,6 +99,7 @@ class Watch:
         self._counted = self._asked = float("-inf")
         self._main_pid = 0
         self._gate = Gate(Path(policy.quorum_file))
+        self._acks = Acks(Path(policy.acks_file))
         self._free_to_go = 0
         self._ballasts: Mapping[int, tuple[Path | None, Mapping[str, int]]] = {}
 
@@ -226,10 +228,7 @@ class Watch:
         remote = self._policy.log.ship_remote
         if not remote:
             return set()
-        try:
-            acks = parse_acks(Path(self._policy.acks_file).read_bytes())
-        except OSError:
-            return set()
+        acks = self._acks.newest()
         return {one.name for one in self._keeper.index.all() if acknowledged(one, acks, remote)}
 
     def was_done(self, plan: Plan) -> None:

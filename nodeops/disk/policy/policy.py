@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from nodeops.disk.model import LastResort, Retention, Stage, Threshold
-from nodeops.logstore.naming import STREAM
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,10 @@ class Policy:
 
     `watched` are the paths whose filesystems must not fill, by what they are for. `classes` attributes what fills them;
     `protected` is what no root may touch. `ballast` are the folders, one a filesystem, that hold two files of at most
-    `ballast_bytes`. `hidden` is the folder of keys, which the guard's unit hides from it. `agent` is the link to the tree in
-    use: when it or `document` changes, the guard begins anew.
+    `ballast_bytes`. `status_file` is what the guard saw and did last, `quorum_file` what the quorum gate said last, `acks_file`
+    what was shipped and acknowledged, `journal_file` the intents of the ledger's log. `hidden` is the folder of keys, which
+    the guard's unit hides from it. `agent` is the link to the tree in use: when it or `document` changes, the guard begins
+    anew.
     """
 
     node: str
@@ -52,14 +53,13 @@ class Policy:
     journal_bytes: int
     state: str
     run: str
+    status_file: str
+    quorum_file: str
+    journal_file: str
+    acks_file: str
     hidden: str
     agent: str
     document: str
-
-    @property
-    def journal_file(self) -> str:
-        """Return the intent journal of the ledger's log."""
-        return f"{self.state}/{STREAM}.journal"
 
     @property
     def index_file(self) -> str:
@@ -77,11 +77,6 @@ class Policy:
         return f"{self.state}/holds.json"
 
     @property
-    def acks_file(self) -> str:
-        """Return the acknowledgements of what was shipped."""
-        return f"{self.state}/ship/acks.jsonl"
-
-    @property
     def forecast_file(self) -> str:
         """Return what the forecasters learned."""
         return f"{self.state}/forecast.json"
@@ -90,16 +85,6 @@ class Policy:
     def stopped_file(self) -> str:
         """Return the mark that says that the guard stopped the node, and why."""
         return f"{self.state}/stopped.json"
-
-    @property
-    def quorum_file(self) -> str:
-        """Return what the quorum gate said last."""
-        return f"{self.run}/quorum.json"
-
-    @property
-    def status_file(self) -> str:
-        """Return what the guard saw and did last."""
-        return f"{self.run}/status.json"
 
 
 def dumped(policy: Policy) -> str:

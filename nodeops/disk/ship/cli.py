@@ -28,8 +28,9 @@ def settings_of(document: NodeDocument) -> ShipSettings:
     if chosen is None:
         raise InputError("no remote is chosen", where="nodeops_choices.disk.ship", hint="see docs/disk.md")
     # A unit is handed its own copy by systemd (LoadCredential); a person at a console reads the file itself.
-    folder = os.environ.get("CREDENTIALS_DIRECTORY", document.paths["etc"])
-    return ShipSettings(chosen.remote, Path(folder) / "rclone.conf", chosen.most_bytes_per_second)
+    own = Path(document.paths["rclone"])
+    config = Path(os.environ.get("CREDENTIALS_DIRECTORY", own.parent)) / own.name
+    return ShipSettings(chosen.remote, config, chosen.most_bytes_per_second)
 
 
 def ship_sealed(
@@ -40,7 +41,7 @@ def ship_sealed(
         raise HostError("logs and the remote's secrets are for root only", where="nodeops disk ship", hint="run with sudo")
     node = load_node_document(document)
     settings = settings_of(node)
-    sealed, acks = Path(node.ledger.paths["log"]).parent / "sealed", Path(node.paths["state"]) / "disk/ship/acks.jsonl"
+    sealed, acks = Path(node.ledger.paths["sealed_log"]), Path(node.paths["acknowledgements"])
     known = read_acks(acks)
     if again:
         with console(stderr=True).status(f"reading back from {settings.remote}"):

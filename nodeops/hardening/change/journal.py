@@ -52,7 +52,7 @@ class Journal:
 
 def folder_of(document: NodeDocument) -> Path:
     """Return where all this is kept, made for root alone. Raise HostError when it cannot be made."""
-    folder = Path(document.paths["state"]) / NAME
+    folder = Path(document.paths["hardening_state"])
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

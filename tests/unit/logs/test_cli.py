@@ -38,8 +38,10 @@ def host(tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
     (folder / "consortium.yml").write_text(CONSORTIUM)
     document = resolve(load_consortium(folder / "consortium.yml"), "mak-1", {})
-    ledger = document.ledger.model_copy(update={"paths": {**document.ledger.paths, "log": str(folder / "ledger.log")}})
-    paths = {**document.paths, "state": str(folder / "state"), "run": str(folder / "run")}
+    places = {**document.ledger.paths, "log": str(folder / "ledger.log"), "sealed_log": str(folder / "sealed")}
+    ledger = document.ledger.model_copy(update={"paths": places})
+    journal = str(folder / "state/disk/ledger.journal")
+    paths = {**document.paths, "state": str(folder / "state"), "run": str(folder / "run"), "log_journal": journal}
     changed = document.model_copy(update={"ledger": ledger, "paths": paths})
     (folder / "node.json").write_text(changed.model_dump_json())
     (folder / "state/disk").mkdir(parents=True)
@@ -189,7 +191,7 @@ def test_statistics_for_people_and_for_machines(run, host):
 
 def test_a_log_that_is_not_there_is_said(host, tmp_path, capsys):
     body = json.loads((host.files.live.parent / "node.json").read_text())
-    body["ledger"]["paths"]["log"] = str(tmp_path / "none/ledger.log")
+    body["ledger"]["paths"] |= {"log": str(tmp_path / "none/ledger.log"), "sealed_log": str(tmp_path / "none/sealed")}
     (tmp_path / "node.json").write_text(json.dumps(body))
     with pytest.raises(SystemExit) as left:
         cli.main(["logs", "show", "--document", str(tmp_path / "node.json")])

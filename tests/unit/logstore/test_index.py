@@ -55,7 +55,6 @@ def test_what_was_added_is_there_after_a_restart(path, folder):
     made = [put(folder, number) for number in (2, 0, 1)] + [put(folder, 0, "other")]
     for one in made:
         index.add(one, folder)
-    index.mark_shipped(made[0].name, "abc", 5.0)
     (folder / made[1].name).unlink()
     index.remove(made[1].name)
     for each in (index, opened(path, folder)):
@@ -65,7 +64,7 @@ def test_what_was_added_is_there_after_a_restart(path, folder):
         assert each.total_bytes("other") == made[3].size
         entry = each.by_name(made[0].name)
         assert entry is not None
-        assert (entry.folder, entry.acknowledged, entry.shipped) == (str(folder), "abc", 5.0)
+        assert entry.folder == str(folder)
         assert each.by_name(made[1].name) is None
 
 
@@ -202,8 +201,3 @@ def test_on_a_full_disk_memory_stays_right_and_it_is_saved_when_there_is_room(sm
     index.save()
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("select count(*) from segments").fetchone() == (len(made),)
-
-
-def test_shipping_what_is_not_known_is_an_error(path, folder):
-    with pytest.raises(HostError, match="is no known segment"):
-        opened(path, folder).mark_shipped("x", "y", 1.0)

@@ -41,8 +41,11 @@ def run(log: MadeLog, tmp_path, monkeypatch, capsys):
     local_remote(tmp_path)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     made = documented(tmp_path, CHOICES)
-    ledger = made.ledger.model_copy(update={"paths": {**made.ledger.paths, "log": str(log.files.live)}})
-    whole = made.model_copy(update={"ledger": ledger, "paths": {**made.paths, "state": str(tmp_path / "state")}})
+    ledger = made.ledger.model_copy(
+        update={"paths": {**made.ledger.paths, "log": str(log.files.live), "sealed_log": str(log.files.sealed)}}
+    )
+    paths = {**made.paths, "acknowledgements": str(tmp_path / "state/disk/ship/acks.jsonl")}
+    whole = made.model_copy(update={"ledger": ledger, "paths": paths})
     (tmp_path / "node.json").write_text(whole.model_dump_json())
     (tmp_path / "state/disk/ship").mkdir(parents=True)
 
