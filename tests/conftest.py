@@ -3,11 +3,15 @@
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests import skips, tiers, times
 
 HANDLED = (signal.SIGTERM, signal.SIGHUP)
+# An example that takes long on a busy machine is no fault of the code.
+hypothesis.settings.register_profile("no times", deadline=None)
+hypothesis.settings.load_profile("no times")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,6 +6,7 @@ known of the old file, and the journal has a gap there. So offsets stay in order
 whole.
 """
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,6 @@ from nodeops.core.errors import HostError, NodeopsError, Refused
 from nodeops.host import extents
 from nodeops.host.extents import born, told
 from nodeops.logstore import segment
-from nodeops.logstore.cut_size import cut_bytes
 from nodeops.logstore.cut_steps import exists, give_up, remove_still, remove_whole, same_place, sync, take_out, unlinked
 from nodeops.logstore.intents import Gap, Journal, Record
 from nodeops.logstore.marks import Mark, enclosed, marked
@@ -24,6 +24,14 @@ from nodeops.logstore.naming import Segment
 from nodeops.logstore.recover import settle
 from nodeops.logstore.segment import Label
 from nodeops.logstore.source import Source, where_is
+
+# A cut is read, compressed and taken out in about half a second, and one that fails costs no more than that.
+LARGEST_CUT_BYTES = 64 << 20
+# Below this a cut that finds no room is not made smaller any more: what is missing is not the segment's own space.
+SMALLEST_CUT_BLOCKS = 16
+# A cut that did not fit is tried again at this part of its size: others write to the disk as well.
+_SMALLER = 4
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Clock = Callable[[], float]
 
@@ -162,3 +170,23 @@ def _removed(source: Source, folder: int, journal: Journal, changed: int) -> Non
             raise
         # It had begun, so it can only go forward.
         settle(None if unlinked(source) else source, folder, journal)
+
+
+def cut_bytes(size: int, most: int, block: int) -> int:
+    """Return how many bytes of a file of this size to seal: blocks, not more than `most`, at least one byte stays. 0: none."""
+    return max(0, min(most, size - 1) // block * block)
+
+
+def room_bytes(free: int, block: int) -> int:
+    """Return the largest cut for this much free space: half of it, so that bytes which do not compress still fit."""
+    return min(LARGEST_CUT_BYTES, max(0, free) // 2 // block * block)
+
+
+def smaller(cut: int, block: int) -> int:
+    """Return the cut to try when one of this size found the disk full; 0 when it is no use to go on."""
+    return cut // _SMALLER // block * block if cut > SMALLEST_CUT_BLOCKS * block else 0
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error says that a disk or a quota is full."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL

@@ -13,12 +13,8 @@ from nodeops.host.extents import told
 from nodeops.host.writers import take_lease
 from nodeops.logstore import segment
 from nodeops.logstore.intents import Journal, Record
+from nodeops.logstore.naming import temporary_name
 from nodeops.logstore.source import Source, folder_of
-
-
-def temporary_of(name: str) -> str:
-    """Return the name a segment has while it is written."""
-    return f".{name}.tmp"
 
 
 def give_up(folder: int, journal: Journal) -> None:
@@ -30,7 +26,7 @@ def give_up(folder: int, journal: Journal) -> None:
     if record.state == "sealed" or exists(folder, record.segment):
         journal.write(replace(record, state="intent", plain=""))
     with told("cannot be removed", record.segment):
-        for name in (temporary_of(record.segment), record.segment):
+        for name in (temporary_name(record.segment), record.segment):
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=folder)
         os.fsync(folder)

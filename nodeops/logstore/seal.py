@@ -8,8 +8,7 @@ from nodeops.core.errors import HostError, Refused
 from nodeops.host import extents
 from nodeops.host.extents import collapse_refusal
 from nodeops.host.writers import Deleted, nobody_writes
-from nodeops.logstore.cut import Clock, Unfinished, cut_off, followed, seal_whole
-from nodeops.logstore.cut_size import LARGEST_CUT_BYTES, is_full, room_bytes, smaller
+from nodeops.logstore.cut import LARGEST_CUT_BYTES, Clock, Unfinished, cut_off, followed, is_full, room_bytes, seal_whole, smaller
 from nodeops.logstore.intents import Journal
 from nodeops.logstore.naming import Segment
 from nodeops.logstore.recover import recover

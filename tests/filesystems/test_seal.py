@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nodeops.core.errors import HostError
-from nodeops.logstore import cut_size
+from nodeops.logstore import cut
 from nodeops.logstore.intents import open_journal, read_record
 from nodeops.logstore.recover import recover
 from nodeops.logstore.seal import drain
@@ -62,7 +62,7 @@ def test_no_line_is_lost_while_a_log_is_drained(loop, rate):
 @pytest.mark.parametrize("kills", sizes(40, 300))
 def test_no_line_is_lost_when_the_drain_is_killed_at_random_moments(loop, monkeypatch, kills):
     """So many kills, and in any case until some fell before a segment was sealed and some after."""
-    monkeypatch.setattr(cut_size, "LARGEST_CUT_BYTES", 128 << 10)
+    monkeypatch.setattr(cut, "LARGEST_CUT_BYTES", 128 << 10)
     live, sealed = prepared(loop.folder)
     chance, found = random.Random(5), Counter[str]()
 

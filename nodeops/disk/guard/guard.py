@@ -23,7 +23,7 @@ from nodeops.disk.guard.sealer import LogKeeper
 from nodeops.disk.policy.plan import Asked, next_poll_seconds
 from nodeops.disk.policy.policy import Policy, loaded
 from nodeops.host.notify import notify
-from nodeops.logstore.cut_size import is_full
+from nodeops.logstore.cut import is_full
 from nodeops.receipts import book
 
 # A writer, its filesystem or its open mode may change at any time; asking all processes costs 40 ms. So it is asked before

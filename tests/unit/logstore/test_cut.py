@@ -10,7 +10,7 @@ import pytest
 from nodeops.core.errors import HostError, NodeopsError, Refused
 from nodeops.host import extents
 from nodeops.host.extents import collapse_refusal
-from nodeops.logstore import cut_size
+from nodeops.logstore import cut
 from nodeops.logstore.cut import Unfinished
 from nodeops.logstore.recover import NOTHING
 from nodeops.logstore.seal import drain, observe
@@ -63,7 +63,7 @@ def test_cut_after_cut_the_stream_goes_on(log):
 
 
 def test_a_drain_takes_all_but_what_is_kept(log, monkeypatch):
-    monkeypatch.setattr(cut_size, "LARGEST_CUT_BYTES", 2 * BLOCK)
+    monkeypatch.setattr(cut, "LARGEST_CUT_BYTES", 2 * BLOCK)
     with log.journal() as journal:
         made = list(drain(log.live, log.sealed, journal, STREAM, 3 * BLOCK, log.now))
     assert [one.end - one.start for one in made] == [2 * BLOCK] * 4

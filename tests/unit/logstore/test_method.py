@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nodeops.logstore.cut_size import LARGEST_CUT_BYTES, cut_bytes, room_bytes, smaller
+from nodeops.logstore.cut import LARGEST_CUT_BYTES, cut_bytes, room_bytes, smaller
 from nodeops.logstore.marks import MARKS, Mark, enclosed, marked
 from nodeops.logstore.method import Facts, choose
 

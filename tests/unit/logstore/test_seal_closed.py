@@ -13,7 +13,7 @@ from nodeops.core.errors import HostError, Refused
 from nodeops.host import extents
 from nodeops.host.extents import collapse_refusal
 from nodeops.host.writers import Deleted, deleted_open
-from nodeops.logstore import cut_size, seal
+from nodeops.logstore import cut, seal
 from nodeops.logstore.cut import Unfinished
 from nodeops.logstore.seal import drain_deleted, finish_deleted, seal_closed
 from nodeops.logstore.source import opened_deleted
@@ -23,7 +23,7 @@ from tests.unit.logstore.samples import BLOCK, STREAM, Killed, Log, die, faulty,
 @pytest.fixture(autouse=True)
 def small_cuts_and_no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda handle: None)
-    monkeypatch.setattr(cut_size, "LARGEST_CUT_BYTES", 4 * BLOCK)
+    monkeypatch.setattr(cut, "LARGEST_CUT_BYTES", 4 * BLOCK)
 
 
 @pytest.fixture

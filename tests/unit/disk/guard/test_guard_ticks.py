@@ -25,6 +25,12 @@ from tests.unit.disk.guard.samples import AGES, MIB, guarded, logged
 from tests.unit.host.dying import dies_before
 
 
+@pytest.fixture(autouse=True)
+def nothing_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed process is survived without; crashes of a filesystem are in tests/filesystems."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
 @pytest.fixture
 def policy(tmp_path: Path) -> Policy:
     if refusal := collapse_refusal(tmp_path):
