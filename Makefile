@@ -62,7 +62,7 @@ check: $(READY) ## Lint, types, unit and contract tests: under a minute, no host
 
 .PHONY: unit $(LINTS)
 unit:
-	@python -m pytest -m "not lab" --numprocesses 2 --dist loadfile tests/unit tests/contract
+	@python -m pytest -m "not lab and not long" --numprocesses 2 --dist loadfile tests/unit tests/contract
 lint-python:
 	@ruff check .
 	ruff format --check .
@@ -78,29 +78,41 @@ lint-yaml:
 lint: $(READY)
 	@$(MAKE) --jobs=2 --keep-going --output-sync=target $(LINTS)
 
-# What tests of the disk guard need: other filesystems to break, and a server to ship to.
+# What tests need beside Python: filesystems to break, a server to ship to, rules to load.
+TOOLS := rclone e2fsprogs xfsprogs logrotate zstd nftables
 .PHONY: test-tools
 test-tools:
-	@if ! type rclone mkfs.ext4 mkfs.xfs logrotate >/dev/null 2>&1; then
-		$(call step,Debian packages: rclone e2fsprogs xfsprogs logrotate)
+	@if ! PATH=$$PATH:/usr/sbin type rclone mkfs.ext4 mkfs.xfs logrotate zstd nft >/dev/null 2>&1; then
+		$(call step,Debian packages: $(TOOLS))
 		apt-get update -qq
-		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends rclone e2fsprogs xfsprogs logrotate
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(TOOLS)
 	fi
 
 .PHONY: test-filesystems
 test-filesystems: $(READY) test-tools ## The disk guard alone, broken on purpose: loop devices, crashes, kill -9; as root
 	@python -m pytest --verbose tests/filesystems
 
-# The last lines are pytest's, whatever the linters said before.
+# The last lines are pytest's, whatever the linters said before; above them stands what took how long, of both sessions.
 .PHONY: test everything
-test: $(READY) test-tools ## Everything: check, then lab tests and molecule scenarios on real hosts; cleans up after itself
+test: $(READY) test-tools ## Everything, at the size that proves it: check, then lab tests and scenarios on real hosts; cleans up
 	@$(MAKE) --keep-going lint everything
 everything:
-	@trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
-	code=0
-	python -m pytest --verbose --numprocesses 2 --dist loadfile tests/unit tests/contract tests/filesystems || code=$$?
-	python -m pytest --verbose tests/lab || code=$$?
-	exit $$code
+	@$(call sessions,build/times.json,--dist loadfile)
+
+.PHONY: test-long
+test-long: $(READY) test-tools ## What a release needs beside `make test`: full matrices, soaks, simulated days; prints a report
+	@$(call sessions,build/times-long.json,--dist worksteal -m long,-m long)
+
+# Two sessions of pytest that are one run: the file of its times, options of the first, of the second.
+define sessions
+trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
+export NODEOPS_TIMES=$(1)
+rm -f $(1)
+code=0
+python -m pytest --verbose --numprocesses 2 $(2) tests/unit tests/contract tests/filesystems || code=$$?
+python -m pytest --verbose $(3) tests/lab || code=$$?
+exit $$code
+endef
 
 # The labs of tests, scenarios and benchmarks; never the demo's.
 .PHONY: labs-down

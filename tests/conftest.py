@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from hypothesis import settings
 
@@ -10,7 +11,32 @@ from hypothesis import settings
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
+from tests import skips, tiers, times
+
 HANDLED = (signal.SIGTERM, signal.SIGHUP)
+# An example that takes long on a busy machine is no fault of the code.
+hypothesis.settings.register_profile("no times", deadline=None)
+hypothesis.settings.load_profile("no times")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the times, in the process that hears of every test."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(times.Times(every_test=config.option.markexpr == "long"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `make test-long` alone runs."""
+    tiers.leave_out_long(config, items)
+    times.note_budgets(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Judge skips."""
+    report = yield
+    skips.fail(report)
+    return report
 
 
 @pytest.fixture(autouse=True)

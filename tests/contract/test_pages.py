@@ -1,6 +1,6 @@
 """Documentation can be found."""
 
-from tests.contract.rules.pages import dead_links, unlinked_pages
+from tests.contract.rules.pages import dead_links, missing_tests, unlinked_pages
 from tests.contract.rules.tree import assert_kept
 
 
@@ -10,6 +10,15 @@ def test_every_page_is_linked_from_the_index():
 
 def test_no_link_is_dead():
     assert_kept(dead_links)
+
+
+def test_no_page_names_a_test_that_is_not_there():
+    assert_kept(missing_tests)
+
+
+def test_tests_that_are_not_there_are_found(plant):
+    root = plant({"docs/a.md": "`tests/unit/test_a.py` `tests/unit` `tests/lab/test_b.py`", "tests/unit/test_a.py": ""})
+    assert list(missing_tests(root)) == ["docs/a.md names tests/lab/test_b.py, which does not exist"]
 
 
 def test_pages_nobody_links_are_found(plant):

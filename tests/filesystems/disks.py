@@ -44,7 +44,7 @@ class Disk:
         until = time.monotonic() + _LET_GO_SECONDS
         while subprocess.run(["losetup", "-j", self.image], capture_output=True, check=True).stdout:
             if time.monotonic() > until:
-                pytest.skip("another process keeps a copy of the mount")
+                pytest.fail("another process keeps a copy of the mount")
             time.sleep(0.01)
 
     def crash(self, flag: int) -> None:

@@ -83,9 +83,8 @@ def drained(live: Path, sealed: Path, keep_bytes: int) -> list[Segment]:
         return list(drain(live, sealed, journal, STREAM, keep_bytes, time.time))
 
 
-def pieces(live: Path, sealed: Path) -> Iterator[bytes]:
-    """Yield the whole stream: every segment, checked and without a gap, then the live log."""
-    end = 0
+def pieces(live: Path, sealed: Path, end: int = 0) -> Iterator[bytes]:
+    """Yield the whole stream from an offset: every segment, checked and without a gap, then the live log."""
     for path in sorted(sealed.glob("*.zst")):
         found = segment.check(path)
         assert found.start == end, f"a gap before {found.name}"

@@ -19,15 +19,28 @@ from nodeops.logstore.recover import NOTHING, recover
 from nodeops.logstore.seal import seal
 from tests.filesystems.disks import LOGFLUSH, NOLOGFLUSH, Disk, child, disk, ended, fragmented, killed
 from tests.filesystems.logs import STREAM, line, pieces
+from tests.tiers import sizes, some
 
 BLOCK = 4096
-ROUNDS = 40
 # Every block of the log is an extent of its own, so that taking some out takes many transactions.
 BLOCKS = 1500
+RECOVERED = ("taken out again", "had been taken out already", "finished")
 CALLS = ("write", "pwrite", "fsync", "rename", "unlink")
 
 
-@pytest.fixture(params=["ext4", "xfs"])
+JOURNAL = {"with its journal": LOGFLUSH, "without its journal": NOLOGFLUSH}
+# Each filesystem and each kind of crash in every run; what is left of the matrix in `make test-long`.
+CRASHES = pytest.mark.parametrize(
+    ("loop", "journal"),
+    some(
+        [("ext4", "without its journal"), ("xfs", "with its journal")],
+        [("ext4", "with its journal"), ("xfs", "without its journal")],
+    ),
+    indirect=["loop"],
+)
+
+
+@pytest.fixture
 def loop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
     with disk(request.param, tmp_path) as made:
         yield made
@@ -72,10 +85,15 @@ def recovered(loop: Disk, live: Path, sealed: Path, data: bytes) -> str:
     return said
 
 
+@pytest.mark.parametrize("loop", ["ext4", "xfs"], indirect=True)
 @pytest.mark.parametrize("content", [lines, equal])
-def test_a_crash_while_blocks_are_taken_out_loses_nothing(loop, content):
+@pytest.mark.parametrize("crashes", sizes(4, 20))
+def test_a_crash_while_blocks_are_taken_out_loses_nothing(loop, content, crashes):
+    """So many crashes, and in any case until one was in time for something to recover."""
     chance, found, times = random.Random(7), Counter[str](), [0.003]
-    for number in range(ROUNDS // 2):
+    while found.total() < crashes or not any(found[done] for done in RECOVERED):
+        assert found.total() < 100, found
+        number = found.total()
         data = content(BLOCKS * BLOCK + chance.choice([0, 1, 777, BLOCK - 1]), number)
         live, sealed = prepared(loop, data)
         blocks = chance.choice([1, 100, BLOCKS // 2, BLOCKS - 100])
@@ -86,7 +104,6 @@ def test_a_crash_while_blocks_are_taken_out_loses_nothing(loop, content):
     loop.umount()
     assert loop.fsck() == 0
     loop.mount()
-    assert found["taken out again"] + found["had been taken out already"] + found["finished"] > 0, found
 
 
 def crash_during_collapse(loop: Disk, sealed: Path, blocks: int, delay: float, times: list[float]) -> None:
@@ -155,12 +172,12 @@ def crash_before(loop: Disk, step: int, flag: int) -> Callable[[], None]:
     return work
 
 
-@pytest.mark.parametrize("flag", [LOGFLUSH, NOLOGFLUSH], ids=["with its journal", "without its journal"])
-def test_a_crash_before_any_step_loses_nothing(loop, flag):
+@CRASHES
+def test_a_crash_before_any_step_loses_nothing(loop, journal):
     for step in range(60):
         data = lines(9 * BLOCK + 55, step * 1000)
         live, sealed = prepared(loop, data)
-        code = ended(child(crash_before(loop, step, flag)))
+        code = ended(child(crash_before(loop, step, JOURNAL[journal])))
         if code == 0:
             assert step > 12
             return
@@ -169,11 +186,12 @@ def test_a_crash_before_any_step_loses_nothing(loop, flag):
     pytest.fail("more steps than expected")
 
 
-@pytest.mark.parametrize("flag", [LOGFLUSH, NOLOGFLUSH], ids=["with its journal", "without its journal"])
-def test_a_crash_under_a_writer_leaves_what_it_wrote_in_order(loop, flag):
+@CRASHES
+@pytest.mark.parametrize("crashes", sizes(3, 12))
+def test_a_crash_under_a_writer_leaves_what_it_wrote_in_order(loop, journal, crashes):
     chance = random.Random(11)
-    for number in range(8):
-        crash_under_a_writer(loop, flag, number, chance.uniform(0.02, 0.15))
+    for number in range(crashes):
+        crash_under_a_writer(loop, JOURNAL[journal], number, chance.uniform(0.02, 0.15))
 
 
 def crash_under_a_writer(loop: Disk, flag: int, number: int, seconds: float) -> None:

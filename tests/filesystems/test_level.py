@@ -23,7 +23,7 @@ from nodeops.ledger.node import rejoin, service
 from nodeops.ledger.node.service import plan_restart
 from nodeops.logs import level
 from nodeops.logs.level import Places, observe, set_level, take_back
-from tests.filesystems.little_systemd import LittleSystemd
+from tests.unit.host.little_systemd import LittleSystemd
 from tests.unit.ledger.ledger_process import binary, free_ports
 
 VARIABLE = "CMT_LOG_LEVEL"

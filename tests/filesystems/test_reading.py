@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from multiprocessing.process import BaseProcess
 
 import pytest
@@ -18,11 +19,13 @@ from nodeops.logs.stream import LogStream
 from nodeops.logstore import seal
 from nodeops.logstore.intents import open_journal
 from nodeops.logstore.naming import range_of
+from tests.tiers import sizes
 from tests.unit.logs.log_made import STREAM, MadeLog, made
 
 LINE_BYTES = 120
-SECONDS = 12.0
 CUT_BYTES = 1 << 20
+# Four seconds of a flood, and twelve.
+LINES = sizes(240_000, 720_000)
 FORK = multiprocessing.get_context("fork")
 
 
@@ -37,10 +40,10 @@ def expected(start: int, length: int) -> bytes:
     return whole[start - first * LINE_BYTES :][:length]
 
 
-def writing(log: MadeLog) -> None:
-    """Write about 60 000 lines a second."""
+def writing(log: MadeLog, lines: int) -> None:
+    """Write so many lines, about 60 000 a second."""
     handle, number, begun = os.open(log.files.live, os.O_WRONLY | os.O_APPEND), 0, time.monotonic()
-    while time.monotonic() - begun < SECONDS:
+    while number < lines:
         os.write(handle, b"".join(map(line, range(number, number + 60))))
         number += 60
         time.sleep(max(0.0, begun + number / 60_000 - time.monotonic()))
@@ -89,33 +92,33 @@ def apart(log: MadeLog) -> None:
     dying(log)
 
 
-def test_followers_see_every_line_once_whenever_the_guard_is_killed(log):
-    processes = started(log, writing, apart)
-    writer = processes[0]
-    seen, begun = 0, time.monotonic()
+@pytest.mark.parametrize("lines", LINES)
+def test_followers_see_every_line_once_whenever_the_guard_is_killed(log, lines):
+    processes = started(log, partial(writing, lines=lines), apart)
+    writer, seen = processes[0], 0
     try:
         with LogStream(log.files) as stream:
             for offset, data in stream.read(0):
                 assert offset == seen
                 assert data == expected(seen, len(data))
                 seen += len(data)
-                if not data and not writer.is_alive():
+                if not data and not writer.is_alive() and seen == lines * LINE_BYTES:
                     break
-                assert time.monotonic() - begun < SECONDS * 5
     finally:
         end_all(processes)
-    assert (seen > 10_000_000, len(list(log.files.sealed.iterdir())) > 10) == (True, True)
+    assert len(list(log.files.sealed.iterdir())) > 5
     with LogStream(log.files) as stream:
         assert stream.bounds()[2] == seen
 
 
-def test_any_part_read_at_any_time_is_what_was_written_or_is_said_to_be_purged(log):
-    processes = started(log, writing, apart)
-    chance, reads, gaps, until = random.Random(11), 0, 0, time.monotonic() + SECONDS
+@pytest.mark.parametrize("lines", LINES)
+def test_any_part_read_at_any_time_is_what_was_written_or_is_said_to_be_purged(log, lines):
+    processes = started(log, partial(writing, lines=lines), apart)
+    chance, reads, gaps = random.Random(11), 0, 0
     said: list[str] = []
     try:
         with LogStream(log.files, said.append) as stream:
-            while time.monotonic() < until:
+            while processes[0].is_alive() or reads < lines * LINE_BYTES // 4:
                 first, _, end = stream.bounds()
                 start = chance.randrange(first, end + 1)
                 at = start
@@ -127,7 +130,6 @@ def test_any_part_read_at_any_time_is_what_was_written_or_is_said_to_be_purged(l
                 purge(log, chance)
     finally:
         end_all(processes)
-    assert reads > 10_000_000
 
 
 def purge(log: MadeLog, chance: random.Random) -> None:

@@ -31,10 +31,10 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
             item.add_marker(pytest.mark.lab)
 
 
-def command(*words: str | Path, seconds: int = LAB_SECONDS) -> subprocess.CompletedProcess[str]:
+def command(*words: str | Path, seconds: int = LAB_SECONDS, **environment: str) -> subprocess.CompletedProcess[str]:
     """Return a finished command with its output; whether it succeeded is for the test to say."""
-    argv = [str(word) for word in words]
-    return subprocess.run(argv, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=seconds, check=False)
+    argv, env = [str(word) for word in words], {**ENVIRONMENT, **environment}
+    return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def until(lab: LabHosts, chain: str, code: int, live: int, looks: int = 1) -> An
         if agreed == looks:
             return network
         assert time.monotonic() < deadline, f"exit code {exit_code}: {network['summary']}"
-        time.sleep(2)
+        time.sleep(1)
 
 
 def systemctl(lab: LabHosts, action: str, *nodes: str) -> None:

@@ -1,15 +1,14 @@
 """Validators that log at debug, and a flood on one of them: no filesystem gets full, the chain goes on, no line is lost."""
 
-import os
 import random
 import time
 
 import blocks
 import hosts
 from conftest import assert_all_lines_are_accounted_for, flood, fullest, is_calm, log_place, remember, repeated, status, wait_for
+from tier import FULL
 
-# `make bench` asks for all of it; what `make test` takes fits on a machine that does other things too.
-FULL = os.environ.get("NODEOPS_FULL") == "1"
+# In full for `make test-long` and `make bench`; what `make test` takes fits on a machine that does other things too.
 RATE, SECONDS, DEBUG_SECONDS = (100e6, 60, 300) if FULL else (30e6, 20, 45)
 # A block a second; three of four validators share two cores with a flood.
 MOST_GAP_SECONDS = 10.0

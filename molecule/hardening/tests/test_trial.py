@@ -56,18 +56,22 @@ def test_a_trial_is_undone_by_hand() -> None:
 
 
 def test_a_drop_in_by_hand_that_wins_is_found() -> None:
-    for node in remote.BROKEN:
-        remote.must(node, f"echo 'X11Forwarding yes' >{BY_HAND} && systemctl reload ssh")
-        try:
-            (line,) = failing(node, FORWARDING)
-            assert "yes" in line
-            # It is not ours to remove: applying says that it did not help, and changes nothing.
-            assert remote.run(node, "nodeops hardening apply --json").code in (1, 4)
-            assert remote.must(node, f"cat {BY_HAND}") == "X11Forwarding yes\n"
-        finally:
-            remote.must(node, f"rm {BY_HAND} && systemctl reload ssh")
-            remote.run(node, "nodeops hardening rollback")
-        assert failing(node, FORWARDING) == []
+    assert_nothing(remote.at_once(overridden, remote.BROKEN))
+
+
+def overridden(node: str) -> list[str]:
+    """Return what is wrong about a drop-in that is not ours to remove: applying says that it did not help."""
+    remote.must(node, f"echo 'X11Forwarding yes' >{BY_HAND} && systemctl reload ssh")
+    try:
+        found = failing(node, FORWARDING)
+        wrong = [] if len(found) == 1 and "yes" in found[0] else [f"it is not found: {found}"]
+        code = remote.run(node, "nodeops hardening apply --json").code
+        wrong += [] if code in (1, 4) else [f"applying ends with {code}"]
+        wrong += [] if remote.must(node, f"cat {BY_HAND}") == "X11Forwarding yes\n" else ["it was changed"]
+    finally:
+        remote.must(node, f"rm {BY_HAND} && systemctl reload ssh")
+        remote.run(node, "nodeops hardening rollback")
+    return [*wrong, *failing(node, FORWARDING)]
 
 
 def test_a_drop_in_that_sshd_refuses_stops_apply_before_anything_is_changed() -> None:

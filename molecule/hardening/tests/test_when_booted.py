@@ -18,13 +18,15 @@ def follows(node: str) -> list[str]:
     return [row for row in rows if not row.endswith(":0")]
 
 
+def rebooted(node: str) -> None:
+    docker("restart", "--time", "30", container(node))
+    remote.wait_until_reachable(node, 60)
+    remote.run(node, "systemctl is-system-running --wait")
+
+
 def test_no_interface_follows_a_redirect_before_and_after_a_boot_and_nothing_else_fails_then() -> None:
     assert_nothing(remote.at_once(follows, remote.NODES))
-    for node in remote.BROKEN:
-        docker("restart", "--time", "30", container(node))
-    for node in remote.BROKEN:
-        remote.wait_until_reachable(node, 60)
-        remote.run(node, "systemctl is-system-running --wait")
+    remote.at_once(rebooted, remote.BROKEN)
     assert_nothing(remote.at_once(follows, remote.BROKEN))
     assert_nothing(remote.at_once(failing, remote.BROKEN))
     for node in remote.BROKEN:

@@ -56,8 +56,9 @@ def _look_file(path: str) -> State:
 
 def _put_file(path: str, state: State) -> None:
     if state is None:
-        Path(path).unlink(missing_ok=True)
-        with contextlib.suppress(FileNotFoundError):
+        # Where a folder on the way is none, the file is absent too: an undo that failed for that would never end.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            Path(path).unlink(missing_ok=True)
             sync_folder(Path(path).parent)
         return
     present = _look_file(path)

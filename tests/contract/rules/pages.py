@@ -7,6 +7,8 @@ from pathlib import Path
 from tests.contract.rules.tree import ours
 
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
+# A test as pages name it: a file, or a folder.
+_TEST = re.compile(r"`((?:tests|molecule)/[\w/*.-]+)`")
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -33,3 +35,10 @@ def dead_links(root: Path) -> Iterator[str]:
         for target in sorted(links(page)):
             if not target.exists():
                 yield f"{page.relative_to(root)} links to {target.name}, which does not exist"
+
+
+def missing_tests(root: Path) -> Iterator[str]:
+    """Yield tests that a page names and that are not there: a guarantee with nothing behind it."""
+    for page in ours(root, "*.md"):
+        named = _TEST.findall(page.read_text(encoding="utf-8"))
+        yield from (f"{page.relative_to(root)} names {name}, which does not exist" for name in named if not any(root.glob(name)))

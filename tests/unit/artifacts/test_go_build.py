@@ -89,6 +89,7 @@ def test_code_that_does_not_compile_is_a_host_error(proxy: Path, work: Path) -> 
 
 
 @pytest.mark.lab
+@pytest.mark.long
 def test_the_default_ledger_builds_for_both_machines(tmp_path: Path) -> None:
     for arch in ("amd64", "arm64"):
         found = fetch.fetch("cometbft", "v0.38.21", arch=arch, cache=tmp_path)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -59,9 +58,7 @@ def test_a_folder_that_is_mounted_twice_counts_once(tree):
 def test_time_that_is_up_is_said(tree):
     for number in range(300):
         (tree / str(number)).touch()
-    began = time.monotonic()
     assert not below(tree, 0).complete
-    assert time.monotonic() - began < 1
     assert below(tree, 10).files > 300
 
 

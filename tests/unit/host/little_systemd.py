@@ -1,11 +1,13 @@
 """A stand-in for systemd where none runs: real processes, units' drop-ins and timers as files, and a death at any call.
 
-`systemctl` and `systemd-run` are shell scripts on PATH. They know what the log level lever asks of them, and no more.
+`systemctl` and `systemd-run` are shell scripts on PATH. They know what the log level lever, trials and the guard ask of them.
 """
 
 import os
+import shlex
 import shutil
 import signal
+import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -37,7 +39,15 @@ restart)
   env -i NODEOPS_CONFIGURATION=c $(cat "$root/loaded" 2>/dev/null) setsid sh "$root/exec" >> "$root/ledger.log" 2>&1 < /dev/null &
   echo $! > "$root/pid";;
 is-active) shift; for unit; do [ -e "$root/timers/$unit" ] && echo active || echo inactive; done;;
-stop) rm "$root/timers/$2" 2>/dev/null || exit 5;;
+stop)
+  shift; code=5
+  for unit; do
+    [ "$unit" != {unit} ] || { kill "$(cat "$root/pid")" && code=0; }
+    rm "$root/timers/$unit" 2>/dev/null && code=0
+  done
+  exit $code;;
+start|enable|reset-failed) echo "$@" >> "$root/asked";;
+list-unit-files) ;;
 *) echo "unknown: $*" >&2; exit 1;;
 esac
 """
@@ -62,8 +72,16 @@ class LittleSystemd:
 
     def _program(self, name: str, body: str) -> None:
         path = self.programs / name
-        path.write_text(_HEAD.format(root=self.root, unit=UNIT) + body)
+        path.write_text(_HEAD.format(root=self.root, unit=UNIT) + body.replace("{unit}", UNIT))
         path.chmod(0o755)
+
+    def fire(self) -> None:
+        """Let every timer run out, as systemd would: what each was armed with is run, with this stand-in still there."""
+        for name, words in self.timers.items():
+            (self.root / "timers" / name).unlink()
+            command = shlex.split(words)
+            start = next(number for number, word in enumerate(command) if not word.startswith("--"))
+            subprocess.run(command[start:], check=True)
 
     def reset(self, die: int = 0) -> None:
         """Count calls anew; the call with number `die` will kill its caller."""

@@ -1,0 +1,33 @@
+"""Which run a test belongs to: `make check`, `make test` or `make test-long`. docs/testing.md says what is where, and why.
+
+A test without a mark is in `make test`, and in `make check` when it lies in tests/unit or tests/contract. One with the mark
+`long` is in `make test-long` alone: mostly the same test at its full size, beside the size that proves it in every run.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+_long = pytest.mark.long
+
+
+def sizes(every_run: Any, long: Any) -> Sequence[Any]:
+    """Return the values of a parameter that says how much: one for `make test`, the full one for `make test-long`."""
+    return [every_run, pytest.param(long, marks=_long)]
+
+
+def some(every_run: Sequence[Any], long: Sequence[Any]) -> Sequence[Any]:
+    """Return the cells of a matrix, a tuple each where it has several sides: some in `make test`, others in `make test-long`."""
+    cells = [value if isinstance(value, tuple) else (value,) for value in long]
+    return [*every_run, *(pytest.param(*cell, marks=_long) for cell in cells)]
+
+
+def leave_out_long(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what is in `make test-long` alone, unless `-m` says something about it."""
+    if "long" in config.option.markexpr:
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
