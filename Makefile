@@ -109,7 +109,7 @@ trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
 export NODEOPS_TIMES=$(1)
 rm -f $(1)
 code=0
-python -m pytest --verbose --numprocesses 2 $(2) tests/unit tests/contract tests/filesystems || code=$$?
+python -m pytest --verbose --numprocesses 2 $(2) tests/unit tests/contract tests/filesystems tests/long || code=$$?
 python -m pytest --verbose $(3) tests/lab || code=$$?
 exit $$code
 endef
