@@ -69,12 +69,14 @@ class Yardstick:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: median seconds, spread, and the yardstick's median of the same run."""
+    """One line of the table: median seconds, spread, the yardstick's median of the same run, and the machine's load before it:
+    processes that wanted a core, the mean of a minute."""
 
     bench: Bench
     seconds: float
     spread: tuple[float, float]
     yardstick: float
+    load: float
 
 
 def lab_hosts() -> int:
@@ -194,7 +196,7 @@ def agent_away() -> None:
 
 def guards_away(limit: Words = ()) -> None:
     """Undo firewall and hardening on every node, or on those of a limit: stock again, without packages that came along."""
-    command, rules = host_paths()["command"], f"{host_paths()['etc']}/firewall.nft"
+    command, rules = host_paths()["command"], host_paths()["firewall_rules"]
     firewall = f"systemctl disable --quiet --now nodeops-firewall.service; rm -f {rules}"
     run((*ADHOC, *limit, "-m", "ansible.builtin.raw", "-a", f"{command} hardening undo --console && {firewall}"))
 
@@ -208,12 +210,12 @@ def seconds(words: Words) -> float:
 
 def measured(bench: Bench) -> Row:
     """Return the median of a promise's runs and of its yardstick, which is measured just after it."""
-    taken = []
+    taken, load = [], os.getloadavg()[0]
     for number in range(bench.runs):
         SAY.print(f"{bench.name}: run {number + 1} of {bench.runs}")
         bench.prepare()
         taken.append(seconds(bench.command) / bench.share)
-    row = Row(bench, statistics.median(taken), (min(taken), max(taken)), held_against(yardsticks()[bench.yardstick]))
+    row = Row(bench, statistics.median(taken), (min(taken), max(taken)), held_against(yardsticks()[bench.yardstick]), load)
     SAY.print(line(row))
     return row
 
@@ -238,8 +240,8 @@ def machine() -> Iterator[str]:
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
     """Yield the table of all promises."""
-    yield "| what | median | min to max, runs | target | held against | yardstick | ratio |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| what | median | min to max, runs | target | held against | yardstick | ratio | load before |"
+    yield "|---|---|---|---|---|---|---|---|"
     yield from map(line, rows)
 
 
@@ -250,7 +252,7 @@ def line(row: Row) -> str:
     return (
         f"| {bench.name} | {row.seconds:.2f} {bench.unit} | {low:.2f} to {high:.2f}, {bench.runs}"
         f" | <= {bench.target:g} {bench.unit}: {verdict} | {bench.yardstick} | {row.yardstick:.2f} s"
-        f" | {row.seconds * bench.share / row.yardstick:.1f} |"
+        f" | {row.seconds * bench.share / row.yardstick:.1f} | {row.load:.1f} |"
     )
 
 

@@ -3,20 +3,15 @@
 import signal
 from collections.abc import Iterator
 
-import hypothesis
 import pytest
-from hypothesis import settings
-
-# How long an example takes says how busy the machine is.
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+from hypothesis import HealthCheck, settings
 
 from tests import skips, tiers, times
 
 HANDLED = (signal.SIGTERM, signal.SIGHUP)
-# An example that takes long on a busy machine is no fault of the code.
-hypothesis.settings.register_profile("no times", deadline=None)
-hypothesis.settings.load_profile("no times")
+# How long an example takes says how busy the machine is.
+settings.register_profile("no times", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no times")
 
 
 def pytest_configure(config: pytest.Config) -> None:

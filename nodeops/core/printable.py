@@ -5,9 +5,14 @@ _MESSAGE_LIMIT = 300
 _SHOWN_CHARACTERS = 120
 
 
+def escaped(text: str) -> str:
+    """Return foreign text whole; when anything in it cannot be printed, everything but ASCII as its escape."""
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
 def shown(name: str) -> str:
     """Return a name that may be hostile as printable text: control characters and broken bytes escaped, long ones cut."""
-    text = name if name.isprintable() else ascii(name)[1:-1]
+    text = escaped(name)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 

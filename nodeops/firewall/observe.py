@@ -5,7 +5,7 @@ from pathlib import Path
 from nodeops.core.errors import HostError
 from nodeops.document.models import NodeDocument
 from nodeops.firewall.addresses import current_rules
-from nodeops.firewall.drift_rules import Seen
+from nodeops.firewall.drift_rules import Seen, state
 from nodeops.firewall.live import loaded, normalised
 from nodeops.firewall.rules import RuleSet
 from nodeops.firewall.ruleset import nft_text
@@ -46,3 +46,8 @@ def _confirmed(path: Path) -> str | None:
         return None
     except OSError as error:
         raise HostError(f"cannot be read: {error.strerror}", where=str(path), hint="run as root") from error
+
+
+def firewall_state(document: NodeDocument) -> str:
+    """Return "on", "on trial", "drift" or "off". Raise as `observe` does."""
+    return state(observe(document))

@@ -13,6 +13,7 @@ import stat
 from pathlib import Path
 
 from nodeops.core.errors import HostError, Refused
+from nodeops.core.printable import escaped
 from nodeops.host.mounts import mount_id
 
 # The number is the same on every architecture since Linux 5.1 unified them; the flags are from linux/openat2.h.
@@ -61,14 +62,10 @@ def _bytes(name: str) -> bytes:
     try:
         path = os.fsencode(name)
     except UnicodeEncodeError as error:
-        raise Refused("is no name a file can have", where=_shown(name)) from error
+        raise Refused("is no name a file can have", where=escaped(name)) from error
     if b"\0" in path:
-        raise Refused("is no name a file can have: it holds a zero byte", where=_shown(name))
+        raise Refused("is no name a file can have: it holds a zero byte", where=escaped(name))
     return path
-
-
-def _shown(name: str) -> str:
-    return ascii(name)[1:-1]
 
 
 def _openat2(folder: int, path: bytes, flags: int) -> int:
@@ -86,7 +83,7 @@ def _openat2(folder: int, path: bytes, flags: int) -> int:
 
 def _open_single(folder: int, path: bytes, flags: int) -> int:
     if b"/" in path or path in (b"", b".", b".."):
-        raise Refused("only single names are opened here: the kernel has no openat2", where=_shown(os.fsdecode(path)))
+        raise Refused("only single names are opened here: the kernel has no openat2", where=escaped(os.fsdecode(path)))
     handle = os.open(path, flags, _CREATED_MODE, dir_fd=folder)
     try:
         _require_same_mount(handle, folder)
@@ -104,7 +101,7 @@ def _require_same_mount(handle: int, folder: int) -> None:
 
 
 def _explained(error: OSError, name: str) -> HostError | Refused:
-    where, said = _shown(name), f"cannot be opened: {error.strerror}"
+    where, said = escaped(name), f"cannot be opened: {error.strerror}"
     if error.errno in _REFUSALS:
         return Refused(f"{said}: a symbolic link, another mount or a way out of the folder", where=where)
     return Gone(said, where=where) if error.errno == errno.ENOENT else HostError(said, where=where)
@@ -116,7 +113,7 @@ def open_folder(path: Path) -> int:
     Raise Refused when the path is not absolute, holds `..` or crosses a link, Gone when it is not there, HostError otherwise.
     """
     if not path.is_absolute() or ".." in path.parts:
-        raise Refused("is not an absolute path without ..", where=_shown(str(path)))
+        raise Refused("is not an absolute path without ..", where=escaped(str(path)))
     handle = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     steps = path.parts[1:]
     for number, step in enumerate(steps, 1):
@@ -133,7 +130,7 @@ def _step(folder: int, name: str, reach: int, path: Path) -> int:
         if error.errno in (errno.ENOTDIR, errno.ELOOP) and stat.S_ISLNK(
             os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         ):
-            raise Refused("is a symbolic link: folders are opened by their real path", where=_shown(str(path))) from error
+            raise Refused("is a symbolic link: folders are opened by their real path", where=escaped(str(path))) from error
         raise _explained(error, str(path)) from error
     finally:
         os.close(folder)

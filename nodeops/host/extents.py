@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodeops.core.errors import HostError
+from nodeops.core.printable import escaped
 from nodeops.host.mounts import mount_of
 
 _COLLAPSE_RANGE = 0x08
@@ -52,7 +53,7 @@ class Identity:
 
 def failed(error: OSError, what: str, where: object) -> HostError:
     """Return the error to raise `from error`: what could not be done, where, in the kernel's words."""
-    return HostError(f"{what}: {error.strerror or error}", where=ascii(str(where))[1:-1])
+    return HostError(f"{what}: {error.strerror or error}", where=escaped(str(where)))
 
 
 @contextlib.contextmanager

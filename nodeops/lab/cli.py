@@ -24,7 +24,7 @@ from nodeops.lab.progress import progress, running_engine
 from nodeops.lab.saved.cli import forget, load, save, saved
 from nodeops.lab.spec import lab_identity, load_lab
 from nodeops.lab.state import SSH_CONFIG_FILE, Act, Seen, SeenHost
-from nodeops.lab.tour_cli import tour
+from nodeops.lab.tour import tour
 from nodeops.lab.up import up as up_lab
 
 app = typer.Typer(no_args_is_help=True)

@@ -8,14 +8,17 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
 from nodeops.core.errors import HostError, InputError
 from nodeops.document.check import checked_consortium
-from nodeops.document.inventory import managed_nodes
+from nodeops.document.inventory import INVENTORY_HELP, inventory_folder, managed_nodes
 from nodeops.document.models import Consortium
+from nodeops.lab.spec import load_lab
 
 _COMMAND_SECONDS = 120
 
@@ -112,3 +115,12 @@ def _run(step: Step, console: Console) -> None:
     if done.returncode != step.expects:
         text = f"left with code {done.returncode}, expected {step.expects}"
         raise HostError(text, where=shlex.join(step.words), hint="nodeops fleet status shows what is wrong")
+
+
+def tour(
+    inventory: Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)] = None,
+) -> None:
+    """Show a running lab: who signs, records written here and proved there, one changed byte that fails."""
+    folder = inventory_folder(inventory)
+    load_lab(folder)
+    take_tour(folder)

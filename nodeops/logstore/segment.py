@@ -18,6 +18,7 @@ from typing import Any
 
 from nodeops.core.digest import canonical
 from nodeops.core.errors import HostError
+from nodeops.core.printable import escaped
 from nodeops.host.beneath import open_beneath, open_folder
 from nodeops.host.extents import told
 from nodeops.logstore.naming import Segment, range_of, segment_name, temporary_name
@@ -155,7 +156,7 @@ def describe_open(handle: int, name: str) -> Segment:
 def _size(handle: int, name: str) -> int:
     facts = os.fstat(handle)
     if not stat.S_ISREG(facts.st_mode):
-        raise HostError("is no regular file", where=ascii(name)[1:-1])
+        raise HostError("is no regular file", where=escaped(name))
     return facts.st_size
 
 
@@ -168,11 +169,11 @@ def _said(trailer: bytes, name: str) -> dict[str, Any]:
         except ValueError:
             said = None
     if not isinstance(said, dict) or not all(type(said.get(key)) in kinds for key, kinds in _TYPES.items()):
-        raise HostError("is no segment, or its end is missing", where=ascii(name)[1:-1])
+        raise HostError("is no segment, or its end is missing", where=escaped(name))
     if said["version"] != VERSION:
-        raise HostError(f"is of version {said['version']}; {VERSION} is known", where=ascii(name)[1:-1], hint="update nodeops")
+        raise HostError(f"is of version {said['version']}; {VERSION} is known", where=escaped(name), hint="update nodeops")
     if range_of(name) != (said["stream"], said["start"], said["end"]):
-        raise HostError("is the segment of another range or stream than its name says", where=ascii(name)[1:-1])
+        raise HostError("is the segment of another range or stream than its name says", where=escaped(name))
     return {key: said[key] for key in _TYPES if key != "version"}
 
 

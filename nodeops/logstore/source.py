@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodeops.core.errors import Refused
+from nodeops.core.printable import escaped
 from nodeops.host.beneath import Gone, open_beneath, open_folder
 from nodeops.host.extents import Identity, failed, identity, told
 from nodeops.host.writers import Deleted, deleted_open
@@ -75,7 +76,7 @@ def opened_deleted(deleted: Deleted, writing: bool = True) -> Iterator[Source]:
     Raise Gone when the process is gone or that handle is another file by now, Refused when the file has a name again.
     """
     if not _HANDLE_OF_A_PROCESS.fullmatch(deleted.fd_path):
-        raise Refused("is no handle of a process", where=ascii(deleted.fd_path)[1:-1])
+        raise Refused("is no handle of a process", where=escaped(deleted.fd_path))
     try:
         handle = os.open(deleted.fd_path, (os.O_RDWR if writing else os.O_RDONLY) | _FLAGS | os.O_CLOEXEC)
     except (FileNotFoundError, ProcessLookupError) as error:
@@ -95,10 +96,10 @@ def opened_deleted(deleted: Deleted, writing: bool = True) -> Iterator[Source]:
 def _require(handle: int, where: object, links: int) -> None:
     facts = os.fstat(handle)
     if not stat.S_ISREG(facts.st_mode):
-        raise Refused("is no regular file", where=ascii(str(where))[1:-1])
+        raise Refused("is no regular file", where=escaped(str(where)))
     if facts.st_nlink != links:
         names = "has other names too" if links else "has a name again"
-        raise Refused(f"{names}: {facts.st_nlink} links", where=ascii(str(where))[1:-1], allowed=f"{links}")
+        raise Refused(f"{names}: {facts.st_nlink} links", where=escaped(str(where)), allowed=f"{links}")
 
 
 def where_is(live: Path, record: Record) -> Path | Deleted | None:

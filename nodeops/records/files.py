@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nodeops.core.errors import InputError
+from nodeops.core.printable import escaped
 from nodeops.records.versions import RECORD_SPACE, FileDigest, ledger_key
 
 _CHUNK_BYTES = 1 << 20
@@ -79,4 +80,4 @@ def _regular(file: Path, handle: int, allow_empty: bool) -> os.stat_result:
 
 def _shown(file: Path) -> str:
     """Return a path for a message; one with control characters or broken encoding is escaped."""
-    return str(file) if str(file).isprintable() else ascii(str(file))
+    return escaped(str(file))

@@ -11,7 +11,7 @@ from nodeops.core.result import Result
 from nodeops.disk.state import disk_state
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
-from nodeops.firewall.status import firewall_state
+from nodeops.firewall.observe import firewall_state
 from nodeops.hardening.summary import hardening_state
 from nodeops.ledger.node.observe import observe_status
 from nodeops.ledger.node.status import findings
