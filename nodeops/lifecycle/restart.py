@@ -9,9 +9,10 @@ from nodeops.core.printable import printable
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
 from nodeops.host import systemd
+from nodeops.host.service import Observed, carry_out
 from nodeops.ledger.node import worked
 from nodeops.ledger.node.rejoin import Part, await_listening, part_taken, rejoin, settle
-from nodeops.ledger.node.service import Observed, carry_out, observe
+from nodeops.ledger.node.service import observe
 from nodeops.ledger.node.worked import Worked
 from nodeops.quorum.leave import Asked
 from nodeops.quorum.policy import Standing

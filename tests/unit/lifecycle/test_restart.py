@@ -11,8 +11,8 @@ from nodeops.core.result import Change
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
 from nodeops.host import systemd
+from nodeops.host.service import Observed
 from nodeops.ledger.node.rejoin import Part
-from nodeops.ledger.node.service import Observed
 from nodeops.ledger.node.worked import Worked
 from nodeops.lifecycle import restart
 from nodeops.quorum.leave import Asked
