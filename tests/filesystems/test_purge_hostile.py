@@ -20,7 +20,7 @@ from nodeops.logstore.naming import Segment
 from nodeops.receipts.book import RESERVE_BYTES, opened, receipts, settle, verify
 from nodeops.receipts.chain import settled
 from tests.filesystems.disks import LOGFLUSH, NOLOGFLUSH, Disk, child, disk, ended, killed
-from tests.tiers import sizes
+from tests.tiers import sizes, some
 from tests.unit.disk.purge.samples import House, fill, make_house
 
 FEW = Limits(4, 1 << 40)
@@ -146,12 +146,13 @@ def kill_once(guard: int, life: float, dice: random.Random) -> str:
     return "executor"
 
 
-@pytest.mark.parametrize("least", sizes(20, 100))
-def test_kills_at_random_moments_leave_a_true_account(house, record_property, least):
-    segments, dice, before = house.segments(20 * least), random.Random(2), house.decoys()
+@pytest.mark.parametrize("seed", some([2], [3, 5, 7, 11]))
+def test_kills_at_random_moments_leave_a_true_account(house, record_property, seed):
+    """Twenty kills of an executor or more, until one fell between an intent and its result."""
+    segments, dice, before = house.segments(400), random.Random(seed), house.decoys()
     life, kills = life_seconds(house, segments), Counter()
     guard = child(lambda: purge_all(house, segments))
-    while house.names() and kills["executor"] <= least:
+    while house.names() and (kills["executor"] <= 20 or b"interrupted" not in house.receipts.read_bytes()):
         kills.update([kill_once(guard, life, dice)])
         if kills["guard"] and not children(os.getpid()):
             guard = child(lambda: purge_all(house, segments))
@@ -166,7 +167,7 @@ def test_kills_at_random_moments_leave_a_true_account(house, record_property, le
     record_property("counts", {**kills, "receipts": count, "left": len(house.names()), "interrupted": notes["interrupted"]})
     assert problems == []
     assert house.done() == {segment.name for segment in segments} - house.names()
-    assert kills["executor"] > least
+    assert kills["executor"] > 20
     assert notes["interrupted"] > 0
     assert house.decoys() == before
 
