@@ -8,8 +8,8 @@ from nodeops.core.errors import NodeopsError
 from nodeops.core.printable import printable
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
-from nodeops.host import systemd
-from nodeops.host.service import Observed, carry_out
+from nodeops.host.units import systemd
+from nodeops.host.units.service import Observed, carry_out
 from nodeops.ledger.node import worked
 from nodeops.ledger.node.rejoin import Part, await_listening, part_taken, rejoin, settle
 from nodeops.ledger.node.service import observe

@@ -10,7 +10,7 @@ from nodeops.core.result import Change
 from nodeops.disk.policy.policy import Policy, dumped
 from nodeops.document.models import NodeDocument
 from nodeops.host.files import write_atomic
-from nodeops.host.service import observe, plan_restart, plan_start
+from nodeops.host.units.service import observe, plan_restart, plan_start
 
 # No site packages, no environment, nothing written beside the tree; only the folders that this process was started with.
 _CODE = "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); from nodeops.disk.guard.guard import main; main(sys.argv[2])"

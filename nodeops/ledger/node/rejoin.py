@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nodeops.core.errors import NodeopsError, Timeout
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
-from nodeops.host.service import carry_out
+from nodeops.host.units.service import carry_out
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.live import is_reachable
 from nodeops.ledger.node.service import require_running

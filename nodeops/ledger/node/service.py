@@ -6,8 +6,8 @@ another digest runs an older configuration, whatever the clocks and the times of
 
 from nodeops.core.errors import HostError, Timeout
 from nodeops.document.models import NodeDocument
-from nodeops.host import service, systemd
-from nodeops.host.service import Observed
+from nodeops.host.units import service, systemd
+from nodeops.host.units.service import Observed
 
 
 def observe(document: NodeDocument) -> Observed:

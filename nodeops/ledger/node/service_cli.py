@@ -4,7 +4,7 @@ from nodeops.console import DryRunFlag, JsonFlag, emit
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
-from nodeops.host.service import carry_out, plan_start
+from nodeops.host.units.service import carry_out, plan_start
 from nodeops.ledger.node import rejoin, worked
 from nodeops.ledger.node.service import observe
 

@@ -10,8 +10,8 @@ from nodeops.core.errors import NodeopsError, Refused, Timeout
 from nodeops.core.result import Change
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
-from nodeops.host import systemd
-from nodeops.host.service import Observed
+from nodeops.host.units import systemd
+from nodeops.host.units.service import Observed
 from nodeops.ledger.node.rejoin import Part
 from nodeops.ledger.node.worked import Worked
 from nodeops.lifecycle import restart

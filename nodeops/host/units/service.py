@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nodeops.core.result import Change
-from nodeops.host import systemd
+from nodeops.host.units import systemd
 
 CONFIGURATION = "NODEOPS_CONFIGURATION"
 
