@@ -31,7 +31,7 @@ from nodeops.document.models import NodeDocument
 from nodeops.host.clock import host_zone
 from nodeops.host.files import write_atomic
 from nodeops.host.lock import held
-from nodeops.ledger.node.service import carry_out
+from nodeops.host.units.service import carry_out
 from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
 from nodeops.quorum.leave import Asked
 

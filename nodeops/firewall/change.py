@@ -8,9 +8,10 @@ from nodeops.firewall import proof
 from nodeops.firewall.drift_rules import Seen
 from nodeops.firewall.live import NFT, load, loaded, normalised, require_readable, script_of
 from nodeops.firewall.observe import NAME, UNIT, confirmed_file, state_folder
-from nodeops.host import systemd, trial
+from nodeops.host import trial
 from nodeops.host.files import write_atomic
 from nodeops.host.trial import Trial
+from nodeops.host.units import systemd
 
 _ROLLBACK, _NEW = "rollback.nft", "new.nft"
 

@@ -9,7 +9,8 @@ from nodeops.firewall.drift_rules import Seen, state
 from nodeops.firewall.live import loaded, normalised
 from nodeops.firewall.rules import RuleSet
 from nodeops.firewall.ruleset import nft_text
-from nodeops.host import systemd, trial
+from nodeops.host import trial
+from nodeops.host.units import systemd
 
 NAME = "firewall"
 UNIT = "nodeops-firewall.service"

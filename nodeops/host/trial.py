@@ -15,11 +15,11 @@ from pathlib import Path
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from nodeops.core.errors import HostError, Refused
-from nodeops.host import undo_timer
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
 from nodeops.host.lock import held
 from nodeops.host.session import session_start
+from nodeops.host.units import undo_timer
 
 _RECORD = "trial.json"
 _ACTION_SECONDS = 30

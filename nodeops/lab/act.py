@@ -11,8 +11,9 @@ import docker
 
 from nodeops.core.errors import HostError
 from nodeops.host.files import write_atomic
-from nodeops.lab import boot, containers, images, keys, texts
-from nodeops.lab.engine import EngineHome, Say
+from nodeops.lab import boot, containers, keys, texts
+from nodeops.lab.engine import images
+from nodeops.lab.engine.engine import EngineHome, Say
 from nodeops.lab.packages import cache
 from nodeops.lab.parallel import each
 from nodeops.lab.plan import PURGED, features

@@ -7,7 +7,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, retry_if_res
 
 from nodeops.core.errors import HostError, Timeout
 from nodeops.lab import containers
-from nodeops.lab.engine import explained
+from nodeops.lab.engine.engine import explained
 from nodeops.lab.state import Probe, SeenHost, container_name
 
 _BOOT_SECONDS = 90

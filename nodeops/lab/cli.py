@@ -15,8 +15,8 @@ from nodeops.core.result import Result, Table
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder
 from nodeops.lab import act, boot, containers, keys, plan
 from nodeops.lab.down import down as down_lab
-from nodeops.lab.engine import HOME
-from nodeops.lab.flood_cli import flood
+from nodeops.lab.engine.engine import HOME
+from nodeops.lab.flood.cli import flood
 from nodeops.lab.lock import lock
 from nodeops.lab.observe import observe
 from nodeops.lab.parallel import each

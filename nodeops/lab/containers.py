@@ -12,7 +12,7 @@ from docker.errors import NotFound
 from docker.types import IPAMConfig, IPAMPool, NetworkingConfig
 
 from nodeops.core.errors import InputError
-from nodeops.lab.engine import explained
+from nodeops.lab.engine.engine import explained
 from nodeops.lab.plan import settings_digest
 from nodeops.lab.spec import LAB_FILE, HostSpec, Lab, lab_identity
 from nodeops.lab.state import Probe, SeenHost, SeenNetwork, container_name, network_name

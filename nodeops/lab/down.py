@@ -6,7 +6,7 @@ import docker
 
 from nodeops.core.result import Result
 from nodeops.lab import act, plan
-from nodeops.lab.engine import HOME, EngineHome, Say, our_process, reach, stop_if_ours
+from nodeops.lab.engine.engine import HOME, EngineHome, Say, our_process, reach, stop_if_ours
 from nodeops.lab.observe import observe
 from nodeops.lab.state import Act, Step
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import docker
 
-from nodeops.lab import containers, images, keys
+from nodeops.lab import containers, keys
 from nodeops.lab.boot import booted
+from nodeops.lab.engine import images
 from nodeops.lab.packages import cache
 from nodeops.lab.parallel import each
 from nodeops.lab.state import (

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from nodeops.core.errors import HostError
-from nodeops.lab.engine import HOME, Say, reach
+from nodeops.lab.engine.engine import HOME, Say, reach
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result, Table
-from nodeops.lab import act, boot, containers, images, plan
-from nodeops.lab.engine import HOME, Say, reach
+from nodeops.lab import act, boot, containers, plan
+from nodeops.lab.engine import images
+from nodeops.lab.engine.engine import HOME, Say, reach
 from nodeops.lab.observe import observe
 from nodeops.lab.parallel import each
 from nodeops.lab.spec import Lab

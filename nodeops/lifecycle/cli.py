@@ -7,7 +7,8 @@ import typer
 from nodeops.console import DryRunFlag, JsonFlag, console, emit, progress
 from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
-from nodeops.ledger.node.service import observe, plan_restart
+from nodeops.host.units.service import plan_restart
+from nodeops.ledger.node.service import observe
 from nodeops.lifecycle.restart import restart as restart_with_leave
 from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
 from nodeops.quorum.leave import Asked, look

@@ -8,10 +8,11 @@ from nodeops.core.errors import NodeopsError
 from nodeops.core.printable import printable
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
-from nodeops.host import systemd
+from nodeops.host.units import systemd
+from nodeops.host.units.service import Observed, carry_out
 from nodeops.ledger.node import worked
 from nodeops.ledger.node.rejoin import Part, await_listening, part_taken, rejoin, settle
-from nodeops.ledger.node.service import Observed, carry_out, observe
+from nodeops.ledger.node.service import observe
 from nodeops.ledger.node.worked import Worked
 from nodeops.quorum.leave import Asked
 from nodeops.quorum.policy import Standing

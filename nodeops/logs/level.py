@@ -12,10 +12,11 @@ from typing import Any
 from nodeops.core.errors import HostError
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
-from nodeops.host import systemd, trial, undo_timer
+from nodeops.host import trial
 from nodeops.host.command import run
 from nodeops.host.files import write_atomic
 from nodeops.host.lock import held
+from nodeops.host.units import systemd, undo_timer
 from nodeops.ledger.node import rejoin, service
 from nodeops.logs.level_rules import Pull, Seen, content, level_in, plan_back, plan_set, require_lever, seconds_of
 

@@ -5,7 +5,7 @@ import pytest
 from tests.contract.rules import sizes
 from tests.contract.rules.tree import assert_kept
 
-RULES = [sizes.long_functions, sizes.long_files, sizes.big_roles, sizes.catch_all_files]
+RULES = [sizes.long_functions, sizes.long_files, sizes.crowded_folders, sizes.big_roles, sizes.catch_all_files]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -38,6 +38,13 @@ FILES = {
 @pytest.mark.parametrize("over", [0, 1])
 def test_long_files_are_found(plant, name, cap, over):
     assert len(list(sizes.long_files(plant({name: "#\n" * (cap + over)})))) == over
+
+
+@pytest.mark.parametrize(("count", "breaches"), [(20, 0), (21, 1)])
+def test_crowded_folders_are_found(plant, count, breaches):
+    files = {f"nodeops/hall/m{number}.py": "" for number in range(count)}
+    root = plant({"nodeops/hall/__init__.py": "", "nodeops/hall/room/a.py": "", **files})
+    assert len(list(sizes.crowded_folders(root))) == breaches
 
 
 @pytest.mark.parametrize(("count", "breaches"), [(15, 0), (16, 1)])

@@ -19,8 +19,8 @@ from nodeops.document.load import load_consortium
 from nodeops.document.models import NodeDocument
 from nodeops.document.resolve import resolve
 from nodeops.host.lock import held
+from nodeops.host.units.service import plan_restart
 from nodeops.ledger.node import rejoin, service
-from nodeops.ledger.node.service import plan_restart
 from nodeops.logs import level
 from nodeops.logs.level import Places, observe, set_level, take_back
 from tests.unit.host.little_systemd import LittleSystemd

@@ -13,7 +13,7 @@ import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from nodeops.lab.down import engine_step
-from nodeops.lab.engine import EngineHome, is_idle, our_process, start_detached, stop_if_ours
+from nodeops.lab.engine.engine import EngineHome, is_idle, our_process, start_detached, stop_if_ours
 from nodeops.lab.state import Act
 from tests.lab.conftest import LabHosts, command
 from tests.tiers import some

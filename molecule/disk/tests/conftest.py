@@ -15,7 +15,7 @@ import nodeops.lab
 LOG = "/var/log/ledger/ledger.log"
 LOG_PLACE = "/var/log/ledger"
 FIGURES = hosts.ROOT / "build/disk/figures.json"
-WRITER = (Path(nodeops.lab.__file__).parent / "flood_writer.py").read_text(encoding="utf-8")
+WRITER = (Path(nodeops.lab.__file__).parent / "flood/writer.py").read_text(encoding="utf-8")
 # Blocks in use, and those that anyone may still use: the percents that df(1) shows.
 _WATCH = "while sleep 0.2; do stat -f -c '%n %b %f %a' / /var/log/ledger /var/lib/ledger; done"
 # Takes the room of a filesystem for a folder of somebody else's, all but so many mebibytes.

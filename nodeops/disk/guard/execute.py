@@ -14,10 +14,10 @@ from nodeops.disk.model import Action, Stage
 from nodeops.disk.policy import plan, quorum_answer
 from nodeops.disk.policy.policy import Policy
 from nodeops.disk.purge.executor import Limits, Purged, Why, purge
-from nodeops.host import systemd
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
 from nodeops.host.filesystem import Filesystem
+from nodeops.host.units import systemd
 from nodeops.host.usage import below
 from nodeops.logstore.naming import Segment
 

@@ -22,7 +22,7 @@ from nodeops.disk.guard.publish import publish
 from nodeops.disk.guard.sealer import LogKeeper
 from nodeops.disk.policy.plan import Asked, next_poll_seconds
 from nodeops.disk.policy.policy import Policy, loaded
-from nodeops.host.notify import notify
+from nodeops.host.units.notify import notify
 from nodeops.logstore.cut import is_full
 from nodeops.receipts import book
 

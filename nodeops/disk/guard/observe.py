@@ -21,9 +21,9 @@ from nodeops.disk.policy.retention import Shelf, loaded_holds, removable
 from nodeops.disk.policy.stages import Ladder, next_ladder
 from nodeops.disk.ship.acks import Acks
 from nodeops.disk.ship.rules import acknowledged
-from nodeops.host import systemd
 from nodeops.host.files import write_atomic
 from nodeops.host.filesystem import Filesystem
+from nodeops.host.units import systemd
 from nodeops.host.usage import attributed, filesystems
 
 # What lies below a folder is counted rarely and never for long: chain data are many files.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from nodeops.core.errors import HostError, NodeopsError, Refused
 from nodeops.disk.policy.policy import Policy
-from nodeops.host import systemd
 from nodeops.host.beneath import Gone
 from nodeops.host.extents import collapse_refusal, holes
+from nodeops.host.units import systemd
 from nodeops.host.writers import deleted_open, writers
 from nodeops.logstore import index, seal
 from nodeops.logstore.cut import Clock, Unfinished

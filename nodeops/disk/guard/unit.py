@@ -9,22 +9,14 @@ import nodeops
 from nodeops.core.result import Change
 from nodeops.disk.policy.policy import Policy, dumped
 from nodeops.document.models import NodeDocument
-from nodeops.host import systemd
 from nodeops.host.files import write_atomic
-from nodeops.ledger.node.service import CONFIGURATION, Observed, plan_restart, plan_start
+from nodeops.host.units.service import observe, plan_restart, plan_start
 
 # No site packages, no environment, nothing written beside the tree; only the folders that this process was started with.
 _CODE = "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); from nodeops.disk.guard.guard import main; main(sys.argv[2])"
 
 GUARD = "nodeops-disk.service"
 SHIP_TIMER = "nodeops-ship.timer"
-
-
-def observe(name: str) -> Observed:
-    """Return what systemd says of a unit, and which configuration its process was started with."""
-    unit = systemd.unit(name)
-    configured = systemd.configured_environment(name).get(CONFIGURATION, "")
-    return Observed(unit, unit.environment().get(CONFIGURATION, ""), configured)
 
 
 def plan(document: NodeDocument) -> list[Change]:

@@ -15,9 +15,9 @@ from nodeops.disk.log_filesystem.plan import LABEL, MOUNT, STOP, STOP_GUARD, Log
 from nodeops.disk.policy.policy import Policy
 from nodeops.disk.resolve import policy_of
 from nodeops.document.models import NodeDocument
-from nodeops.host import systemd
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
+from nodeops.host.units import systemd
 from nodeops.ledger.node.rejoin import part_taken, rejoin
 from nodeops.logstore.intents import open_journal
 from nodeops.logstore.naming import STREAM

@@ -13,7 +13,7 @@ from nodeops.hardening.host.reload import in_force_since
 from nodeops.hardening.host.resources import look
 from nodeops.hardening.host.states import State
 from nodeops.host.command import run
-from nodeops.host.unit_settings import exposure
+from nodeops.host.units.unit_settings import exposure
 
 _SECONDS = 30
 _SSHD_FILES = ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*.conf")

@@ -8,7 +8,7 @@ from pathlib import Path
 from nodeops.core.errors import NodeopsError
 from nodeops.host.command import run
 from nodeops.host.files import write_atomic
-from nodeops.host.unit_settings import unit_settings
+from nodeops.host.units.unit_settings import unit_settings
 
 _SECONDS = 120
 # In memory: after a reboot every process is younger than its files.

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from nodeops.core.errors import HostError
 from nodeops.hardening.host.states import State
-from nodeops.host import systemd
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
+from nodeops.host.units import systemd
 
 _SECONDS = 30
 

@@ -11,8 +11,8 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from nodeops.core.digest import sha256
 from nodeops.core.errors import NodeopsError
-from nodeops.lab.engine import EngineHome, Say, explained
-from nodeops.lab.images import REPOSITORY, build_image
+from nodeops.lab.engine.engine import EngineHome, Say, explained
+from nodeops.lab.engine.images import REPOSITORY, build_image
 
 NAME = "nodeops-packages"
 IMAGE = f"{REPOSITORY}:packages-"

@@ -5,7 +5,7 @@ from docker.errors import APIError, ImageNotFound
 
 from nodeops.core.errors import HostError
 from nodeops.lab import containers
-from nodeops.lab.engine import explained
+from nodeops.lab.engine.engine import explained
 from nodeops.lab.saved.state import REPOSITORY, Card, SavedHost, read_card, tag_of
 from nodeops.lab.state import SeenHost
 

@@ -6,8 +6,8 @@ from nodeops.core.errors import HostError
 from nodeops.core.result import Result
 from nodeops.host.files import write_atomic
 from nodeops.lab import act, boot, containers
-from nodeops.lab.engine import HOME, Say, connect
-from nodeops.lab.images import image_tags
+from nodeops.lab.engine.engine import HOME, Say, connect
+from nodeops.lab.engine.images import image_tags
 from nodeops.lab.observe import observe
 from nodeops.lab.parallel import each
 from nodeops.lab.saved import images

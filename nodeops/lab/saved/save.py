@@ -8,8 +8,8 @@ import docker
 
 from nodeops.core.result import Result
 from nodeops.lab import act, boot, containers
-from nodeops.lab.engine import HOME, Say, connect
-from nodeops.lab.images import image_tags
+from nodeops.lab.engine.engine import HOME, Say, connect
+from nodeops.lab.engine.images import image_tags
 from nodeops.lab.observe import observe
 from nodeops.lab.parallel import each
 from nodeops.lab.saved import images

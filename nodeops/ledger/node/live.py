@@ -9,8 +9,8 @@ from nodeops.core.errors import HostError
 from nodeops.core.finding import Finding
 from nodeops.document.models import NodeDocument
 from nodeops.host.process import process
-from nodeops.host.systemd import unit
-from nodeops.host.unit_settings import exposure, unit_settings
+from nodeops.host.units.systemd import unit
+from nodeops.host.units.unit_settings import exposure, unit_settings
 from nodeops.ledger.identity.files import key_findings, layout
 from nodeops.ledger.node import service
 from nodeops.ledger.node.live_rules import Live, Running, judge_live, unbound

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from nodeops.core.errors import NodeopsError, Timeout
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
+from nodeops.host.units.service import carry_out
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.live import is_reachable
-from nodeops.ledger.node.service import carry_out, require_running
+from nodeops.ledger.node.service import require_running
 from nodeops.ledger.node.status import stale_after
 from nodeops.ledger.node.wait import Goal, votes_above, wait_for
 

@@ -4,8 +4,9 @@ from nodeops.console import DryRunFlag, JsonFlag, emit
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
+from nodeops.host.units.service import carry_out, plan_start
 from nodeops.ledger.node import rejoin, worked
-from nodeops.ledger.node.service import carry_out, observe, plan_start
+from nodeops.ledger.node.service import observe
 
 
 def start(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:

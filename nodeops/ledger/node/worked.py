@@ -14,11 +14,11 @@ from pydantic import Field, ValidationError
 
 from nodeops.core.errors import HostError
 from nodeops.document.models import Model, NodeDocument
-from nodeops.host import systemd
 from nodeops.host.files import replace_link, sync_folder, write_atomic
-from nodeops.host.unit_settings import unit_settings
+from nodeops.host.units import systemd
+from nodeops.host.units.service import Observed
+from nodeops.host.units.unit_settings import unit_settings
 from nodeops.ledger.node.local import file_digest
-from nodeops.ledger.node.service import Observed
 
 _RECORD, _COPIES = "worked.json", "worked"
 _UNITS = "/etc/systemd/system"

@@ -62,7 +62,7 @@ def graph(root: Path) -> dict[str, set[str]]:
 
 
 def room(module: str) -> str:
-    """Return the room of a module: `nodeops.lab.engine` lives in `lab`."""
+    """Return the room of a module: `nodeops.lab.engine.engine` lives in `lab`."""
     return module.split(".")[1] if "." in module else ""
 
 

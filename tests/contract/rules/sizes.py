@@ -9,6 +9,7 @@ from tests.contract.rules.tree import ours, parsed
 
 FUNCTION_LINES = 50
 FILE_LINES = 300
+FOLDER_MODULES = 20
 ROLE_TASKS = 15
 ROLE_VARIABLES = 12
 README_LINES = 60
@@ -42,6 +43,14 @@ def _cap(path: Path) -> int | None:
     if (path.parts[0] in ("playbooks", "molecule") and path.suffix == ".yml") or str(path) == "site.yml":
         return SCENARIO_LINES
     return FILE_LINES if path.suffix in _COUNTED or path.name in _COUNTED_NAMES else None
+
+
+def crowded_folders(root: Path) -> Iterator[str]:
+    """Yield folders of the package with more than 20 modules: a hall without walls."""
+    for folder in sorted({path.parent for path in ours(root / "nodeops", "*.py")}):
+        modules = [path for path in ours(folder, "*.py") if path.parent == folder and path.name != "__init__.py"]
+        if len(modules) > FOLDER_MODULES:
+            yield f"{folder.relative_to(root)} has {len(modules)} modules, {FOLDER_MODULES} are allowed"
 
 
 def big_roles(root: Path) -> Iterator[str]:

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodeops.core.errors import HostError, InputError, Timeout
-from nodeops.lab import act, debian, images
+from nodeops.lab import act
 from nodeops.lab.containers import parse_probe
+from nodeops.lab.engine import debian, images
 from nodeops.lab.keys import make_key, public_key
 from nodeops.lab.lock import lock
 from nodeops.lab.observe import inventory_texts, routes

@@ -10,9 +10,9 @@ from nodeops.core.errors import NodeopsError, Refused, Timeout
 from nodeops.core.result import Change
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
-from nodeops.host import systemd
+from nodeops.host.units import systemd
+from nodeops.host.units.service import Observed
 from nodeops.ledger.node.rejoin import Part
-from nodeops.ledger.node.service import Observed
 from nodeops.ledger.node.worked import Worked
 from nodeops.lifecycle import restart
 from nodeops.quorum.leave import Asked

@@ -17,7 +17,7 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.document.models import NodeDocument
 from nodeops.document.resolve import resolve
 from nodeops.host.process import process
-from nodeops.host.unit_settings import moment
+from nodeops.host.units.unit_settings import moment
 from nodeops.ledger.node.live import started_from
 from nodeops.ledger.node.live_rules import Live, Running, judge_live, unbound
 from tests.unit.ledger.made_keys import consortium_of

@@ -10,7 +10,7 @@ import pytest
 from nodeops.core.errors import HostError, Timeout
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
-from nodeops.host import systemd
+from nodeops.host.units import systemd
 from nodeops.ledger.answers import BlockCommit, LedgerStatus
 from nodeops.ledger.node import rejoin
 from nodeops.ledger.node.wait import votes_above

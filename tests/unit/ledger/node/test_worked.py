@@ -10,10 +10,10 @@ from nodeops.core.errors import HostError
 from nodeops.document.load import load_consortium
 from nodeops.document.models import NodeDocument
 from nodeops.document.resolve import resolve
-from nodeops.host import systemd
-from nodeops.host.unit_settings import UnitSettings
+from nodeops.host.units import systemd
+from nodeops.host.units.service import Observed
+from nodeops.host.units.unit_settings import UnitSettings
 from nodeops.ledger.node import worked
-from nodeops.ledger.node.service import Observed
 from tests.contract.rules.tree import ROOT
 
 UNIT = systemd.Unit("ledger.service", True, True, "active", True, False, 7, 0)

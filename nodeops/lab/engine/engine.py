@@ -18,8 +18,8 @@ from urllib3.exceptions import HTTPError
 from nodeops.core.errors import HostError, Timeout
 from nodeops.host.command import run
 from nodeops.host.files import write_atomic
-from nodeops.lab import debian
-from nodeops.lab.engine_choice import EngineSeen, Move, next_move
+from nodeops.lab.engine import debian
+from nodeops.lab.engine.engine_choice import EngineSeen, Move, next_move
 from nodeops.lab.lock import lock
 
 Say = Callable[[str], None]

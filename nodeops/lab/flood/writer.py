@@ -1,6 +1,6 @@
 """Write numbered lines into a log, so many bytes a second: a program for a lab's host, sent to its Python.
 
-    python3 flood_writer.py LOG BYTES_A_SECOND SECONDS [USER]
+    python3 writer.py LOG BYTES_A_SECOND SECONDS [USER]
 
 Each line has its number and 32 digits by chance, as a hash would have: it becomes about a tenth when it is compressed, like the
 ledger's own at level debug. The log is opened first and then written as USER: systemd opens it for the ledger in the same way,

@@ -15,8 +15,8 @@ from urllib3.exceptions import HTTPError
 from nodeops.core.digest import digest, sha256
 from nodeops.core.errors import HostError
 from nodeops.host.command import run
-from nodeops.lab import debian
-from nodeops.lab.engine import EngineHome, Say, connect, explained
+from nodeops.lab.engine import debian
+from nodeops.lab.engine.engine import EngineHome, Say, connect, explained
 from nodeops.lab.lock import lock
 from nodeops.lab.spec import SUITES
 

@@ -139,7 +139,7 @@ def take(flood: Flood, config: Path, document: NodeDocument, settle_seconds: flo
     """Flood a node's log, watch its guard until it is calm again, and prove that no line is missing."""
     shell, nodeops = Shell(config, flood.node), document.paths["command"]
     before = _height(shell, nodeops)
-    program = resources.files("nodeops.lab").joinpath("flood_writer.py").read_text(encoding="utf-8")
+    program = resources.files("nodeops.lab.flood").joinpath("writer.py").read_text(encoding="utf-8")
     words = ("python3", "-", document.ledger.paths["log"], str(flood.rate), str(flood.seconds), document.ledger.user)
     writer = shell.begin(words, program)
     looks = []

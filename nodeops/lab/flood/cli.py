@@ -10,7 +10,7 @@ from nodeops.core.errors import HostError, InputError
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import INVENTORY_HELP, chosen, inventory_folder, managed_nodes
 from nodeops.document.resolve import resolve
-from nodeops.lab.flood import Flood, take
+from nodeops.lab.flood.flood import Flood, take
 from nodeops.lab.spec import load_lab
 from nodeops.lab.state import SSH_CONFIG_FILE
 

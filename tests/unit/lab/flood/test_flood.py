@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nodeops.cli import main
-from nodeops.lab.flood import Ended, Flood, Look, judged, look
+from nodeops.lab.flood.flood import Ended, Flood, Look, judged, look
 
 FLOOD = Flood("wi-2", 100e6, 20.0)
 LOOK = Look(3.0, 71.4, "normal", 40 << 20, 90 << 20, False, True, "sealed 64.0 MiB into 6.1 MiB, by seal.bytes")
@@ -66,7 +66,7 @@ def test_one_that_is_not_says_what_went_wrong(looks: list[Look], ended: Ended, f
 
 def test_the_writer_writes_numbered_lines_at_its_rate(tmp_path: Path) -> None:
     (tmp_path / "log").touch()
-    program = importlib.resources.files("nodeops.lab").joinpath("flood_writer.py").read_text(encoding="utf-8")
+    program = importlib.resources.files("nodeops.lab.flood").joinpath("writer.py").read_text(encoding="utf-8")
     words = [sys.executable, "-", str(tmp_path / "log"), "2000000", "0.5"]
     done = json.loads(subprocess.run(words, input=program, capture_output=True, text=True, check=True).stdout)
     lines = (tmp_path / "log").read_text().splitlines()

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from nodeops.core.errors import HostError
-from nodeops.lab import engine
-from nodeops.lab.engine import EngineHome, our_process, start_detached
-from nodeops.lab.engine_choice import EngineSeen, Move, next_move
+from nodeops.lab.engine import engine
+from nodeops.lab.engine.engine import EngineHome, our_process, start_detached
+from nodeops.lab.engine.engine_choice import EngineSeen, Move, next_move
 
 ROOT = EngineSeen(root=True, debian_like=True, why_not="no socket")
 INSTALLED = replace(ROOT, installed=True)
