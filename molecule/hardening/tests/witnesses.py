@@ -91,7 +91,7 @@ def _openscap(node: str, folder: Path) -> dict[str, Any]:
     for profile in _PROFILES:
         wanted = f"xccdf_org.ssgproject.content_profile_anssi_bp28_{profile}"
         # It ends with 2 when a rule fails.
-        judge = f"cd /run && oscap xccdf eval --profile {wanted} --report oscap.html {_KEPT}/{_STREAM}; test $? -le 2"
+        judge = f"cd /run && oscap xccdf eval --profile {wanted} --report oscap.html {_KEPT}/{_STREAM}; code=$?; test $code -le 2 || exit $code"
         said = remote.must(node, f"({judge}) 2>/dev/null")
         (folder / f"openscap-{profile}.txt").write_text(said, encoding="utf-8")
         (folder / f"openscap-{profile}.html").write_text(remote.must(node, "cat /run/oscap.html && rm /run/oscap.html"))
