@@ -18,10 +18,12 @@ FIGURES = hosts.ROOT / "build/disk/figures.json"
 WRITER = (Path(nodeops.lab.__file__).parent / "flood/writer.py").read_text(encoding="utf-8")
 # Blocks in use, and those that anyone may still use: the percents that df(1) shows.
 _WATCH = "while sleep 0.2; do stat -f -c '%n %b %f %a' / /var/log/ledger /var/lib/ledger; done"
-# Takes the room of a filesystem for a folder of somebody else's, all but so many mebibytes.
+# Takes the room of a filesystem for a folder of somebody else's, all but so many mebibytes. Where the filesystem is not there it
+# would be the machine's own disk, with all that other hosts have on it.
 FILL = """
 import os, sys
 folder, left = sys.argv[1], int(sys.argv[2]) << 20
+os.path.ismount(os.path.dirname(folder)) or sys.exit(f"nothing is mounted at {os.path.dirname(folder)}")
 os.makedirs(folder, exist_ok=True)
 facts = os.statvfs(folder)
 room = facts.f_bavail * facts.f_frsize - left

@@ -13,6 +13,7 @@ LEFT_MIB = "2"
 _USE_UP_INODES = """
 import os, sys
 folder = sys.argv[1]
+os.path.ismount(os.path.dirname(folder)) or sys.exit(f"nothing is mounted at {os.path.dirname(folder)}")
 os.makedirs(folder, exist_ok=True)
 facts, begin = os.statvfs(folder), len(os.listdir(folder))
 for number in range(max(0, facts.f_favail - facts.f_files // 100)):
