@@ -5,7 +5,7 @@ node document, and add one line to DRIVERS; the profile names it in `driver`. Ev
 its callers never see raw RPC data, save where a method says so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from nodeops.core.errors import InputError
@@ -42,8 +42,11 @@ class Driver(Protocol):
     def transaction(self, transaction_hash: str, *, prove: bool = True) -> dict[str, Any]:
         """Return a committed transaction raw, as the RPC gave it, for the verifier of records to judge."""
 
-    def search(self, key: str) -> list[dict[str, Any]]:
-        """Return the committed transactions indexed under an application key, raw and with proofs, oldest first."""
+    def search(self, key: str) -> Iterator[dict[str, Any] | None]:
+        """Yield the committed transactions indexed under an application key, raw and with proofs, oldest first.
+
+        None stands for one that is too large to be read.
+        """
 
     def signed_header(self, height: int) -> dict[str, Any]:
         """Return the header of a height and the commit that signs it, raw, for the verifier of records to judge."""

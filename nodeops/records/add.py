@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from nodeops.core.errors import Refused
 from nodeops.ledger.cometbft.proof import ProofError, Step
-from nodeops.records.store import Store
+from nodeops.records.store import Store, history_of
 from nodeops.records.versions import (
     RECORD_SPACE,
     Author,
@@ -17,7 +17,6 @@ from nodeops.records.versions import (
     ledger_key,
     overtaken,
     plan_add,
-    record_history,
 )
 
 # Well below the 5000 transactions a node keeps waiting (CometBFT, mempool.size).
@@ -30,7 +29,7 @@ def plan_all(store: Store, files: Sequence[FileDigest], revise: bool, on_file: C
     planned = []
     for file in files:
         key = ledger_key(RECORD_SPACE, file.key)
-        history = record_history(store.history(key))
+        history = history_of(store, key)
         planned.append(Planned(file, key, plan_add(file, history, revise), history))
         on_file()
     refused = [one for one in planned if one.plan is Plan.REFUSE]
@@ -77,7 +76,7 @@ def _value(planned: Planned, author: Author) -> RecordValue:
 
 def _outcome(store: Store, planned: Planned, value: RecordValue, tx_hash: str, timeout_seconds: float) -> Outcome:
     version = RecordVersion(value, store.wait(tx_hash, timeout_seconds))
-    after = record_history(store.history(planned.key))
+    after = history_of(store, planned.key)
     if tx_hash not in {shown.proven.hash for shown in after.versions}:
         raise ProofError(f"{planned.file.key}: the node committed a record and then does not show it", where=Step.ANSWER)
     return Outcome(planned, version, overtaken(planned.before, after, tx_hash))

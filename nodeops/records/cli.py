@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from nodeops.console import DryRunFlag, JsonFlag, emit
+from nodeops.core.errors import HostError, Timeout
 from nodeops.document.host import load_node_document
 from nodeops.ledger.cometbft.proof import ProofError
 from nodeops.records.add import plan_all, send_all
 from nodeops.records.files import name_keys, read_all, total_bytes
 from nodeops.records.report import added, check, shown, verified
-from nodeops.records.store import Store, open_store
-from nodeops.records.versions import RECORD_SPACE, Author, FileDigest, History, Outcome, ledger_key, record_history
+from nodeops.records.store import Store, history_of, open_store
+from nodeops.records.versions import RECORD_SPACE, Author, FileDigest, History, Outcome, ledger_key
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -71,13 +72,17 @@ def show(
     """Show every version of a record that this node can prove, oldest first."""
     ledger_name = ledger_key(RECORD_SPACE, key)
     store = open_store(load_node_document(document))
-    emit(shown(key, record_history(store.history(ledger_name))), as_json)
+    emit(shown(key, history_of(store, ledger_name)), as_json)
 
 
-def _history(store: Store, key: str, step: Callable[[], object]) -> History | ProofError:
+def _history(store: Store, key: str, step: Callable[[], object]) -> History | HostError | Timeout:
+    """Return the history of a record, or what kept it from being read while the node answers all the same."""
     try:
-        return record_history(store.history(ledger_key(RECORD_SPACE, key)))
+        return history_of(store, ledger_key(RECORD_SPACE, key))
     except ProofError as error:
+        return error
+    except (HostError, Timeout) as error:
+        store.driver.status()
         return error
     finally:
         step()

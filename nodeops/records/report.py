@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nodeops.core.errors import HostError, Timeout
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
-from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProofError, ProvenBlock
+from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProvenBlock
 from nodeops.records.versions import Author, FileDigest, History, Judgement, Outcome, Plan, RecordVersion, Standing, judge
 
 _HINTS = {
@@ -34,11 +35,12 @@ class Checked:
     history: History | None = None
 
 
-def check(file: FileDigest, found: History | ProofError) -> Checked:
+def check(file: FileDigest, found: History | HostError | Timeout) -> Checked:
     """Return how a file stands against what a node showed and proved, or failed to prove."""
-    if isinstance(found, ProofError):
-        return Checked(file, Judgement(Standing.UNPROVEN, None, f"{file.key} cannot be proven: {found.where}: {found.what}"))
-    return Checked(file, judge(file, found), found)
+    if isinstance(found, History):
+        return Checked(file, judge(file, found), found)
+    reason = f"{file.key} cannot be proven: {found.where}: {found.what}"
+    return Checked(file, Judgement(Standing.UNPROVEN, None, reason, found.hint))
 
 
 def verified(checked: Sequence[Checked]) -> Result:
@@ -102,7 +104,7 @@ def _summary(checked: Sequence[Checked]) -> list[str]:
 
 def _finding(checked: Checked) -> Finding:
     standing = checked.judgement.standing
-    return Finding(_IDS[standing], Verdict.FAIL, "", checked.judgement.reason, _HINTS[standing])
+    return Finding(_IDS[standing], Verdict.FAIL, "", checked.judgement.reason, checked.judgement.hint or _HINTS[standing])
 
 
 def _warnings(key: str, history: History) -> list[Finding]:

@@ -3,6 +3,7 @@
 The general layer under records: anything small that must be agreed between organisations can use it.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tenacity import RetryError, Retrying, TryAgain, retry_if_exception_type, st
 from nodeops.core.digest import sha256
 from nodeops.core.errors import HostError, Timeout
 from nodeops.document.models import NodeDocument
+from nodeops.ledger.cometbft.blocks import TransactionAnswer
 from nodeops.ledger.cometbft.proof import (
     ProofError,
     ProvenBlock,
@@ -22,7 +24,7 @@ from nodeops.ledger.cometbft.proof import (
 )
 from nodeops.ledger.cometbft.trust import TrustedSet, trusted_set
 from nodeops.ledger.driver import Driver, driver_for
-from nodeops.records.versions import Version, content, transaction
+from nodeops.records.versions import MAX_TRANSACTION_BYTES, History, Version, content, record_history, transaction
 
 _POLL_SECONDS = 0.25
 _MAX_GENESIS_BYTES = 16 << 20
@@ -48,6 +50,14 @@ def _read(genesis: Path) -> bytes:
         raise HostError(f"cannot be read: {error.strerror}", where=str(genesis), hint=hint) from error
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a node shows under a key: the proven versions, oldest first, and how many entries are none by size or form."""
+
+    versions: list[Version]
+    skipped: int
+
+
 class Store:
     """Bytes under keys, through one node that need not be honest. Keys come from `records.ledger_key`."""
 
@@ -70,18 +80,25 @@ class Store:
         return Version(key, value, found)
 
     def history(self, key: str) -> list[Version]:
-        """Return all versions under a key that the node shows, oldest first. Raise ProofError when one does not hold.
+        """Return all versions under a key that the node shows, oldest first. Raise ProofError when one does not hold."""
+        return self.read(key).versions
+
+    def read(self, key: str) -> Shown:
+        """Return what `history` does, and how much under the key is none by size or form: it is not proven and not kept.
 
         A node can hide versions; it cannot make one up, change one, or change their order.
         """
-        proven = {found.hash: found for found in map(self._prove, self.driver.search(key))}
-        versions = []
-        for found in sorted(proven.values(), key=lambda found: found.order):
+        versions: dict[str, Version] = {}
+        skipped = 0
+        for raw in self.driver.search(key):
+            answer = parse_transaction(raw) if raw is not None else None
+            if answer is None or not _readable(answer.tx, key):
+                skipped += 1
             # The application also indexes values as app.key: what is under another key is not ours.
-            parts = content(found.tx)
-            if parts and parts[0] == key:
-                versions.append(Version(key, parts[1], found))
-        return versions
+            elif (parts := content(answer.tx)) and parts[0] == key:
+                found = self._prove(answer)
+                versions[found.hash] = Version(key, parts[1], found)
+        return Shown(sorted(versions.values(), key=lambda version: version.proven.order), skipped)
 
     def find(self, tx_hash: str) -> ProvenTransaction | None:
         """Return a committed transaction by its hash (upper-case hex), proven, or None when the node shows none."""
@@ -91,7 +108,7 @@ class Store:
             if _LEDGER_SAYS in error.what and _NOT_FOUND in error.what:
                 return None
             raise
-        found = self._prove(answer)
+        found = self._prove(parse_transaction(answer))
         if found.hash != tx_hash:
             raise ProofError("the node sent another transaction than the one asked for", where=Step.TRANSACTION_HASH)
         return found
@@ -126,8 +143,7 @@ class Store:
             raise TryAgain
         return found
 
-    def _prove(self, raw: dict[str, Any]) -> ProvenTransaction:
-        answer = parse_transaction(raw)
+    def _prove(self, answer: TransactionAnswer) -> ProvenTransaction:
         if answer.height not in self._blocks:
             self._blocks[answer.height] = prove_block(self._signed_header(answer.height), answer.height, self.trusted)
         return prove_transaction(answer, self._blocks[answer.height])
@@ -139,6 +155,19 @@ class Store:
             if _LEDGER_SAYS in error.what:
                 raise ProofError(f"the node shows no block {height}: {error.what}", where=Step.CHAIN_AND_HEIGHT) from error
             raise
+
+
+def _readable(tx: bytes, key: str) -> bool:
+    """Tell whether a transaction is small enough and, when it is under this key, in the form of a version."""
+    if len(tx) > MAX_TRANSACTION_BYTES:
+        return False
+    return content(tx) is not None or tx.partition(b"=")[0] != key.encode()
+
+
+def history_of(store: Store, key: str) -> History:
+    """Return the history of the record under a ledger key. Raise as `Store.read` does."""
+    shown = store.read(key)
+    return record_history(shown.versions, shown.skipped)
 
 
 def transaction_hash(tx: bytes) -> str:

@@ -22,6 +22,9 @@ from nodeops.ledger.cometbft.proof import ProvenTransaction
 RECORD_SPACE = "record"
 # A search query has at most 512 characters (CometBFT rpc/core/events.go), of which ours needs 10 around the key.
 MAX_KEY_LENGTH = 400
+# Ten times a record. What is larger is no version of anything and is not kept, whoever wrote it.
+MAX_TRANSACTION_BYTES = 8_192
+_MAX_SIZE = (1 << 63) - 1
 _KEY = re.compile(r"[a-z]+/[A-Za-z0-9_.~%-]+", re.ASCII)
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _HASH_PATTERN = r"^[0-9a-f]{64}$"
@@ -39,10 +42,16 @@ def ledger_key(space: str, name: str) -> str:
 
 
 def transaction(key: str, value: bytes) -> bytes:
-    """Return the transaction that puts bytes under a key. Raise ValueError for a key not made by `ledger_key`."""
+    """Return the transaction that puts bytes under a key.
+
+    Raise ValueError for a key not made by `ledger_key`, and above MAX_TRANSACTION_BYTES, which nobody would read back.
+    """
     if not _KEY.fullmatch(key) or not value:
         raise ValueError(f"not a key and a value for the ledger: {key!r}")
-    return key.encode() + b"=" + base64.urlsafe_b64encode(value).rstrip(b"=")
+    tx = key.encode() + b"=" + base64.urlsafe_b64encode(value).rstrip(b"=")
+    if len(tx) > MAX_TRANSACTION_BYTES:
+        raise ValueError(f"{len(tx)} bytes under {key!r}, at most {MAX_TRANSACTION_BYTES} are read back")
+    return tx
 
 
 def content(tx: bytes) -> tuple[str, bytes] | None:
@@ -61,7 +70,7 @@ class RecordValue(Model):
     """
 
     sha256: Annotated[str, Field(pattern=_HASH_PATTERN)]
-    size: Annotated[int, Field(ge=0)]
+    size: Annotated[int, Field(ge=0, le=_MAX_SIZE)]
     organisation: Name
     node: Name
     revises: Annotated[str, Field(pattern=_HASH_PATTERN)] | None = None
@@ -113,11 +122,11 @@ class History:
         return sorted(named - shown)
 
 
-def record_history(versions: Iterable[Version]) -> History:
-    """Return the history of a record from the proven versions under its key."""
+def record_history(versions: Iterable[Version], skipped: int = 0) -> History:
+    """Return the history of a record from the proven versions under its key, and the number of entries that are none."""
     entries = list(versions)
     records = [RecordVersion(value, entry.proven) for entry in entries if (value := _value(entry.value))]
-    return History(records, len(entries) - len(records))
+    return History(records, len(entries) - len(records) + skipped)
 
 
 def _value(data: bytes) -> RecordValue | None:
@@ -154,6 +163,7 @@ class Judgement:
     standing: Standing
     version: RecordVersion | None
     reason: str
+    hint: str = ""
 
 
 def judge(file: FileDigest, history: History) -> Judgement:

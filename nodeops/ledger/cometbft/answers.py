@@ -176,7 +176,7 @@ class SearchPage(Answer):
     """One page of `tx_search`; the transactions stay raw."""
 
     txs: Annotated[list[dict[str, Any]], Field(max_length=100)]
-    total_count: Annotated[Int64, Field(ge=0, le=3_000)]
+    total_count: Annotated[Int64, Field(ge=0)]
 
 
 class _QueryResponse(Answer):

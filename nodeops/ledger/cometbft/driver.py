@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -24,11 +25,10 @@ from nodeops.ledger.cometbft.answers import (
 from nodeops.ledger.cometbft.blocks import Answer, Flag, SignedHeader, header_hash
 from nodeops.ledger.cometbft.rpc import BATCH_LIMIT, Rpc
 from nodeops.ledger.cometbft.rpc_answer import LIE_HINT
+from nodeops.ledger.cometbft.search import entries
 
 A = TypeVar("A", bound=Answer)
 _PAGE = 100
-# A key has a handful of versions; a node that claims more than this wants to keep its reader busy.
-_MAX_SEARCH_PAGES = 30
 # Quotes and backslashes would end the key inside the query language of tx_search.
 _SEARCH_KEY = re.compile(r"[^'\"\\\s]{1,400}")
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - translated away, never listened on
@@ -138,25 +138,18 @@ class CometBft:
             raise InputError("is not a transaction hash", where=printable(transaction_hash), allowed="64 hex digits")
         return self.rpc.call("tx", hash=bytes.fromhex(transaction_hash), prove=prove)
 
-    def search(self, key: str) -> list[dict[str, Any]]:
-        """Return the transactions that the builtin application indexed under a key, raw and with proofs, oldest first.
+    def search(self, key: str) -> Iterator[dict[str, Any] | None]:
+        """Yield the transactions that the builtin application indexed under a key, raw and with proofs, oldest first.
 
+        None stands for one too large to be read even alone. No page is asked for before it is needed, and none is kept.
         The application also indexes values under `app.key`: the caller looks into each transaction.
         """
         if not _SEARCH_KEY.fullmatch(key):
             raise InputError("cannot be searched for", where=printable(key), allowed="up to 400 characters, no quotes, no spaces")
-        found: list[dict[str, Any]] = []
-        for number in range(1, _MAX_SEARCH_PAGES + 1):
-            page = self._search_page(f"app.key='{key}'", number)
-            found += page.txs
-            if len(found) >= page.total_count:
-                return found
-            if not page.txs:
-                break
-        raise self._lie("tx_search", "ends before the number of transactions it promised")
+        return entries(partial(self._search_page, f"app.key='{key}'"), key, f"{self.rpc.url} tx_search")
 
-    def _search_page(self, query: str, number: int) -> SearchPage:
-        raw = self.rpc.call("tx_search", query=query, prove=True, page=number, per_page=_PAGE, order_by="asc")
+    def _search_page(self, query: str, number: int, size: int) -> SearchPage:
+        raw = self.rpc.call("tx_search", query=query, prove=True, page=number, per_page=size, order_by="asc")
         return self._checked("tx_search", SearchPage, raw)
 
     def signed_header(self, height: int) -> dict[str, Any]:

@@ -28,6 +28,10 @@ _HINT = "check that the ledger runs on that address: nodeops status, then its lo
 _BROADCAST_HINT = "the transaction may have been accepted all the same: look for it before sending it again"
 
 
+class OversizedError(HostError):
+    """An answer has more bytes than are read. Whoever asked for less at a time may get it."""
+
+
 class Rpc:
     """Calls to one address. Holds no connection, so threads may share it.
 
@@ -44,7 +48,8 @@ class Rpc:
         """Return the `result` object of one call. Integers are sent as text and bytes as base64, as CometBFT wants.
 
         Raise HostError when there is no answer, an answer of the wrong form, or an error of the ledger's own; Timeout
-        when the deadline passes. Reads are tried again when the connection is refused or reset; broadcasts never are.
+        when the deadline passes; OversizedError above `max_bytes`. Reads are tried again when the connection is refused
+        or reset; broadcasts never are.
         """
         return results(*self._exchange(method, _request(1, method, params)), 1, self._where(method))[0]
 
@@ -69,7 +74,7 @@ class Rpc:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise HostError(f"does not answer: {_reason(error)}", where=where, hint=_hint(method, error)) from error
         if len(body) > self.max_bytes:
-            raise HostError(f"the answer is larger than {self.max_bytes} bytes", where=where, hint=LIE_HINT)
+            raise OversizedError(f"the answer is larger than {self.max_bytes} bytes", where=where, hint=LIE_HINT)
         return status, body
 
     def _deadline(self) -> float:

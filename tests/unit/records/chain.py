@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from nodeops.ledger.cometbft.blocks import Commit, Header, Time, header_hash, leaf_hash, merkle_root, split_point, vote_sign_bytes
 from nodeops.ledger.cometbft.trust import TrustedSet, trusted_set
+from tests.unit.ledger.rpc_server import recorded
 
 CASE = json.loads((Path(__file__).parents[2] / "cases/records/real_chain.json").read_text(encoding="utf-8"))
 _MOMENT: TypeAdapter[Any] = TypeAdapter(Time)
@@ -123,7 +124,13 @@ class Chain:
         key = query.removeprefix("app.key='").removesuffix("'").encode()
         found = [self.entry(height, index) for height, index, tx in self._all() if key in tx.split(b"=")]
         start = (int(page) - 1) * int(per_page)
+        if start and start >= len(found):
+            raise LookupError(f"page should be within [1, {-(-len(found) // int(per_page))}] range, given {page}")
         return {"txs": found[start : start + int(per_page)], "total_count": str(len(found))}
+
+    def _status(self) -> dict[str, Any]:
+        status = recorded("status")
+        return {**status, "node_info": {**status["node_info"], "network": self.name}}
 
     def _all(self) -> Iterator[tuple[int, int, bytes]]:
         for height, block in enumerate(self.blocks, 1):

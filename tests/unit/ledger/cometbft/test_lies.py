@@ -61,7 +61,7 @@ def ask(node: CometBft, method: str) -> Any:
         "dump_consensus_state": node.peer_heights,
         "abci_query": lambda: node.query(b"alpha/1"),
         "broadcast_tx_sync": lambda: node.broadcast(b"gamma=1"),
-        "tx_search": lambda: node.search("alpha/1"),
+        "tx_search": lambda: list(node.search("alpha/1")),
         "tx": lambda: node.transaction("AB" * 32),
     }
     return asked[method]()
