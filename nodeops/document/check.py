@@ -14,6 +14,9 @@ Location = tuple[str, ...]
 # Groups of the inventory, and what Ansible itself gives a meaning to. The platform's name is a group too.
 RESERVED_NAMES = frozenset({"all", "localhost", "monitors", "nodes", "ungrouped", "validator", "witness"})
 
+# Built into CometBFT (abci/example/kvstore); neither asks who sends a transaction.
+_SAMPLES = frozenset({"kvstore", "persistent_kvstore"})
+
 
 def checked_consortium(path: Path) -> tuple[Consortium, list[Finding]]:
     """Return the consortium and its findings. Raise InputError, with lines, for anything that cannot work."""
@@ -62,11 +65,13 @@ def _platform_problems(consortium: Consortium) -> Iterator[tuple[Location, str]]
 
 
 def advice(consortium: Consortium, profile: Profile) -> list[Finding]:
-    """Return what works but should be known: too few validators, one organisation that can halt or rule the chain."""
+    """Return what works but should be known: too few validators, one organisation that can halt or rule the chain,
+    an application that is for trials.
+    """
     power = {name: node.voting_power for name, node in consortium.nodes.items()}
     total = sum(power.values())
     validators = sum(1 for share in power.values() if share)
-    findings = [_validator_count(validators)]
+    findings = [_validator_count(validators), *_sample_application(consortium.ledger.application or profile.application)]
     held: Counter[str] = Counter()
     for name, node in consortium.nodes.items():
         held[node.organisation] += power[name]
@@ -85,6 +90,17 @@ def _validator_count(validators: int) -> Finding:
     }
     actual = text.get(validators, f"{validators} validators: no node may be down")
     return Finding("validators", Verdict.WARN, expected, actual, "add validators of other organisations")
+
+
+def _sample_application(application: str) -> Iterator[Finding]:
+    if application in _SAMPLES:
+        expected = "an ABCI application of the consortium's own, which checks who may write what"
+        actual = (
+            f"{application} is CometBFT's sample, for trials only: whoever reaches one node's RPC, any local user of its host, "
+            "can change the validators and so halt the chain by one transaction (val=...)"
+        )
+        hint = "before anything real stands on the ledger, run another one by its socket: ledger.application in consortium.yml"
+        yield Finding("application", Verdict.WARN, expected, actual, hint)
 
 
 def _concentration(organisation: str, share: int, total: int, profile: Profile) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """`nodeops document`: check the consortium file, show what one host will be told, compare with an older document."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from nodeops.console import JsonFlag, emit
 from nodeops.core.errors import InputError
 from nodeops.core.result import Result, Table
 from nodeops.document.check import checked_consortium
-from nodeops.document.inventory import INVENTORY_HELP, chosen, inventory_folder
+from nodeops.document.inventory import GENESIS_FILE, INVENTORY_HELP, chosen, inventory_folder
 from nodeops.document.models import Consortium, NodeDocument
 from nodeops.document.resolve import consortium_digest, differences, resolve
 from nodeops.document.waivers import load_waivers
@@ -23,7 +24,7 @@ def check(
     file: Annotated[Path, typer.Argument(help="consortium.yml, or the folder that holds it.")],
     as_json: JsonFlag = False,
 ) -> None:
-    """Check a consortium file: every mistake with its line, every weakness as a finding."""
+    """Check a consortium file: every mistake with its line, every weakness as a finding; name the genesis beside it."""
     consortium, findings = checked_consortium(file)
     data = {
         "consortium": consortium.consortium,
@@ -32,7 +33,22 @@ def check(
         "nodes": len(consortium.nodes),
     }
     line = f"{consortium.consortium} revision {consortium.revision}: {len(consortium.nodes)} nodes, digest {data['digest']}"
+    genesis = _genesis_digest(file if file.is_dir() else file.parent)
+    if genesis:
+        data["genesis_digest"] = genesis
+        line += f"\n{GENESIS_FILE} has SHA-256 {genesis}: compare it with other organisations by telephone"
     emit(Result(data, lines=[line], findings=findings), as_json)
+
+
+def _genesis_digest(folder: Path) -> str | None:
+    """Return the SHA-256 of the genesis beside a consortium file, None without one."""
+    try:
+        with (folder / GENESIS_FILE).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(folder / GENESIS_FILE)) from error
 
 
 @app.command()

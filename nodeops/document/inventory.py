@@ -1,5 +1,6 @@
 """The inventory folder of one organisation: consortium.yml, its choices in group_vars, and what members published."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,22 @@ from nodeops.document.load import CONSORTIUM_FILE, plain, read_source
 from nodeops.document.models import Consortium
 
 INVENTORY_HELP = "Inventory folder that holds consortium.yml (default: this folder, else inventories/lab)."
+GENESIS_FILE = "genesis.json"
+AGREED_GENESIS = "nodeops_genesis"
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DEFAULT_FOLDERS = (Path(), Path("inventories/lab"))
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What group_vars/all.yml says to nodeops: the organisations this controller manages, and the choices for their nodes."""
+    """What group_vars/all.yml says to nodeops: the organisations this controller manages, and the choices for their nodes.
+
+    `genesis` is the SHA-256 of the genesis.json that was compared with other members, None when nobody said so.
+    """
 
     manages: tuple[str, ...]
     choices: Mapping[str, Any]
+    genesis: str | None = None
 
 
 def inventory_folder(given: Path | None) -> Path:
@@ -48,7 +56,14 @@ def chosen(folder: Path) -> Chosen:
     choices = tree.get("nodeops_choices", {})
     if not isinstance(choices, dict):
         raise InputError("nodeops_choices is not a mapping", where=str(file))
-    return Chosen(tuple(manages), choices)
+    return Chosen(tuple(manages), choices, _agreed_genesis(tree.get(AGREED_GENESIS), file))
+
+
+def _agreed_genesis(value: Any, file: Path) -> str | None:
+    if value is None or (isinstance(value, str) and _SHA256.fullmatch(value)):
+        return value
+    allowed = "64 hex digits in quotes, as sha256sum genesis.json says it"
+    raise InputError(f"{AGREED_GENESIS} is not a SHA-256", where=str(file), allowed=allowed)
 
 
 def managed_nodes(consortium: Consortium, folder: Path) -> list[str]:

@@ -6,9 +6,11 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from nodeops.core.errors import NodeopsError
+from nodeops.core.finding import Verdict
 from nodeops.document.check import checked_consortium
-from nodeops.document.inventory import managed_nodes
+from nodeops.document.inventory import chosen, managed_nodes
 from nodeops.ledger.founding.gather import Gathered, gather
+from nodeops.ledger.founding.genesis_trust import DIGEST
 
 
 class ActionModule(ActionBase):
@@ -28,12 +30,23 @@ class ActionModule(ActionBase):
             gathered = self._gather(Path(arguments["inventory"]), arguments["identities"], dry_run)
         except NodeopsError as error:
             return {"failed": True, "msg": str(error)}
+        # The look before any host is changed asks no host; the task that writes says it.
+        if arguments["identities"]:
+            self._say(gathered)
         return self._result(gathered, dry_run)
 
     def _gather(self, folder: Path, identities: dict[str, Any], dry_run: bool) -> Gathered:
         consortium, _ = checked_consortium(folder)
         observed = {name: answer for name, answer in identities.items() if answer.get("node_id")}
-        return gather(folder, consortium, observed, managed_nodes(consortium, folder), dry_run=dry_run)
+        managed, agreed = managed_nodes(consortium, folder), chosen(folder).genesis
+        return gather(folder, consortium, observed, managed, dry_run=dry_run, agreed=agreed)
+
+    def _say(self, gathered: Gathered) -> None:
+        for finding in gathered.findings:
+            if finding.verdict is Verdict.WARN:
+                self._display.warning(" ".join(filter(None, (f"{finding.id}: {finding.actual}", finding.hint))))
+            elif finding.id == DIGEST:
+                self._display.display(f"{finding.actual}: {finding.expected}")
 
     def _result(self, gathered: Gathered, dry_run: bool) -> dict[str, Any]:
         result: dict[str, Any] = {

@@ -1,21 +1,25 @@
 """Gather the public identities of managed nodes into the inventory folder on the controller, and make the genesis once."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from nodeops.core.errors import InputError
+from nodeops.core.printable import printable
+from nodeops.document.inventory import GENESIS_FILE
 from nodeops.document.load import Source, plain, read_source
 from nodeops.document.models import Consortium
 from nodeops.host.files import write_atomic
 from nodeops.host.lock import held
 from nodeops.ledger.founding.gather_models import IDENTITIES, Folder, Gathered, Situation
 from nodeops.ledger.founding.gather_plan import plan
-from nodeops.ledger.founding.genesis import GENESIS_FILE, MAX_GENESIS_BYTES
+from nodeops.ledger.founding.genesis import MAX_GENESIS_BYTES
 from nodeops.ledger.founding.genesis_models import Genesis, PublishedIdentity
 
 # A published identity is about 500 bytes.
@@ -32,16 +36,19 @@ def gather(
     dry_run: bool = False,
     genesis_time: str | None = None,
     found: bool = False,
+    agreed: str | None = None,
 ) -> Gathered:
     """Publish what managed hosts showed, make the genesis when it may be made, and return what is known of all members.
 
     `observed` is each host's answer to `nodeops ledger identity --json`; a host without an answer is left out.
     `genesis_time` (UTC, RFC 3339) is this machine's clock when not given. Files that exist are never rewritten.
-    Raise InputError or Refused before anything is written.
+    `agreed` is the SHA-256 of the only genesis that will do. Raise InputError or Refused before anything is written.
     """
     _refuse_nonsense(consortium, observed, managed)
     with held(folder):
-        at = Situation(consortium, read_folder(folder), observed, tuple(managed), genesis_time or _now(), found)
+        at = Situation(
+            consortium, read_folder(folder), observed, tuple(managed), genesis_time or _now(), found, agreed, not dry_run
+        )
         gathered = plan(at)
         if not dry_run:
             _write(folder, gathered.files)
@@ -102,6 +109,15 @@ def _located(source: Source, error: ValidationError, hint: str) -> InputError:
     return InputError(text, where=source.where(item["loc"]), hint=hint)
 
 
+def _once(file: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object. Raise InputError for a key that stands twice: two readers would read two genesis files."""
+    twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+    if twice:
+        text, hint = f"the key {printable(twice[0], 60)!r} stands twice", "get genesis.json from another member; never edit it"
+        raise InputError(text, where=str(file), hint=hint)
+    return dict(pairs)
+
+
 def _read_genesis(file: Path) -> tuple[Genesis | None, str | None]:
     """Return the genesis and its exact text: hosts must get the very bytes that were agreed upon."""
     hint = "get genesis.json from another member; never edit it"
@@ -115,7 +131,7 @@ def _read_genesis(file: Path) -> tuple[Genesis | None, str | None]:
         raise InputError("is far too large to be a genesis", where=str(file), hint=hint)
     try:
         text = data.decode("utf-8")
-        return Genesis.model_validate(json.loads(text)), text
+        return Genesis.model_validate(json.loads(text, object_pairs_hook=partial(_once, file))), text
     except json.JSONDecodeError as error:
         raise InputError(f"is not JSON: {error.msg}", where=f"{file}:{error.lineno}", hint=hint) from error
     except ValidationError as error:

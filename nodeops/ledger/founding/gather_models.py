@@ -27,7 +27,9 @@ class Situation:
     """All that is known before deciding.
 
     `observed` is what hosts answered to `nodeops ledger identity --json`, by node name; only managed nodes are believed.
-    `genesis_time` is RFC 3339 in UTC. `found` says that the chain was never started, although the revision is above 1.
+    `genesis_time` is RFC 3339 in UTC: the time now. `found` says that the chain was never started, although the
+    revision is above 1. `agreed` is the SHA-256 of the genesis that members compared, None when nobody said so. `writes` is
+    False in a dry run.
     """
 
     consortium: Consortium
@@ -36,6 +38,8 @@ class Situation:
     managed: tuple[str, ...]
     genesis_time: str
     found: bool = False
+    agreed: str | None = None
+    writes: bool = True
 
     @property
     def answers(self) -> dict[str, Mapping[str, Any]]:

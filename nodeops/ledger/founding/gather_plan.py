@@ -9,10 +9,12 @@ from pydantic import ValidationError
 from nodeops.core.errors import InputError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change
+from nodeops.document.inventory import GENESIS_FILE
 from nodeops.document.models import Consortium
 from nodeops.ledger.founding.gather_models import IDENTITIES, Folder, Gathered, Situation
-from nodeops.ledger.founding.genesis import GENESIS_FILE, compare
+from nodeops.ledger.founding.genesis import compare
 from nodeops.ledger.founding.genesis_plan import plan_genesis
+from nodeops.ledger.founding.genesis_trust import agreement
 from nodeops.ledger.identity.identity import Identity
 
 
@@ -48,6 +50,7 @@ def _with_genesis(at: Situation, known: Mapping[str, Identity], files: dict[str,
         files = {**files, GENESIS_FILE: planned[1]}
     if genesis is not None:
         findings += compare(genesis, at.consortium, known, f"{at.folder.where}/{GENESIS_FILE}")
+        findings += agreement(at, genesis, text or "")
     return Gathered(
         changes=[_change(path) for path in files],
         peers={name: identity.node_id for name, identity in known.items()},

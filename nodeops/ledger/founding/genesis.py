@@ -13,7 +13,6 @@ from nodeops.document.models import Consortium
 from nodeops.ledger.founding.genesis_models import Genesis, GenesisKey, GenesisValidator, Instant
 from nodeops.ledger.identity.identity import Identity
 
-GENESIS_FILE = "genesis.json"
 # A genesis of a thousand validators is below 1 MB; CometBFT itself stores nothing above 100 MB.
 MAX_GENESIS_BYTES = 16 << 20
 # CometBFT v0.38, types/params.go, DefaultConsensusParams: blocks up to 21 MiB, no gas limit, evidence for 100 000 blocks

@@ -7,8 +7,9 @@ that of the organisation whose name sorts first among those with validators. All
 from collections.abc import Mapping
 
 from nodeops.core.errors import Refused
+from nodeops.document.inventory import AGREED_GENESIS, GENESIS_FILE
 from nodeops.ledger.founding.gather_models import Folder, Situation
-from nodeops.ledger.founding.genesis import GENESIS_FILE, content_digest, founding_powers, genesis_text, make_genesis
+from nodeops.ledger.founding.genesis import content_digest, founding_powers, genesis_text, make_genesis
 from nodeops.ledger.founding.genesis_models import Genesis
 from nodeops.ledger.identity.identity import Identity
 
@@ -48,6 +49,8 @@ def _why_not_made(at: Situation, known: Mapping[str, Identity]) -> str | None:
     consortium, powers = at.consortium, founding_powers(at.consortium)
     if not powers:
         return "there is no validator in consortium.yml"
+    if at.agreed:
+        return f"one was agreed on already ({AGREED_GENESIS} in group_vars/all.yml): get the file from another member"
     if consortium.revision > 1 and not at.found:
         return (
             f"not made at revision {consortium.revision}, when the chain should have been founded already: get the file "

@@ -72,7 +72,7 @@ def powers(tmp_path, **held: int) -> list[tuple[str, Verdict, str]]:
         duty = f"duty: validator, power: {power}" if power else "duty: witness"
         nodes += f"  {name}: {{organisation: org-{name[0]}, {duty}, address: 10.0.0.{number}}}\n"
     organisations = "".join(f"  org-{letter}: {{}}\n" for letter in sorted({name[0] for name in held}))
-    head = "consortium: c\nrevision: 1\nledger: {platform: cometbft, version: v0.38.21, chain: c-1}\n"
+    head = "consortium: c\nrevision: 1\nledger: {platform: cometbft, version: v0.38.21, chain: c-1, application: 'unix:///run/app.sock'}\n"
     text = f"{head}organisations:\n{organisations}nodes:\n{nodes}"
     _, findings = checked_consortium(inventory(tmp_path, text))
     return [(finding.id, finding.verdict, finding.actual) for finding in findings]
@@ -106,6 +106,16 @@ def test_weaknesses_are_findings_and_never_errors(tmp_path, held, said):
     for (_, _, actual), text in zip(findings, said, strict=True):
         assert text in actual
     assert all(verdict is not Verdict.FAIL for _, verdict, _ in findings)
+
+
+def test_the_sample_application_is_said_to_be_for_trials(tmp_path):
+    _, findings = checked_consortium(inventory(tmp_path))
+    (finding,) = (one for one in findings if one.id == "application")
+    assert finding.verdict is Verdict.WARN
+    assert "persistent_kvstore is CometBFT's sample, for trials only" in finding.actual
+    assert "halt the chain by one transaction" in finding.actual
+    own = with_change("chain: battery-1", 'chain: battery-1, application: "unix:///run/app.sock"')
+    assert "application" not in [one.id for one in checked_consortium(inventory(tmp_path, own))[1]]
 
 
 @pytest.mark.parametrize(("count", "verdict"), [(0, Verdict.WARN), (1, Verdict.WARN), (3, Verdict.WARN), (4, Verdict.PASS)])

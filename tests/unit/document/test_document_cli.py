@@ -1,5 +1,6 @@
 """`nodeops document check|show`, called as a person and as a machine would."""
 
+import hashlib
 import json
 
 import pytest
@@ -34,6 +35,16 @@ def test_check_for_people_shows_findings(tmp_path, capsys):
     assert code == 0
     assert "battery-ledger revision 3: 5 nodes" in out
     assert "pass validators: 4 validators" in out
+
+
+def test_the_genesis_beside_it_is_named_to_be_compared(tmp_path, capsys):
+    folder = inventory(tmp_path)
+    assert "genesis_digest" not in json.loads(run(capsys, "document", "check", folder, "--json")[1])
+    (folder / "genesis.json").write_bytes(b"{}\n")
+    digest = hashlib.sha256(b"{}\n").hexdigest()
+    for given in (folder, folder / "consortium.yml"):
+        assert f"genesis.json has SHA-256 {digest}" in run(capsys, "document", "check", given)[1]
+    assert json.loads(run(capsys, "document", "check", folder, "--json")[1])["genesis_digest"] == digest
 
 
 def test_a_mistake_leaves_with_2_and_its_line(tmp_path, capsys):

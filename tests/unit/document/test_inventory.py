@@ -38,6 +38,11 @@ def test_choices_are_read(tmp_path):
     assert found.choices == {"log_level": "debug"}
 
 
+def test_the_genesis_that_was_agreed_on_is_read(tmp_path):
+    assert chosen(inventory(tmp_path, choices=CHOICES)).genesis is None
+    assert chosen(inventory(tmp_path, choices=f'nodeops_genesis: "{"1" * 64}"\n')).genesis == "1" * 64
+
+
 @pytest.mark.parametrize("text", [None, "", "---\n", "other: 1\n"])
 def test_without_choices_nothing_is_managed(tmp_path, text):
     folder = inventory(tmp_path, choices=text)
@@ -52,6 +57,8 @@ def test_without_choices_nothing_is_managed(tmp_path, text):
         ("nodeops_manages: [1]\n", "not a list of organisation names"),
         ("nodeops_manages: {maker: 1}\n", "not a list of organisation names"),
         ("nodeops_choices: [1]\n", "nodeops_choices is not a mapping"),
+        ("nodeops_genesis: abc\n", "nodeops_genesis is not a SHA-256"),
+        (f"nodeops_genesis: {'1' * 64}\n", "64 hex digits in quotes"),
         ("- nodeops_manages\n", "is not a mapping of variables"),
         ("nodeops_manages: [\n", "all.yml:"),
     ],

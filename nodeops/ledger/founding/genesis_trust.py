@@ -1,0 +1,82 @@
+"""Whether a genesis that came from somebody else may be written to our hosts. Pure.
+
+Every proof of `nodeops record verify` rests on the validators that it names. So what we would not have made ourselves is
+refused, unless our own hosts hold that genesis already, or its digest stands in group_vars/all.yml: somebody compared it.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from nodeops.core.digest import sha256
+from nodeops.core.errors import Refused
+from nodeops.core.finding import Finding, Verdict
+from nodeops.core.printable import printable
+from nodeops.document.inventory import AGREED_GENESIS, GENESIS_FILE
+from nodeops.document.models import Consortium
+from nodeops.ledger.founding.gather_models import Situation
+from nodeops.ledger.founding.genesis import CONSENSUS_PARAMS
+from nodeops.ledger.founding.genesis_models import Genesis
+
+# The year of CometBFT v0.38: no chain of it is older.
+_OLDEST = datetime(2023, 1, 1, tzinfo=UTC)
+# Room for a controller's clock. A genesis from the future keeps every node waiting until then.
+_AHEAD = timedelta(days=1)
+DIGEST = "genesis-digest"
+_SAME = "the same digest on the controller of every member"
+_SHOWN = 10
+
+
+def agreement(at: Situation, genesis: Genesis, text: str) -> list[Finding]:
+    """Return the digest of a genesis to compare, and what is unusual in it. `at.genesis_time` is the time now.
+
+    Raise Refused for one that is not the agreed one, and for an unusual one that nobody agreed to and no host of ours runs on.
+    """
+    digest, where = sha256(text.encode()), f"{at.folder.where}/{GENESIS_FILE}"
+    if at.agreed and at.agreed != digest:
+        text = f"is not the genesis that was agreed on: its SHA-256 is {digest}, {AGREED_GENESIS} is {at.agreed}"
+        raise Refused(text, where=where, hint=f"get {GENESIS_FILE} again from another member")
+    unusual = list(surprises(genesis, at.consortium, at.genesis_time))
+    shown = Finding(DIGEST, Verdict.PASS, _SAME, f"{GENESIS_FILE} has SHA-256 {digest}")
+    if not unusual:
+        return [shown]
+    what = "is not what would have been made here:\n  " + "\n  ".join(unusual[:_SHOWN])
+    hint = (
+        f"compare SHA-256 {digest} with other organisations by telephone; when all have it and these lines are meant, "
+        f'write {AGREED_GENESIS}: "{digest}" into group_vars/all.yml'
+    )
+    held = any(answer.get("genesis_digest") for answer in at.answers.values())
+    # A dry run that asked nobody cannot know whether our hosts hold it.
+    asked = at.writes or bool(at.answers)
+    if asked and not held and not at.agreed:
+        raise Refused(what, where=where, hint=hint)
+    actual = f"{GENESIS_FILE} {what}"
+    return [shown, Finding("genesis-unusual", Verdict.WARN, "what would have been made here", actual, "" if at.agreed else hint)]
+
+
+def surprises(genesis: Genesis, consortium: Consortium, now: str) -> Iterator[str]:
+    """Yield what in a genesis differs from one made here now, besides who joined since: one line each."""
+    for founder in genesis.validators:
+        if founder.name not in consortium.nodes and int(founder.power):
+            yield f"{printable(founder.name, 60)!r} has power {founder.power} and is no member in consortium.yml"
+    yield from _differences("consensus_params", CONSENSUS_PARAMS, genesis.consensus_params)
+    yield from _differences("initial_height", "1", genesis.initial_height)
+    yield from _differences("app_hash", "", genesis.app_hash)
+    yield from _differences("app_state", None, genesis.app_state)
+    if not _sane(genesis.genesis_time, datetime.fromisoformat(now)):
+        yield f"genesis_time is {genesis.genesis_time}: a time between {_OLDEST.date()} and now is usual"
+
+
+def _differences(place: str, ours: Any, theirs: Any) -> Iterator[str]:
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        for key in sorted({*ours, *theirs}):
+            yield from _differences(f"{place}.{printable(key, 60)}", ours.get(key), theirs.get(key))
+    elif type(ours) is not type(theirs) or ours != theirs:
+        yield f"{place} is {printable(theirs, 60)!r}, {ours!r} is usual"
+
+
+def _sane(text: str, now: datetime) -> bool:
+    try:
+        return _OLDEST <= datetime.fromisoformat(text) <= now + _AHEAD
+    except ValueError:
+        return False
