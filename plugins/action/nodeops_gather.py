@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
     def _say(self, gathered: Gathered) -> None:
         for finding in gathered.findings:
             if finding.verdict is Verdict.WARN:
-                self._display.warning(" ".join(filter(None, (f"{finding.id}: {finding.actual}", finding.hint))))
+                self._display.warning("; ".join(filter(None, (f"{finding.id}: {finding.actual}", finding.hint))))
             elif finding.id == DIGEST:
                 self._display.display(f"{finding.actual}: {finding.expected}")
 

@@ -23,7 +23,7 @@ _OLDEST = datetime(2023, 1, 1, tzinfo=UTC)
 # Room for a controller's clock. A genesis from the future keeps every node waiting until then.
 _AHEAD = timedelta(days=1)
 DIGEST = "genesis-digest"
-_SAME = "the same digest on the controller of every member"
+_SAME = "the same on the controller of every member: compare it by telephone"
 _SHOWN = 10
 
 
