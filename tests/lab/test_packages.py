@@ -51,7 +51,8 @@ def test_packages_come_through_the_cache(lab, cache):
 
 
 def test_a_cache_that_lies_is_not_believed(lab, cache):
-    inside(cache, f"file=$(find {HELD} -name '{PACKAGE}_*.deb') && printf lie | dd of=$file conv=notrunc bs=1 seek=9000 2>&1")
+    lie = "printf lie | dd of={} conv=notrunc bs=1 seek=9000 2>/dev/null"
+    inside(cache, f"find {HELD} -name '{PACKAGE}_*.deb' -exec sh -c '{lie}' ';'")
     done = lab.ssh(NODE, f"sudo apt-get install -y {PACKAGE}")
     inside(cache, f"find {HELD} -name '{PACKAGE}_*' -delete")
     assert done.returncode != 0
