@@ -124,9 +124,19 @@ def _discard_output() -> None:
 def _print_for_people(result: Result) -> None:
     out = console()
     for table in result.tables:
-        out.print(rich_table(table))
+        _print_table(out, table)
     for line in (*map(plain_text, result.lines), *map(_change_line, result.changes), *finding_lines(result.findings)):
         out.print(line, soft_wrap=True)
+
+
+def _print_table(out: Console, table: Table) -> None:
+    """Print a table; where lines have no width, without the blanks that would fill each up to the longest."""
+    if out.is_terminal:
+        out.print(rich_table(table))
+        return
+    with out.capture() as captured:
+        out.print(rich_table(table))
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def rich_table(table: Table) -> RichTable:

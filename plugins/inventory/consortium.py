@@ -50,7 +50,9 @@ class InventoryModule(BaseInventoryPlugin):
         try:
             self._fill(Path(path).absolute())
         except NodeopsError as error:
-            raise AnsibleParserError(str(error)) from error
+            # Ansible prints an exception and everything it came from, each twice: said here, it is said once.
+            self.display.error(str(error))
+            raise AnsibleParserError("what is wrong with it is said above; nothing was read") from None
 
     def _fill(self, path: Path) -> None:
         consortium, _ = checked_consortium(path)
