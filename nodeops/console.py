@@ -1,6 +1,7 @@
 """The one place where a Result becomes text for a person or JSON for a machine."""
 
 import json
+import math
 import os
 import re
 import sys
@@ -23,9 +24,18 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines 
 DocumentOption = Annotated[
     Path | None, typer.Option("--document", hidden=True, help="Node document to use instead of this host's.")
 ]
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number that an option was given. Raise a usage error for `nan` and `inf`, which pass every bound."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"'{value}' is not a number")
+    return value
+
+
 WaitOption = Annotated[
     float,
-    typer.Option("--wait", min=0, metavar="SECONDS", help="Wait that long for another change to end."),
+    typer.Option("--wait", min=0, max=86400, callback=finite, metavar="SECONDS", help="Wait that long for another change to end."),
 ]
 DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 
