@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -19,20 +19,24 @@ from paramiko import (  # type: ignore[import-untyped]
     BadHostKeyException,
     HostKeys,
     PasswordRequiredException,
+    PKey,
     RejectPolicy,
     SSHConfig,
     SSHException,
 )
 from paramiko.hostkeys import InvalidHostKey  # type: ignore[import-untyped]
+from paramiko.pkey import PublicBlob  # type: ignore[import-untyped]
 from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize  # type: ignore[import-untyped]
 
 from nodeops.core.errors import InputError
-from nodeops.fleet.reply import OUTPUT_LIMIT_BYTES, OutputCounter, OutputTooLongError, Reply, State, one_line, sudo_said_no
+from nodeops.fleet.reply import OUTPUT_LIMIT_BYTES, OutputCounter, OutputTooLongError, Reply, State, one_line, not_run
 from nodeops.fleet.ssh_choices import SshChoices, ssh_choices
 
 SSH_CONFIG_FILE = "ssh_config"
 _USER_FILES = (Path("~/.ssh/config"), Path("/etc/ssh/ssh_config"))
 _SSH_PORT = 22
+# The end of a public key's blob is the same in its certificate, and no other key has it.
+_KEY_TAIL_BYTES = 32
 
 # paramiko logs a traceback for every host that hangs up; the reply already says it in one line.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -132,15 +136,35 @@ def _known_keys(file: Path) -> Any:
 def _login(choices: SshChoices, seconds: float) -> dict[str, Any]:
     """Return what paramiko may use to log in: the keys named, and of the agent no other where IdentitiesOnly says so."""
     named = [file for file in choices.identity_files if file.is_file() and file.suffix != ".pub"]
+    agent_key = _agent_key(choices) if choices.use_agent and choices.identities_only else None
     return {
         "key_filename": [str(file) for file in named],
-        "pkey": _agent_key(choices) if choices.use_agent and choices.identities_only else None,
+        "pkey": _certified(choices.certificate, named, agent_key) or agent_key,
         "allow_agent": choices.use_agent and not choices.identities_only,
         "look_for_keys": not choices.identity_files,
         "banner_timeout": seconds,
         "auth_timeout": seconds,
         "channel_timeout": seconds,
     }
+
+
+def _certified(certificate: Path | None, named: Sequence[Path], agent_key: Any) -> Any:
+    """Return the key that a certificate is for, with the certificate, or None. One beside its key is found without being named."""
+    if certificate is None or not certificate.is_file():
+        return None
+    for file in (*named, None):
+        # Whatever the bytes of a file made the parsers raise: a key that is needed is asked for again, and named then.
+        with suppress(Exception):
+            key = PKey.from_path(file) if file else agent_key
+            if key is not None and _is_for(certificate, key):
+                key.load_certificate(str(certificate))
+                return key
+    return None
+
+
+def _is_for(certificate: Path, key: Any) -> bool:
+    """Tell whether a certificate names a key: it holds the key's public bytes, after its own kind and a nonce."""
+    return bool(key.asbytes()[-_KEY_TAIL_BYTES:] in PublicBlob.from_file(str(certificate)).key_blob)
 
 
 def _agent_key(choices: SshChoices) -> Any:
@@ -235,7 +259,7 @@ class Host:
             return Reply(self.node, State.TOO_LONG, error=f"more than {OUTPUT_LIMIT_BYTES} bytes of output")
         if done.exited < 0 and not self._connection.is_connected:
             raise SSHException("the connection broke while the command ran")
-        return sudo_said_no(Reply(self.node, State.ANSWERED, done.exited, done.stdout, done.stderr))
+        return not_run(Reply(self.node, State.ANSWERED, done.exited, done.stdout, done.stderr))
 
     @contextmanager
     def _cut_after(self, seconds: float) -> Iterator[None]:
