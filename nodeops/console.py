@@ -7,8 +7,9 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.finding import Finding, Verdict
+from nodeops.core.printable import harmless
 from nodeops.core.result import Change, Result, Table
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
@@ -54,8 +56,8 @@ _STYLE = {
 _READER_GONE = 141
 # A pipe or a file has no width: a row stays one line there, so that grep and a log keep it whole.
 _UNLIMITED_COLUMNS = 10_000
-# Control characters drive a terminal, and bidirectional marks reorder what is read: neither may come from outside.
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# The colours that Ansible puts into a line before it shows it. Text that cannot be seen is not among them.
+_COLOURS = re.compile(r"(\x1b\[(?:0|[01];3[1-7])m)")
 
 
 class _Console(Console):
@@ -72,7 +74,21 @@ def console(stderr: bool = False) -> Console:
 
 def plain_text(value: str, style: str = "") -> Text:
     """Return text that prints as it is: no markup, and every character that would steer a terminal shown as its escape."""
-    return Text(_STEERING.sub(lambda found: ascii(found[0])[1:-1], value), style=style)
+    return Text(harmless(value), style=style)
+
+
+def guarded(show: Callable[..., None]) -> Callable[..., None]:
+    """Return what shows text as Ansible's display does (`show`), but nothing that a host sent to steer the terminal.
+
+    A host that was taken over answers what it likes, and Ansible prints some of that as it came.
+    """
+
+    @wraps(show)
+    def shown(msg: str, *arguments: Any, **options: Any) -> None:
+        pieces = _COLOURS.split(msg.replace("\r\n", "\n"))
+        show("".join(piece if number % 2 else harmless(piece) for number, piece in enumerate(pieces)), *arguments, **options)
+
+    return shown
 
 
 def progress(shown: Status) -> Callable[[str], None]:
