@@ -37,7 +37,9 @@ def finite(value: float | None) -> float | None:
 
 WaitOption = Annotated[
     float,
-    typer.Option("--wait", min=0, max=86400, callback=finite, metavar="SECONDS", help="Wait that long for another change to end."),
+    typer.Option(
+        "--wait", min=0, max=86400, callback=finite, metavar="SECONDS", help="Wait that long for another change to end."
+    ),
 ]
 DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 

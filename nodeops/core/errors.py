@@ -40,7 +40,6 @@ class InputError(NodeopsError):
     exit_code = 2
     kind = "input"
 
-
     @classmethod
     def of_all(cls, errors: "Sequence[InputError]") -> "InputError":
         """Return one error that says everything: the first as it is, the others below it. There must be one."""

@@ -153,5 +153,7 @@ def _allowed_keys(model: type[BaseModel], location: Sequence[str | int]) -> list
     for step in location[:-1]:
         kind = kind.model_fields[str(step)].annotation if hasattr(kind, "model_fields") else get_args(kind)[-1]
         # An optional one: a model or None.
-        kind = next((one for one in get_args(kind) if hasattr(one, "model_fields")), kind) if type(None) in get_args(kind) else kind
+        kind = (
+            next((one for one in get_args(kind) if hasattr(one, "model_fields")), kind) if type(None) in get_args(kind) else kind
+        )
     return list(getattr(kind, "model_fields", {}))

@@ -40,7 +40,9 @@ def load_waivers(
     scopes = {"all", *consortium.organisations, *consortium.nodes}
     last = (today or datetime.now(UTC).date()) + timedelta(days=MOST_DAYS)
     problems = [
-        problem for number, waiver in enumerate(found) for problem in _problems(waiver, scopes, known, last, _Place(source, number))
+        problem
+        for number, waiver in enumerate(found)
+        for problem in _problems(waiver, scopes, known, last, _Place(source, number))
     ]
     if problems:
         raise InputError.of_all(problems)

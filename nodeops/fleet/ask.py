@@ -21,7 +21,13 @@ from nodeops.fleet.ssh import Host, Limits, read_ssh_config
 InventoryOption = Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)]
 ConnectOption = Annotated[
     float | None,
-    typer.Option("--connect-timeout", min=0.1, max=600, callback=finite, help="Seconds to connect and log in (default: ssh_config's, else 5)."),
+    typer.Option(
+        "--connect-timeout",
+        min=0.1,
+        max=600,
+        callback=finite,
+        help="Seconds to connect and log in (default: ssh_config's, else 5).",
+    ),
 ]
 
 

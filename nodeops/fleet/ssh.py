@@ -29,7 +29,7 @@ from paramiko.pkey import PublicBlob  # type: ignore[import-untyped]
 from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize  # type: ignore[import-untyped]
 
 from nodeops.core.errors import InputError
-from nodeops.fleet.reply import OUTPUT_LIMIT_BYTES, OutputCounter, OutputTooLongError, Reply, State, one_line, not_run
+from nodeops.fleet.reply import OUTPUT_LIMIT_BYTES, OutputCounter, OutputTooLongError, Reply, State, not_run, one_line
 from nodeops.fleet.ssh_choices import SshChoices, ssh_choices
 
 SSH_CONFIG_FILE = "ssh_config"
@@ -149,7 +149,7 @@ def _login(choices: SshChoices, seconds: float) -> dict[str, Any]:
 
 
 def _certified(certificate: Path | None, named: Sequence[Path], agent_key: Any) -> Any:
-    """Return the key that a certificate is for, with the certificate, or None. One beside its key is found without being named."""
+    """Return the key that a certificate is for, with the certificate, or None. One beside its key needs no name."""
     if certificate is None or not certificate.is_file():
         return None
     for file in (*named, None):

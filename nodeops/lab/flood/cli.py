@@ -22,7 +22,9 @@ def flood(
     inventory: Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)] = None,
     rate: Annotated[float, typer.Option("--rate", min=0.001, max=1000, callback=finite, help="Megabytes a second.")] = 100.0,
     seconds: Annotated[float, typer.Option("--seconds", min=1, max=3600, callback=finite, help="For how long.")] = 20.0,
-    settle: Annotated[float, typer.Option("--settle", min=0, max=3600, callback=finite, help="Look on for at most so many seconds more.")] = 60.0,
+    settle: Annotated[
+        float, typer.Option("--settle", min=0, max=3600, callback=finite, help="Look on for at most so many seconds more.")
+    ] = 60.0,
     as_json: JsonFlag = False,
 ) -> None:
     """Flood a node's log and watch its disk guard. Exits with 1 at 98 % used, with a line missing, or when the chain stood."""

@@ -15,7 +15,10 @@ from nodeops.ledger.node.live import live_findings
 _START_SECONDS = 30.0
 
 TimeoutOption = Annotated[
-    float, typer.Option("--timeout", min=0, max=3600, callback=finite, help="Seconds that a ledger just started gets to open its ports.")
+    float,
+    typer.Option(
+        "--timeout", min=0, max=3600, callback=finite, help="Seconds that a ledger just started gets to open its ports."
+    ),
 ]
 
 

@@ -140,7 +140,11 @@ def reach(tmp_path, *addresses: str, organisations: str = "ab", witnesses: int =
 REACH = {
     "public": (["192.0.2.1", "2001:db8::1", "node.example"], {}, None),
     "private, one organisation": (["10.0.0.1", "192.168.1.2"], {"organisations": "a"}, None),
-    "private, two organisations": (["10.0.0.1", "10.0.0.2"], {}, "private addresses in a consortium of several organisations: n0, n1"),
+    "private, two organisations": (
+        ["10.0.0.1", "10.0.0.2"],
+        {},
+        "private addresses in a consortium of several organisations: n0, n1",
+    ),
     "one of them": (["192.0.2.1", "172.16.0.1"], {}, "several organisations: n1"),
     "unique local": (["fd00::1", "192.0.2.1"], {}, "several organisations: n0"),
     "carrier": (["100.64.0.1", "192.0.2.1"], {}, "several organisations: n0"),

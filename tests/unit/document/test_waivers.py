@@ -60,7 +60,9 @@ def test_a_wrong_one_is_refused_with_its_place(tmp_path, old, new, words):
 
 def test_all_wrong_ones_are_named_at_once(tmp_path):
     with pytest.raises(InputError) as caught:
-        loaded(tmp_path, GOOD.replace("tel-1", "nobody") + GOOD + GOOD.replace("ssh.forwarding", "ssh.none").replace("2026", "9999"))
+        loaded(
+            tmp_path, GOOD.replace("tel-1", "nobody") + GOOD + GOOD.replace("ssh.forwarding", "ssh.none").replace("2026", "9999")
+        )
     said = str(caught.value)
     assert [f"waivers.yml:{line}: {key}:" in said for line, key in ((3, "scope"), (5, "control"), (5, "expires"))] == [True] * 3
 

@@ -17,10 +17,10 @@ from nodeops.fleet.reply import (
     counted_code,
     headed,
     json_text,
+    not_run,
     one_line,
     parsed,
     readable,
-    not_run,
     worst_code,
 )
 

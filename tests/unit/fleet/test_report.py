@@ -69,7 +69,11 @@ def test_a_healthy_network_is_grouped_by_organisation() -> None:
         (Reply("cu-2", State.ANSWERED, 3, "{}", "host: no document\n"), "no valid status", "exit code 3: host: no document"),
         (Reply("cu-2", State.ANSWERED, 0, "[" * 200_000), "no valid status", "it printed '[[[["),
         (Reply("cu-2", State.ANSWERED, 0, "Hi!\n{}"), "no valid status", "exit code 0: is not a node status"),
-        (Reply("cu-2", State.ANSWERED, 0, "\x1b[2JHi!"), "no valid status", "do: silence what the login shell prints to programs"),
+        (
+            Reply("cu-2", State.ANSWERED, 0, "\x1b[2JHi!"),
+            "no valid status",
+            "do: silence what the login shell prints to programs",
+        ),
         (Reply("cu-2", State.ANSWERED, 0, "Hi!\n" + json.dumps(status("cu-1"))), "no valid status", "the host says that it is"),
         (Reply("cu-2", State.ANSWERED, 0, json.dumps(status("cu-1"))), "no valid status", "the host says that it is cu-1"),
     ],
