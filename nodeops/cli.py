@@ -92,7 +92,8 @@ class Handed:
     @staticmethod
     def controls() -> Collection[str]:
         """Return the names of all hardening controls."""
-        return importlib.import_module("nodeops.hardening.controls.catalogue").catalogue()
+        names: Collection[str] = importlib.import_module("nodeops.hardening.controls.catalogue").catalogue()
+        return names
 
 
 @app.callback()

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from io import StringIO
@@ -14,29 +14,25 @@ from typing import Any
 from fabric import Config, Connection
 from invoke.exceptions import ThreadException
 from paramiko import (  # type: ignore[import-untyped]
-    Agent,
     AuthenticationException,
     BadHostKeyException,
     HostKeys,
     PasswordRequiredException,
-    PKey,
     RejectPolicy,
     SSHConfig,
     SSHException,
 )
 from paramiko.hostkeys import InvalidHostKey  # type: ignore[import-untyped]
-from paramiko.pkey import PublicBlob  # type: ignore[import-untyped]
 from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize  # type: ignore[import-untyped]
 
 from nodeops.core.errors import InputError
 from nodeops.fleet.reply import OUTPUT_LIMIT_BYTES, OutputCounter, OutputTooLongError, Reply, State, not_run, one_line
 from nodeops.fleet.ssh_choices import SshChoices, ssh_choices
+from nodeops.fleet.ssh_keys import login_options
 
 SSH_CONFIG_FILE = "ssh_config"
 _USER_FILES = (Path("~/.ssh/config"), Path("/etc/ssh/ssh_config"))
 _SSH_PORT = 22
-# The end of a public key's blob is the same in its certificate, and no other key has it.
-_KEY_TAIL_BYTES = 32
 
 # paramiko logs a traceback for every host that hangs up; the reply already says it in one line.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -133,52 +129,6 @@ def _known_keys(file: Path) -> Any:
         raise InputError(f"is not a known hosts file: {one_line(str(error), 120)}", where=str(file)) from error
 
 
-def _login(choices: SshChoices, seconds: float) -> dict[str, Any]:
-    """Return what paramiko may use to log in: the keys named, and of the agent no other where IdentitiesOnly says so."""
-    named = [file for file in choices.identity_files if file.is_file() and file.suffix != ".pub"]
-    agent_key = _agent_key(choices) if choices.use_agent and choices.identities_only else None
-    return {
-        "key_filename": [str(file) for file in named],
-        "pkey": _certified(choices.certificate, named, agent_key) or agent_key,
-        "allow_agent": choices.use_agent and not choices.identities_only,
-        "look_for_keys": not choices.identity_files,
-        "banner_timeout": seconds,
-        "auth_timeout": seconds,
-        "channel_timeout": seconds,
-    }
-
-
-def _certified(certificate: Path | None, named: Sequence[Path], agent_key: Any) -> Any:
-    """Return the key that a certificate is for, with the certificate, or None. One beside its key needs no name."""
-    if certificate is None or not certificate.is_file():
-        return None
-    for file in (*named, None):
-        # Whatever the bytes of a file made the parsers raise: a key that is needed is asked for again, and named then.
-        with suppress(Exception):
-            key = PKey.from_path(file) if file else agent_key
-            if key is not None and _is_for(certificate, key):
-                key.load_certificate(str(certificate))
-                return key
-    return None
-
-
-def _is_for(certificate: Path, key: Any) -> bool:
-    """Tell whether a certificate names a key: it holds the key's public bytes, after its own kind and a nonce."""
-    return bool(key.asbytes()[-_KEY_TAIL_BYTES:] in PublicBlob.from_file(str(certificate)).key_blob)
-
-
-def _agent_key(choices: SshChoices) -> Any:
-    """Return the agent's key whose public half lies beside a named identity file, or None."""
-    wanted = set()
-    for file in choices.identity_files:
-        public = file if file.suffix == ".pub" else file.with_name(f"{file.name}.pub")
-        if public.is_file():
-            wanted.update(public.read_text(encoding="utf-8", errors="replace").split()[1:2])
-    with suppress(SSHException, OSError):
-        return next((key for key in Agent().get_keys() if wanted and key.get_base64() in wanted), None)
-    return None
-
-
 def _meaning(error: Exception) -> tuple[State, str]:
     """Return the state and the hint for what went wrong on the way to a host."""
     for kinds, state, hint in _MEANINGS:
@@ -214,7 +164,7 @@ class Host:
     def _make_strict(self, connection: Any, choices: SshChoices) -> None:
         connection.forward_agent = False
         connection.connect_timeout = self.connect_seconds
-        connection.connect_kwargs = _login(choices, self.connect_seconds)
+        connection.connect_kwargs = login_options(choices, self.connect_seconds)
         connection.client.set_missing_host_key_policy(_RefuseUnknown())
         shown_as = connection.host if connection.port == _SSH_PORT else f"[{connection.host}]:{connection.port}"
         for file in choices.known_hosts:

@@ -53,7 +53,10 @@ def agreement(at: Situation, genesis: Genesis, text: str) -> list[Finding]:
     if asked and not held and not at.agreed:
         raise Refused(what, where=where, hint=hint)
     actual = f"{GENESIS_FILE} {what}"
-    return [shown, Finding("genesis-unusual", Verdict.WARN, "what would have been made here", actual, "" if at.agreed else hint)]
+    return [
+        shown,
+        Finding("genesis-unusual", Verdict.WARN, "what would have been made here", actual, "" if at.agreed or held else hint),
+    ]
 
 
 def surprises(genesis: Genesis, consortium: Consortium, now: str) -> Iterator[str]:

@@ -10,9 +10,16 @@ WORDS = {
     "password, by sudo": ({"msg": "x", "module_stderr": "sudo: a password is required\n"}, "asks for a password", "NOPASSWD"),
     "terminal": ({"module_stderr": "sudo: a terminal is required to read the password"}, "asks for a password", "NOPASSWD"),
     "stranger": ({"module_stdout": "ops is not in the sudoers file."}, "may not use sudo", "another User"),
-    "no sudo": ({"module_stderr": "/bin/sh: 1: sudo: not found\n", "msg": "non-zero"}, "sudo is not installed", "apt-get install sudo"),
+    "no sudo": (
+        {"module_stderr": "/bin/sh: 1: sudo: not found\n", "msg": "non-zero"},
+        "sudo is not installed",
+        "apt-get install sudo",
+    ),
     "no python": (
-        {"msg": "The module interpreter '/usr/bin/python3' was not found.", "module_stderr": "/bin/sh: 1: /usr/bin/python3: not found"},
+        {
+            "msg": "The module interpreter '/usr/bin/python3' was not found.",
+            "module_stderr": "/bin/sh: 1: /usr/bin/python3: not found",
+        },
         "python3 is not installed",
         "apt-get install python3",
     ),

@@ -80,3 +80,35 @@ def test_what_a_hostile_host_sends_does_not_steer_the_terminal(inventory: Path) 
 
 
 STEERING = ("\x1b]", "\x1b[2J", "\x1b[8m", "\x07", "\u202e", "\x9b")
+
+
+LIMITED = {
+    "hosts": "n-2",
+    "gather_facts": False,
+    "vars_files": [str(ROOT / "roles/ledger/vars/main.yml")],
+    "vars": {
+        "__ledger_identity": {"answer": {"node_id": "two", "genesis_digest": None}},
+        "__ledger_published": {"findings": [{"id": "genesis-digest"}, {"id": "genesis-unusual"}]},
+        "__ledger_elsewhere": {
+            "results": [
+                {"item": "n-1", "answer": {"node_id": "one", "genesis_digest": "d"}},
+                {"item": "n-3", "answer": {}, "failed": True},
+                {"item": "n-4", "unreachable": True},
+            ]
+        },
+    },
+    "tasks": [
+        {"ansible.builtin.set_fact": {"__ledger_identity": "{{ __ledger_identity }}"}},
+        {"ansible.builtin.debug": {"msg": "asks {{ _ledger_elsewhere }} {{ _ledger_unusual }}"}},
+        {"ansible.builtin.debug": {"msg": "hears {{ _ledger_identities | dict2items | map(attribute='value.node_id') | sort }}"}},
+    ],
+}
+
+
+def test_a_run_with_a_limit_asks_the_others_for_the_genesis_they_hold(inventory: Path) -> None:
+    nodes = "".join(f"  n-{n}: {{organisation: a, duty: witness, address: 192.0.2.{n}}}\n" for n in range(2, 5))
+    (inventory / "consortium.yml").write_text(CONSORTIUM + nodes)
+    (inventory / "play.yml").write_text(json.dumps([LIMITED]))
+    done = play(inventory, inventory / "play.yml")
+    said = done.stdout.replace("'", "")
+    assert ("asks [n-1, n-3, n-4] True" in said, "hears [one, two]" in said) == (True, True), done.stdout + done.stderr
