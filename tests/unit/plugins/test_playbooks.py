@@ -1,5 +1,6 @@
 """What a person sees of Ansible, run for real on hosts that are this machine: wrong inventories, hostile answers, reports."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -8,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from nodeops.document.load import load_consortium
+from nodeops.ledger.founding.gather_plan import identity_text
+from nodeops.ledger.founding.genesis import content_digest, genesis_text, make_genesis
 from tests.contract.rules.tree import ROOT
+from tests.unit.ledger.made_keys import identity_of
 
 CONSORTIUM = """\
 consortium: c
@@ -112,3 +117,24 @@ def test_a_run_with_a_limit_asks_the_others_for_the_genesis_they_hold(inventory:
     done = play(inventory, inventory / "play.yml")
     said = done.stdout.replace("'", "")
     assert ("asks [n-1, n-3, n-4] True" in said, "hears [one, two]" in said) == (True, True), done.stdout + done.stderr
+
+
+def gathering(inventory: Path, genesis_digest: str | None) -> subprocess.CompletedProcess[str]:
+    """Run the task that gathers, where n-1 shows its identity and which genesis it holds."""
+    shown = {**identity_of("n-1", "a").model_dump(mode="json"), "genesis_digest": genesis_digest}
+    task = {"nodeops_gather": {"inventory": str(inventory), "identities": {"n-1": shown}}}
+    (inventory / "play.yml").write_text(json.dumps([{"hosts": "n-1", "gather_facts": False, "tasks": [task]}]))
+    return play(inventory, inventory / "play.yml")
+
+
+def test_an_unusual_genesis_is_refused_or_shown_with_the_digest_to_compare(inventory: Path) -> None:
+    (inventory / "identities").mkdir()
+    (inventory / "identities/n-1.yml").write_text(identity_text(identity_of("n-1", "a"), 1))
+    made = make_genesis(load_consortium(inventory), {"n-1": identity_of("n-1", "a")}, "2026-01-31T08:00:00Z")
+    text = genesis_text(made.model_copy(update={"app_hash": "AB"}))
+    (inventory / "genesis.json").write_text(text)
+    done = gathering(inventory, None)
+    assert (done.returncode, "app_hash is 'AB', '' is usual" in done.stdout + done.stderr) == (2, True)
+    done = gathering(inventory, content_digest(text.encode()))
+    assert (done.returncode, "[WARNING]: genesis-unusual" in done.stderr) == (0, True), done.stdout + done.stderr
+    assert f"genesis.json has SHA-256 {hashlib.sha256(text.encode()).hexdigest()}" in done.stdout
