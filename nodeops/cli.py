@@ -3,7 +3,7 @@
 import importlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +86,25 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+class Handed:
+    """What rooms of lower floors are handed from above, made only when a verb asks for it."""
+
+    @staticmethod
+    def controls() -> Collection[str]:
+        """Return the names of all hardening controls."""
+        names: Collection[str] = importlib.import_module("nodeops.hardening.controls.catalogue").catalogue()
+        return names
+
+
 @app.callback()
 def _root(
+    context: typer.Context,
     _version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
     ),
 ) -> None:
     """Keep the verbs a group, however many there are."""
+    context.obj = Handed()
 
 
 def _run(argv: list[str], as_json: bool) -> Any:

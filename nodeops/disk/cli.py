@@ -94,7 +94,7 @@ def seal(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: 
 
 @app.command()
 def purge(
-    mebibytes: Annotated[int, typer.Argument(metavar="MEBIBYTES", min=1, help="How much to free, at least.")],
+    mebibytes: Annotated[int, typer.Argument(metavar="MEBIBYTES", min=1, max=1 << 40, help="How much to free, at least.")],
     document: DocumentOption = None,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,

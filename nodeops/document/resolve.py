@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from nodeops.core.digest import digest
 from nodeops.core.errors import InputError
+from nodeops.document.load import described
 from nodeops.document.models import Choices, Consortium, LedgerPlan, Member, Node, NodeDocument, Port, Waiver
 from nodeops.document.profile import Profile, load_profile
 
@@ -32,9 +33,8 @@ def parse_choices(choices: Mapping[str, Any]) -> Choices:
     try:
         return Choices.model_validate(dict(choices))
     except ValidationError as error:
-        item = error.errors()[0]
-        key = ".".join(str(step) for step in item["loc"])
-        raise InputError(f"{key}: {item['msg']}", where="nodeops_choices", allowed=", ".join(Choices.model_fields)) from error
+        text = "\n".join(described(item, Choices) for item in error.errors(include_url=False, include_input=False))
+        raise InputError(text, where="nodeops_choices", hint="nodeops document check names the lines") from error
 
 
 def members(consortium: Consortium) -> list[Member]:

@@ -13,7 +13,10 @@ DEFAULT_KNOWN_HOSTS = "~/.ssh/known_hosts"
 
 @dataclass(frozen=True)
 class SshChoices:
-    """How one host is reached and known. `identity_files` empty means the user's default keys, as ssh does it."""
+    """How one host is reached and known. `identity_files` empty means the user's default keys, as ssh does it.
+
+    `certificate` is what an authority signed for one of the keys.
+    """
 
     known_hosts: tuple[Path, ...]
     identity_files: tuple[Path, ...]
@@ -22,6 +25,7 @@ class SshChoices:
     host_key_alias: str | None
     connect_seconds: float
     direct: bool
+    certificate: Path | None = None
 
 
 def ssh_choices(options: Mapping[str, str | Sequence[str] | None], where: str) -> SshChoices:
@@ -37,6 +41,7 @@ def ssh_choices(options: Mapping[str, str | Sequence[str] | None], where: str) -
         host_key_alias=text.get("hostkeyalias"),
         connect_seconds=_seconds(text.get("connecttimeout"), where),
         direct=text.get("proxyjump", "").lower() == "none",
+        certificate=_path(text["certificatefile"]) if text.get("certificatefile", "none").lower() != "none" else None,
     )
 
 

@@ -4,11 +4,13 @@ import json
 import time
 from typing import Any
 
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from nodeops.core.finding import failures
 from nodeops.document.models import NodeDocument
 from nodeops.document.preflight import HostFacts, judge_host
+from nodeops.fleet.ansible_words import explained
 
 
 class ActionModule(ActionBase):
@@ -30,13 +32,23 @@ class ActionModule(ActionBase):
         observe = self._task.resolved_action.replace("nodeops_preflight", "nodeops_observe")
         # The controller's clock before and after: a clock can be judged without guessing latency.
         before = time.time()
-        seen = self._execute_module(module_name=observe, module_args=_wanted(document, given["packages"]), task_vars=task_vars)
+        seen = self._observe(observe, _wanted(document, given["packages"]), task_vars)
         if seen.get("failed"):
-            return dict(seen)
+            return seen
         findings = judge_host(document, HostFacts.model_validate_json(json.dumps(seen["observed"])), (before, time.time()))
         failing = failures(findings)
         judged = {**seen, "findings": [finding.as_dict() for finding in findings]}
         return {**judged, "failed": True, "msg": "\n".join(failing)} if failing else judged
+
+    def _observe(self, module: str, wanted: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+        """Return what the module saw. This is the first thing that a run does on a host: what it lacks shows here."""
+        try:
+            seen = self._execute_module(module_name=module, module_args=wanted, task_vars=task_vars)
+        except AnsibleConnectionFailure:
+            raise
+        except AnsibleError as error:
+            seen = {"failed": True, "msg": str(error)}
+        return explained(seen)
 
 
 def _wanted(document: NodeDocument, packages: list[str]) -> dict[str, Any]:

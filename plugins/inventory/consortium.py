@@ -7,8 +7,10 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.utils.display import Display
 
 try:
+    from nodeops.console import guarded
     from nodeops.core.errors import NodeopsError
     from nodeops.document.check import checked_consortium
     from nodeops.document.inventory import managed_nodes
@@ -35,6 +37,14 @@ options: {}
 _FILLED_BY_A_RUN = ("nodeops_roll_disk", "nodeops_roll_ledger")
 
 
+def _guard_the_terminal() -> None:
+    """Keep what hosts send from steering this terminal, whichever callback and module brings it: every line goes through here."""
+    display = Display()
+    if not hasattr(display.display, "guards"):
+        display.display = guarded(display.display)
+        display.display.guards = True
+
+
 class InventoryModule(BaseInventoryPlugin):
     """Hosts and groups of the consortium file beside this controller's choices."""
 
@@ -47,10 +57,13 @@ class InventoryModule(BaseInventoryPlugin):
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Fill the inventory. Mistakes in the file stop the run with their lines."""
         super().parse(inventory, loader, path, cache)
+        _guard_the_terminal()
         try:
             self._fill(Path(path).absolute())
         except NodeopsError as error:
-            raise AnsibleParserError(str(error)) from error
+            # Ansible prints an exception and everything it came from, each twice: said here, it is said once.
+            self.display.error(str(error))
+            raise AnsibleParserError("what is wrong with it is said above; nothing was read") from None
 
     def _fill(self, path: Path) -> None:
         consortium, _ = checked_consortium(path)
