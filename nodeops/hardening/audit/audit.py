@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Verdict
 from nodeops.document.models import NodeDocument, Waiver
-from nodeops.hardening.audit.judge import Fact, judge, sshd_line
+from nodeops.hardening.audit.fact import Fact
+from nodeops.hardening.audit.judge import judge
+from nodeops.hardening.audit.judge_sshd import sshd_line
 from nodeops.hardening.audit.observe import Host
 from nodeops.hardening.audit.report import Judged, Report
 from nodeops.hardening.controls.catalogue import Control, catalogue
