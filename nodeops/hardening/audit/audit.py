@@ -87,7 +87,8 @@ def _waived(control: Control, waiver: Waiver) -> Judged:
 def _verdict(control: Control, facts: Sequence[Fact]) -> Judged:
     wrong = [fact for fact in facts if fact.good is False]
     if wrong:
-        actual = "; ".join(f"{fact.expected}: {fact.actual}" for fact in wrong)
+        # What many settings have in common is said once.
+        actual = "; ".join(dict.fromkeys(f"{fact.expected}: {fact.actual}" for fact in wrong))
         return Judged(control, Verdict.FAIL, control.title, actual, _hint(control))
     hidden = [fact for fact in facts if fact.good is None]
     if hidden:

@@ -19,11 +19,13 @@ _SHOWN_NAMES = 6
 
 @dataclass(frozen=True)
 class SshdSeen:
-    """What sshd makes of its files for everyone, and of each Match block; `reads_ours`: whether our drop-in is among them."""
+    """What sshd makes of its files for everyone, and of each Match block. `reads_ours`: whether our drop-in is among them;
+    `current`: whether the listener has read them since they were changed."""
 
     everyone: Said
     blocks: Mapping[Block, Said]
     reads_ours: bool = True
+    current: bool = True
 
 
 def sshd_line(setting: Sshd) -> str:
@@ -35,9 +37,9 @@ def judge_sshd(setting: Sshd, ours: Said, seen: SshdSeen) -> Fact:
     """Return the judgement of a keyword. `ours` is what sshd makes of our line."""
     key, expected = setting.key.lower(), f"sshd: {_shown(sshd_line(setting))}"
     if "error" in seen.everyone:
-        return Fact(False, expected, f"sshd cannot read its files: {seen.everyone['error'][0]}")
+        return Fact(False, "sshd reads its files", seen.everyone["error"][0])
     if not seen.reads_ours:
-        return Fact(False, f"sshd: {setting.key}", "sshd does not read our file, because its sshd_config has no Include for it")
+        return Fact(False, "sshd reads our file", "its sshd_config has no Include /etc/ssh/sshd_config.d/*.conf")
     wanted, found = ours.get(key), seen.everyone.get(key)
     if wanted is None or found is None:
         return Fact(False, expected, f"{setting.key} is not known to this sshd")
@@ -45,6 +47,8 @@ def judge_sshd(setting: Sshd, ours: Said, seen: SshdSeen) -> Fact:
     for block, said in seen.blocks.items():
         if key in said and not _fits(setting, wanted, said[key], said, seen):
             wrong.append(f"{_difference(setting, wanted, said[key])} for {block}")
+    if not wrong and not seen.current:
+        return Fact(False, "sshd has read its files since they were changed", "it has not read them yet")
     return Fact(not wrong, expected, "; ".join(wrong) or _difference(setting, wanted, found))
 
 

@@ -53,7 +53,7 @@ class Host:
         """Return what sshd makes of all its files, and of each Match block that can open a way in."""
         found, accounts = blocks(sshd.lines()), sshd.accounts()
         said = {block: _said_in(lines) for block, lines in found.items() if concerns(block, accounts)}
-        return SshdSeen(sshd.dump(), said, reads_ours(sshd.files_read()))
+        return SshdSeen(sshd.dump(), said, reads_ours(sshd.files_read()), is_current("ssh.service", MAIN))
 
     def ask_sshd(self, lines: Sequence[str]) -> None:
         """Ask sshd about many lines at once, and about each half where it refuses one; a keyword that is there twice is asked
@@ -79,11 +79,6 @@ class Host:
         if line not in self._meanings:
             self._meanings[line] = sshd.meaning(f"{line}\n")
         return self._meanings[line]
-
-    @cached_property
-    def sshd_is_current(self) -> bool:
-        """Tell whether the listener has read its files since they were changed last."""
-        return is_current("ssh.service", MAIN)
 
     def service_is_current(self, unit: str, path: str) -> bool:
         """Tell whether a unit that runs has read a file, and those beside it, since they were changed last."""

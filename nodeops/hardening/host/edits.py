@@ -23,7 +23,7 @@ class Key:
 
     def end(self, lines: list[str]) -> int:
         """Return how many lines are for everyone: those before the first that begins with `until`."""
-        ends = [number for number, line in enumerate(lines) if self.until and line.split()[:1] == [self.until]]
+        ends = [number for number, line in enumerate(lines) if self.until and line.lower().split()[:1] == [self.until.lower()]]
         return ends[0] if ends else len(lines)
 
     def places(self, lines: list[str]) -> list[int]:

@@ -12,6 +12,7 @@ from nodeops.host.command import run
 from nodeops.host.units.unit_settings import unit_settings
 
 _SECONDS = 120
+_SSHD = "/etc/ssh/"
 
 
 def reload_all(commands: Sequence[Sequence[str]], *, strict: bool = True) -> None:
@@ -43,17 +44,17 @@ def _require_readable(command: Sequence[str]) -> None:
         run(["/usr/sbin/sshd", "-t"], timeout_seconds=_SECONDS)
 
 
-def in_force_since(unit: str) -> float | None:
-    """Return when a running unit last read its files, in Unix seconds, whoever made it do so; None when it does not run.
+def in_force_since(unit: str, path: str) -> float | None:
+    """Return when a running unit last read a file, in Unix seconds, whoever made it do so; None when it does not run.
 
     Asked of the system, never of what we remember: its start, the last reload that systemd saw end well, and for sshd the
-    signal that it says it got: `kill -HUP` goes past systemd.
+    signal that it says it got: `kill -HUP` goes past systemd. What a drop-in of its unit says counts from its start alone.
     """
     seen = unit_settings(unit)
-    if seen.started is None:
-        return None
+    if seen.started is None or path.startswith("/etc/systemd/system/"):
+        return seen.started
     since = max(seen.started, seen.reloaded or 0.0)
-    return max(since, _hung_up(seen.main)) if unit == "ssh.service" and seen.main else since
+    return max(since, _hung_up(seen.main)) if path.startswith(_SSHD) and seen.main else since
 
 
 def _hung_up(process: int) -> float:
@@ -65,9 +66,9 @@ def _hung_up(process: int) -> float:
     return 0.0
 
 
-def files_read_with(unit: str, path: str) -> list[Path]:
+def files_read_with(path: str) -> list[Path]:
     """Return all that a unit reads together with a file, folders of drop-ins too: what is taken out of them changes them."""
-    if unit == "ssh.service":
+    if path.startswith(_SSHD):
         return sshd.files_read()
     folder = Path(path).parent
     if folder.name.endswith(".conf.d"):
@@ -96,5 +97,5 @@ def _times(path: Path) -> list[float]:
 
 def is_current(unit: str, path: str) -> bool:
     """Tell whether a unit read its files after they were changed last; one that does not run will."""
-    since = in_force_since(unit)
-    return since is None or since >= changed(files_read_with(unit, path), time.time())
+    since = in_force_since(unit, path)
+    return since is None or since >= changed(files_read_with(path), time.time())
