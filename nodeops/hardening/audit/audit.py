@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Verdict
 from nodeops.document.models import NodeDocument, Waiver
-from nodeops.hardening.audit.judge import Fact, judge, sshd_line
+from nodeops.hardening.audit.fact import Fact
+from nodeops.hardening.audit.judge import judge
+from nodeops.hardening.audit.judge_sshd import sshd_line
 from nodeops.hardening.audit.observe import Host
 from nodeops.hardening.audit.report import Judged, Report
 from nodeops.hardening.controls.catalogue import Control, catalogue
@@ -85,7 +87,8 @@ def _waived(control: Control, waiver: Waiver) -> Judged:
 def _verdict(control: Control, facts: Sequence[Fact]) -> Judged:
     wrong = [fact for fact in facts if fact.good is False]
     if wrong:
-        actual = "; ".join(f"{fact.expected}: {fact.actual}" for fact in wrong)
+        # What many settings have in common is said once.
+        actual = "; ".join(dict.fromkeys(f"{fact.expected}: {fact.actual}" for fact in wrong))
         return Judged(control, Verdict.FAIL, control.title, actual, _hint(control))
     hidden = [fact for fact in facts if fact.good is None]
     if hidden:

@@ -1,15 +1,18 @@
 """What a plan sees of this host. Looks, and changes nothing but one thing: a key that is not there yet is made, nowhere yet."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from nodeops.hardening.change.desired import SSHD_FILE
+from nodeops.hardening.change.sight import Chosen, SshdSite
 from nodeops.hardening.controls.catalogue import catalogue
-from nodeops.hardening.controls.settings import HostKey, Service
-from nodeops.hardening.host import pam, resources
+from nodeops.hardening.controls.settings import HostKey, Service, Sshd
+from nodeops.hardening.host import pam, resources, sshd, sysctl_files
 from nodeops.hardening.host.host_keys import host_key_states
-from nodeops.hardening.host.reload import in_force_since
+from nodeops.hardening.host.reload import is_current
+from nodeops.hardening.host.sshd_config import flat, for_everyone
 from nodeops.hardening.host.states import State
 
 
@@ -48,7 +51,29 @@ class HostEyes:
         """Tell whether a folder is there."""
         return Path(path).is_dir()
 
-    def older(self, unit: str, path: str) -> bool:
-        """Tell whether a unit's process read its files before this one was written: a reload was lost, or a hand wrote it."""
-        since, file = in_force_since(unit), Path(path)
-        return since is not None and file.exists() and since < file.stat().st_mtime
+    def is_current(self, unit: str, path: str) -> bool:
+        """Tell whether a unit's process read its files after they were changed last."""
+        return is_current(unit, path)
+
+    def preset(self, key: str) -> str | None:
+        """Return the value that the files of packages give a kernel parameter."""
+        said = sysctl_files.deciding(self._presets, key)
+        return said.value if said else None
+
+    @cached_property
+    def _presets(self) -> list[sysctl_files.Assignment]:
+        return [one for one in resources.sysctl_assignments() if one.file.startswith("/usr/lib/")]
+
+    def sshd_site(self, wanted: Sequence[Sshd]) -> SshdSite:
+        """Return the SSH server as it would be without our drop-in."""
+        lines = [line for line in sshd.lines() if line.file != SSHD_FILE]
+        said = sshd.meaning(flat(lines))
+        there = for_everyone(lines)
+        chosen = {}
+        for setting in (one for one in wanted if one.bound != "exact" and one.key.lower() in there):
+            key = setting.key.lower()
+            ours = sshd.meaning(f"{setting.key} {setting.value}\n").get(key)
+            if ours and key in said:
+                chosen[key] = Chosen(said[key][0], ours[0], f"{there[key].file} line {there[key].number}")
+        methods = [line.value for line in lines if line.key == "authenticationmethods"]
+        return SshdSite(chosen, methods, frozenset(key for key, values in said.items() if values == ["yes"]))

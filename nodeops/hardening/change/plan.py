@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Protocol
 
 from nodeops.core.digest import sha256
 from nodeops.core.result import Change
 from nodeops.hardening.change.desired import Desired, desired, key_value_paths
+from nodeops.hardening.change.sight import Eyes
 from nodeops.hardening.controls import settings
 from nodeops.hardening.controls.catalogue import Control, catalogue
 from nodeops.hardening.controls.facts import Facts
@@ -34,31 +34,6 @@ class Kept:
     reloads: dict[str, list[list[str]]] = field(default_factory=dict)
 
 
-class Eyes(Protocol):
-    """What a plan may ask of a host; `host/eyes` answers for this one."""
-
-    def look(self, key: str) -> State:
-        """Return the state of a resource as it is now; None when it is absent."""
-
-    def host_key(self, setting: settings.HostKey) -> dict[str, State]:
-        """Return the files of a key of the SSH server, by resource key."""
-
-    def matching(self, pattern: str) -> list[str]:
-        """Return the paths that a pattern finds."""
-
-    def settable(self, key: str) -> list[str]:
-        """Return the kernel parameters that a key stands for and that can be set here."""
-
-    def enabled(self, profiles: Iterable[str]) -> list[str]:
-        """Return which of these profiles of PAM are in force."""
-
-    def is_folder(self, path: str) -> bool:
-        """Tell whether a folder is there."""
-
-    def older(self, unit: str, path: str) -> bool:
-        """Tell whether a unit's process read its files before this one was written."""
-
-
 @dataclass(frozen=True)
 class Step:
     """One resource that changes."""
@@ -81,6 +56,7 @@ class Plan:
     profiles: Sequence[str] = ()
     profiles_off: Sequence[str] = ()
     stale: Sequence[Sequence[str]] = ()
+    notes: Sequence[str] = ()
 
     @property
     def empty(self) -> bool:
@@ -99,7 +75,7 @@ def packages_wanted(controls: Iterable[Control], facts: Facts) -> tuple[list[str
 def plan(controls: Sequence[Control], facts: Facts, old: Kept, eyes: Eyes) -> Plan:
     """Return what changes when exactly these controls are applied, beginning with a host of which `old` is kept."""
     bases = _Bases(controls, old, eyes)
-    asked = desired(controls, bases.text, eyes.host_key, eyes.matching, eyes.settable, facts.flags["container"])
+    asked = desired(controls, bases.text, eyes, facts.flags["container"])
     originals = _originals(asked, old, bases, eyes)
     target = {**{key: state for key, state in old.originals.items() if key not in asked.states}, **asked.states}
     target |= _folders(asked, originals, old, eyes)
@@ -118,6 +94,7 @@ def plan(controls: Sequence[Control], facts: Facts, old: Kept, eyes: Eyes) -> Pl
         purge=_purged(controls, old),
         profiles=sorted(set(asked.pam_profiles) - set(eyes.enabled(asked.pam_profiles))) or _changed_profiles(steps, asked),
         profiles_off=eyes.enabled(off),
+        notes=asked.notes,
     )
 
 
@@ -205,7 +182,7 @@ def _stale(asked: Desired, eyes: Eyes) -> list[list[str]]:
     found: list[list[str]] = []
     for path, commands in asked.reloads.items():
         for command in (list(one) for one in commands if len(one) == 3):
-            if command not in found and eyes.older(command[2], path):
+            if command not in found and not eyes.is_current(command[2], path):
                 found.append(command)
     return found
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodeops.core.errors import HostError
+from nodeops.hardening.host import sysctl_files
 from nodeops.hardening.host.states import State
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
@@ -130,6 +131,14 @@ def sysctl_keys(key: str) -> list[str]:
         return [key]
     found = (path.relative_to("/proc/sys").parts for path in map(Path, matching(str(sysctl_path(key)))))
     return [".".join(part.replace(".", "/") for part in parts) for parts in found if parts[-2] not in ("all", "default")]
+
+
+def sysctl_assignments() -> list[sysctl_files.Assignment]:
+    """Return what all files of kernel parameters say, in the order in which they are read."""
+    paths = [str(path) for folder in sysctl_files.FOLDERS for path in Path(folder).glob("*.conf")]
+    texts = [(path, Path(path)) for path in sysctl_files.in_order(paths)]
+    readable = [(path, file) for path, file in texts if file.is_file()]
+    return sysctl_files.assignments([(path, file.read_text(encoding="utf-8", errors="replace")) for path, file in readable])
 
 
 def _look_sysctl(key: str) -> State:
