@@ -12,7 +12,7 @@ from nodeops.hardening.controls.catalogue import catalogue
 pytestmark = pytest.mark.usefixtures("hardened")
 CONFIRM_SECONDS = int(chosen(remote.SCENARIO).choices["hardening"]["confirm_seconds"])
 # Enough to see that the change is in force, on a machine that does other things too.
-FEW_SECONDS, HASTY = 25, "/run/hasty.json"
+FEW_SECONDS, HASTY = 20, "/run/hasty.json"
 FORWARDING = next(
     one.id for one in catalogue().values() for setting in one.sets if getattr(setting, "key", "") == "X11Forwarding"
 )
@@ -33,7 +33,7 @@ def unconfirmed(node: str) -> list[str]:
     before = ssh_server(node)
     remote.must(node, f"sed -E 's/(\"confirm_seconds\": ?){CONFIRM_SECONDS}/\\1{FEW_SECONDS}/g' /etc/nodeops/node.json >{HASTY}")
     trial = remote.apply(node, "apply", "--document", HASTY, confirm=False)["trial"]
-    wrong = [] if trial["seconds"] == FEW_SECONDS else [f"another time to confirm: {trial}"]
+    wrong = [] if trial["seconds"] <= FEW_SECONDS else [f"another time to confirm: {trial}"]
     wrong += [] if ssh_server(node) != before else ["apply changed nothing"]
     until = time.monotonic() + 6 * FEW_SECONDS
     while ssh_server(node) != before and time.monotonic() < until:
