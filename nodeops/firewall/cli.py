@@ -19,6 +19,7 @@ from nodeops.firewall.addresses import current_rules
 from nodeops.firewall.drift_rules import Seen, changes, findings, state
 from nodeops.firewall.explain import explain as explained
 from nodeops.firewall.guard_rules import Login, require_a_way_in
+from nodeops.firewall.knock import knock
 from nodeops.firewall.live import hits
 from nodeops.firewall.observe import NAME, observe, state_folder
 from nodeops.firewall.rules import Rule, RuleSet
@@ -52,7 +53,7 @@ def show(nft: NftFlag = False, document: DocumentOption = None, as_json: JsonFla
 
 
 def _data(rules: RuleSet) -> Iterable[dict[str, Any]]:
-    return ({**asdict(rule), "limit": rule.limit and rule.limit.model_dump()} for rule in rules.rules)
+    return (asdict(rule) for rule in rules.rules)
 
 
 def _row(rule: dict[str, Any]) -> dict[str, Any]:
@@ -149,19 +150,36 @@ def explain(
     document: DocumentOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say which rule lets an address reach a port of this host, or that none does, and why."""
-    node = load_node_document(document)
-    try:
-        ip_address(address)
-    except ValueError as error:
-        raise InputError(f"'{address}' is not an IP address", where=f"nodeops {NAME} explain") from error
-    found = explained(node, current_rules(node), address, port, protocol)
-    verdict = "allowed" if found.allowed else "refused"
+    """Say which rule that is loaded, ours or another's, lets an address reach a port of this host or stops it, and why."""
+    node = _document(document)
+    seen = knock(_plain(address), port, protocol)
+    found = explained(node, _rules_or_none(node), seen.outcome, address, port, protocol)
+    verdict = {True: "allowed", False: "refused", None: "not known"}[found.allowed]
+    unread = [f"{name} could not be copied, so it is not judged here" for name in seen.unread]
     lines = [
         f"{address} ({found.address_is}) to {protocol} port {port} ({found.port_is}): {verdict} by '{found.rule}'",
         f"why: {found.why}",
+        *(f"but: {one}" for one in (*found.but, *unread)),
     ]
-    emit(Result({"address": address, "port": port, "protocol": protocol, **asdict(found)}, lines=lines), as_json)
+    asked = {"address": address, "port": port, "protocol": protocol}
+    emit(Result({**asked, **asdict(found), "not_judged": list(seen.unread)}, lines=lines), as_json)
+
+
+def _plain(address: str) -> str:
+    """Return an address in its usual spelling; an IPv4 address written as an IPv6 one is the same address."""
+    try:
+        found = ip_address(address)
+    except ValueError as error:
+        raise InputError(f"'{address}' is not an IP address", where=f"nodeops {NAME} explain") from error
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def _rules_or_none(node: NodeDocument) -> RuleSet | None:
+    """Return what the document asks for; None while one of its names has no address: what is loaded is judged all the same."""
+    try:
+        return current_rules(node)
+    except HostError:
+        return None
 
 
 def login() -> Login | None:
