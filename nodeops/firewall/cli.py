@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
@@ -22,6 +22,7 @@ from nodeops.firewall.guard_rules import Login, require_a_way_in
 from nodeops.firewall.knock import knock
 from nodeops.firewall.live import hits
 from nodeops.firewall.observe import NAME, observe, state_folder
+from nodeops.firewall.others import judged_others
 from nodeops.firewall.rules import Rule, RuleSet
 from nodeops.firewall.ruleset import nft_text
 from nodeops.host import trial
@@ -71,12 +72,15 @@ def _cells(rule: Rule) -> tuple[str, ...]:
 
 @app.command()
 def check(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
-    """Check that document, file and loaded rules say the same, and that they let the operators in. Changes nothing."""
+    """Check that document, file and loaded rules say the same, that they let the operators in, and that no other rules
+    refuse what they let in. Changes nothing.
+    """
     node = _document(document)
     rules = current_rules(node)
     seen = observe(node, rules)
     require_a_way_in(rules, login())
-    emit(_result(node, seen), as_json)
+    result = _result(node, seen)
+    emit(replace(result, findings=[*result.findings, judged_others(rules)]), as_json)
 
 
 @app.command()

@@ -57,7 +57,7 @@ def knock(address: str, port: int, protocol: str) -> Knocked:
     way = _way(address)
     if way is None:
         return Knocked(Outcome(True, ours="lo"), None)
-    copy = list(_tables())
+    copy = list(tables())
     forwarding = {name: Path("/proc/sys/net", name).read_bytes() for name in _FORWARDING if Path("/proc/sys/net", name).exists()}
 
     def apart() -> str:
@@ -81,7 +81,7 @@ def _way(address: str) -> Way | None:
     return Way(route.get("dev") or (found or ["eth0"])[0], route.get("prefsrc") or _PLACEHOLDER[family])
 
 
-def _tables() -> Iterator[tuple[str, list[str], str]]:
+def tables() -> Iterator[tuple[str, list[str], str]]:
     """Yield every table with the command that loads it and what that reads."""
     for line in _said(NFT, "list", "tables").splitlines():
         name = line.removeprefix("table ").strip()

@@ -36,7 +36,7 @@ def _head(ends: tuple[bytes, bytes], number: int, length: int) -> bytes:
 
 def _checksum(data: bytes) -> int:
     """Return the Internet checksum of RFC 1071."""
-    total = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
+    total: int = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from nodeops.core.finding import Verdict
 from nodeops.firewall.explain import explain
 from nodeops.firewall.knock import knock
 from nodeops.firewall.live import NFT
+from nodeops.firewall.others import judged_others
 from nodeops.firewall.ruleset import nft_text
 from nodeops.firewall.trace_rules import Outcome, outcome
 from tests.unit.firewall.samples import document, rules
@@ -75,6 +77,10 @@ def test_a_chain_of_others_that_drops_counts_wherever_it_stands(priority):
         assert "table inet others, chain guard" in said.rule
         assert said.but
         assert reaches(OPERATOR, 22) is True
+        judged = judged_others(rules(document()))
+        assert (judged.verdict, "p2p from 10.0.0.2: table inet others, chain guard" in judged.actual) == (Verdict.FAIL, True)
+        load("delete table inet others")
+        assert judged_others(rules(document())).verdict is Verdict.PASS
 
     alone(work)
 
@@ -145,8 +151,8 @@ def test_asking_changes_nothing_of_the_host():
         ),
         (
             [
-                "trace id a ip filter INPUT rule jump ufw (verdict jump ufw)",
-                "trace id a ip filter ufw rule reject (verdict drop)",
+                "trace id a ip filter INPUT rule jump u (verdict jump u)",
+                "trace id a ip filter u rule reject (verdict drop)",
             ],
             Outcome(False, "table ip filter, chain u: reject"),
         ),
