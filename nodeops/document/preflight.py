@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import resources
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -55,8 +55,18 @@ class Listener(Facts):
     unit: Text | None = None
 
 
+class Login(Facts):
+    """The SSH connection that the host was looked at over: where it came from, and the port it came to."""
+
+    address: Text
+    port: Annotated[int, Field(ge=1, le=65535)]
+
+
 class HostFacts(Facts):
-    """What was observed of one host. `time` in Unix seconds; `time_synchronised` is None when it cannot be told."""
+    """What was observed of one host.
+
+    `login` is None at a console; `time` is in Unix seconds; `time_synchronised` is None when it cannot be told.
+    """
 
     os: OperatingSystem
     architecture: Text
@@ -67,6 +77,7 @@ class HostFacts(Facts):
     virtualization: Text = "none"
     filesystems: Annotated[list[Filesystem], Field(max_length=100)] = []
     listening: Annotated[list[Listener], Field(max_length=10_000)] = []
+    login: Login | None = None
     packages_missing: Annotated[list[Text], Field(max_length=1000)] = []
 
 
@@ -127,7 +138,7 @@ def judge_host(
         _clock(document.limits.max_clock_skew_seconds, observed.time, min(clock), max(clock)),
         _synchronised(observed),
         _packages(observed.packages_missing),
-        _operators(document),
+        *_operators(document, observed.login),
     ]
 
 
@@ -213,7 +224,7 @@ def _overlap(port: Port, address: str) -> bool:
         return True
 
 
-def _unmapped(address: str) -> object:
+def _unmapped(address: str) -> IPv4Address | IPv6Address:
     found = ip_address(address)
     return getattr(found, "ipv4_mapped", None) or found
 
@@ -256,11 +267,27 @@ def _synchronised(observed: HostFacts) -> Finding:
     return Finding("clock-synchronised", Verdict.WARN, expected, actual, hint)
 
 
-def _operators(document: NodeDocument) -> Finding:
-    """A firewall without operators would shut everyone out for good."""
-    named = document.limits.firewall.operators
+def _operators(document: NodeDocument, login: Login | None) -> Iterator[Finding]:
+    """A firewall that lets nobody in, or not who sets it up, would shut them out: judged before a document says so."""
+    choices = document.limits.firewall
     hint = "name the networks of operators and of this controller: nodeops_choices, firewall, operators (docs/firewall.md)"
-    return _finding("operators", bool(named), "networks from which operators log in", ", ".join(named) or "none are named", hint)
+    named = ", ".join(choices.operators) or "none are named"
+    yield _finding("operators", bool(choices.operators), "networks from which operators log in", named, hint)
+    if login is not None and choices.operators:
+        seen = f"you are logged in from {login.address} on port {login.port}"
+        good = login.port == choices.ssh_port and _within(login.address, choices.operators)
+        expected = f"this controller may log in again: port {choices.ssh_port} from {named}"
+        hint = "add its network to nodeops_choices, firewall, operators; another port is ssh_port beside it"
+        yield _finding("controller", good, expected, seen, hint)
+
+
+def _within(address: str, networks: Iterable[str]) -> bool:
+    """Tell whether an address is in one of the networks; what is no address is in none."""
+    try:
+        found = _unmapped(address)
+    except ValueError:
+        return False
+    return any(found in ip_network(network) for network in networks)
 
 
 def _packages(missing: Sequence[str]) -> Finding:

@@ -56,6 +56,7 @@ def main() -> None:
         "time_synchronised": os.path.exists("/run/systemd/timesync/synchronized") or None,
         "filesystems": [filesystem(path) for path in wanted["filesystems"]],
         "listening": listening(wanted["ports"]),
+        "login": login(),
         "packages_missing": missing_packages(module, wanted["packages"]),
         "time": time.time(),
     }
@@ -85,6 +86,26 @@ def filesystem(path: str) -> "dict[str, Any]":
     room = os.statvfs(present)
     free, total = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
     return {"path": path, "free_bytes": free, "total_bytes": total, "free_inodes": room.f_favail}
+
+
+def login() -> "dict[str, Any] | None":
+    """Return where the SSH connection above this process came from, and the port it came to; None without one.
+
+    sudo does not hand SSH_CONNECTION on, so the environments of the session's own processes are read.
+    """
+    process = os.getpid()
+    while process > 1:
+        try:
+            with open(f"/proc/{process}/environ", "rb") as file:
+                pairs = dict(entry.split("=", 1) for entry in os.fsdecode(file.read()).split("\0") if "=" in entry)
+            with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+                process = int(file.read().rpartition(")")[2].split()[1])
+        except OSError:
+            return None
+        words = pairs.get("SSH_CONNECTION", "").split()
+        if len(words) == 4 and words[3].isdigit():
+            return {"address": words[0].partition("%")[0], "port": int(words[3])}
+    return None
 
 
 def listening(ports: "list[int]") -> "list[dict[str, Any]]":

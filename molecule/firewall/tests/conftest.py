@@ -9,6 +9,7 @@ from engine import container, docker
 
 # By the scenario's group_vars and consortium.yml; nobody has the stranger's address.
 STRANGER, OPERATOR, CLIENT, MONITOR = "172.30.40.99", "172.30.40.60", "172.30.40.70", "172.30.40.50"
+CONTROLLER = "172.30.40.1"
 _KNOCK = """
 import json, socket, sys
 answers = {}
