@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.rules.tree import ROOT
+from tests.unit.fleet.samples import status
 
 
 def door(name: str) -> ModuleType:
@@ -40,3 +41,12 @@ def test_what_is_no_observation_is_named_without_being_shown(observed: Any) -> N
     said = door("nodeops_preflight")._facts({"observed": observed})
     assert said.startswith("this host did not answer as nodeops_observe does: ")
     assert ("\x1b" in said, len(said) < 300) == (False, True)
+
+
+def test_a_status_that_is_none_costs_the_others_no_judgement() -> None:
+    good = status("cu-1")
+    answers = {"cu-1": good, "n-2": {"height": "\x1b[2J"}, "n-3": {}, "n-4": "text"}
+    statuses, untrue = door("nodeops_judge")._statuses(answers)
+    assert [name for name, one in statuses.items() if one] == ["cu-1"]
+    assert [said.partition(":")[0] for said in untrue] == ["n-2", "n-4"]
+    assert "\x1b" not in "".join(untrue)
