@@ -156,6 +156,7 @@ class Host:
         self.connect_seconds = limits.connect_seconds or choices.connect_seconds
         self.command_seconds = limits.command_seconds
         self._known_hosts = choices.known_hosts
+        self._passed_over = choices.passed_over
         self._connection = source.connection(node, choices)
         self._make_strict(self._connection, choices)
         for jump in _jumps(self._connection):
@@ -237,6 +238,8 @@ class Host:
     def _failed(self, error: Exception) -> Reply:
         state, hint = _meaning(error)
         files = " ".join(map(str, self._known_hosts)) or "a known hosts file"
+        if state is State.LOGIN and self._passed_over:
+            hint += f"; not used by nodeops fleet: {', '.join(self._passed_over)}"
         return Reply(self.node, state, error=_said(error), hint=hint.format(files=files))
 
     def close(self) -> None:

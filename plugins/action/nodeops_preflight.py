@@ -6,8 +6,10 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from pydantic import ValidationError
 
 from nodeops.core.finding import failures
+from nodeops.core.printable import printable
 from nodeops.document.models import NodeDocument
 from nodeops.document.preflight import HostFacts, judge_host
 from nodeops.fleet.ansible_words import explained
@@ -35,7 +37,10 @@ class ActionModule(ActionBase):
         seen = self._observe(observe, _wanted(document, given["packages"]), task_vars)
         if seen.get("failed"):
             return seen
-        findings = judge_host(document, HostFacts.model_validate_json(json.dumps(seen["observed"])), (before, time.time()))
+        facts = _facts(seen)
+        if isinstance(facts, str):
+            return {"failed": True, "msg": facts}
+        findings = judge_host(document, facts, (before, time.time()))
         failing = failures(findings)
         judged = {**seen, "findings": [finding.as_dict() for finding in findings]}
         return {**judged, "failed": True, "msg": "\n".join(failing)} if failing else judged
@@ -49,6 +54,16 @@ class ActionModule(ActionBase):
         except AnsibleError as error:
             seen = {"failed": True, "msg": str(error)}
         return explained(seen)
+
+
+def _facts(seen: dict[str, Any]) -> HostFacts | str:
+    """Return what a host answered, or why that is nothing: a host that was taken over may answer anything."""
+    try:
+        return HostFacts.model_validate_json(json.dumps(seen.get("observed")))
+    except ValidationError as error:
+        place = ".".join(str(step) for step in error.errors(include_input=False)[0]["loc"])
+        what = f"this host did not answer as nodeops_observe does: {printable(place or 'observed', 80)}"
+        return f"{what}\n  do: look at the host: its python3, or a program that it runs, was replaced"
 
 
 def _wanted(document: NodeDocument, packages: list[str]) -> dict[str, Any]:

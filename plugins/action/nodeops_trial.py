@@ -17,6 +17,18 @@ _SPECIFICATION = {
 }
 
 
+# A host may say anything; no trial that a consortium can choose is longer (nodeops_choices, confirm_seconds).
+_MOST_SECONDS = 600
+
+
+def _trial(answer: Any) -> dict[str, Any] | None:
+    """Return the trial that a host says it began: its token, and the seconds until it undoes itself. None when there is none."""
+    trial = answer.get("trial") if isinstance(answer, dict) else None
+    if not isinstance(trial, dict) or not isinstance(trial.get("seconds"), int | float):
+        return None
+    return {"token": str(trial.get("token")), "seconds": min(trial["seconds"], _MOST_SECONDS)}
+
+
 class ActionModule(ActionBase):
     """Run the verb that applies; when it put a change on trial, confirm it over a new connection while there is time."""
 
@@ -27,7 +39,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(_SPECIFICATION)
         applied = self._verb(arguments, arguments["apply"], task_vars, changes=True)
-        trial = (applied.get("answer") or {}).get("trial")
+        trial = _trial(applied.get("answer"))
         if applied.get("failed") or self._task.check_mode or not trial:
             return applied
         confirmed = self._confirm(arguments, trial, task_vars)

@@ -119,6 +119,12 @@ def test_without_a_key_the_reply_says_so(world: World) -> None:
     assert "IdentityFile" in reply.hint
 
 
+def test_a_refused_login_names_what_ssh_may_use_and_we_do_not(world: World) -> None:
+    world.server("cu-1", says(b""), more="  PKCS11Provider /usr/lib/p11.so").allowed = new_key(world.folder / "id_stranger")
+    reply = world.host("cu-1").run("x")
+    assert (reply.state, "not used by nodeops fleet: PKCS11Provider" in reply.hint) == (State.LOGIN, True)
+
+
 def test_a_port_that_never_speaks_is_dead(world: World) -> None:
     port = world.stack.enter_context(silent_port())
     world.entry("cu-1", "127.0.0.1", port)
