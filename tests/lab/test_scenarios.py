@@ -22,6 +22,7 @@ BUDGETS = {
 FULL_BUDGETS = {
     FIRST: 400,
     "disk": 1500,
+    "firewall": 400,
     "hardening": 1500,
 }
 MOST_SECONDS = 3000
