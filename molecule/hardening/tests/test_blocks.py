@@ -1,4 +1,4 @@
-"""The network keeps committing while all nodes are hardened: no node restarts, no gap of more than 3 block times."""
+"""The network keeps committing while all nodes are hardened: no node restarts, no block is late."""
 
 import re
 
@@ -16,7 +16,7 @@ def test_no_gap_while_all_nodes_are_hardened() -> None:
     done = remote.play("harden.yml")
     assert done.returncode == 0, done.stdout[-6000:]
     remote.verb(remote.NODES[0], "ledger", "wait", "--blocks", "6")
-    blocks.assert_undisturbed(mark, 3 * BLOCK_SECONDS)
+    blocks.assert_undisturbed(mark, blocks.most_seconds(BLOCK_SECONDS))
 
 
 def test_a_second_run_changes_nothing() -> None:
