@@ -170,7 +170,8 @@ class HardeningChoices(Model):
     """What an organisation chooses about hardening; single controls are left out by waivers, with a reason and an end.
 
     `banner` is what everyone reads before logging in. `ssh_groups` are the groups whose members may log in over SSH; none
-    named means everyone with a key. A changed set must be confirmed over a new SSH connection within
+    named means everyone with a key. `forwarding` says whether a host goes on forwarding packets where containers, virtual
+    machines or tunnels need it, or never does. A changed set must be confirmed over a new SSH connection within
     `confirm_seconds`, or it is undone.
     """
 
@@ -179,6 +180,7 @@ class HardeningChoices(Model):
         "All activity is monitored and logged, and may be used as evidence.\n"
     )
     ssh_groups: list[Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]] = []
+    forwarding: Literal["as_needed", "never"] = "as_needed"
     confirm_seconds: Annotated[int, Field(ge=10, le=600)] = 90
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from nodeops.core.errors import Refused
 from nodeops.hardening.host.facts import installed_packages
 from nodeops.host.command import run
 
@@ -64,3 +65,13 @@ def with_what_came_along(names: Iterable[str], ours: Iterable[str], needed: Iter
     said = run(["apt-get", "--simulate", "--auto-remove", "purge", *sorted(names)], timeout_seconds=_SECONDS).stdout
     going = {line.split()[1] for line in said.decode(errors="replace").splitlines() if line.startswith(("Remv ", "Purg "))}
     return sorted((going & ours) | names)
+
+
+def require_alone(names: Iterable[str]) -> None:
+    """Raise Refused when packages cannot be removed without others that the site has and that need them, naming these."""
+    wanted = sorted(names)
+    said = run(["apt-get", "--simulate", "remove", *wanted], timeout_seconds=_SECONDS).stdout.decode(errors="replace")
+    going = {line.split()[1].partition(":")[0] for line in said.splitlines() if line.startswith(("Remv ", "Purg "))}
+    if others := sorted(going - set(wanted)):
+        what = f"removing {', '.join(wanted)} would remove {', '.join(others)}, which this host has"
+        raise Refused(what, where="hardening", hint="remove it yourself when nobody needs it, or waive the control")

@@ -14,7 +14,7 @@ from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.controls.settings import HostKey, Sshd
 from nodeops.hardening.host.states import State
 
-FLAGS = ("container", "debian12", "debian13", "ipv6", "docker", "grub", "apparmor")
+FLAGS = ("container", "debian12", "debian13", "ipv6", "forwards", "grub", "apparmor")
 
 
 def document(*waivers: Waiver) -> NodeDocument:
