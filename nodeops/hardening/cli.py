@@ -76,7 +76,7 @@ def plan(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 def _would(node: NodeDocument, planned: engine.Planned) -> Result:
     found = planned(observe_facts(), engine.kept(node))
     changes = planning.changes(found)
-    return Result({"trial": None}, lines=[*found.notes, *([] if changes else ["nothing to do"])], changes=changes)
+    return Result({"trial": None}, lines=[*found.notes, *found.skipped, *([] if changes else ["nothing to do"])], changes=changes)
 
 
 def _applying(node: NodeDocument) -> engine.Planned:
@@ -132,7 +132,7 @@ def _softened(finding: Finding) -> Finding:
 def _applied(found: planning.Plan, begun: Trial | None, findings: list[Finding], report: Report | None) -> Result:
     changes = planning.changes(found) if begun else []
     data: dict[str, Any] = {"trial": None, "score": report.score_percent if report else None}
-    lines = [*found.notes, *(score_lines(report) if report else [])]
+    lines = [*found.notes, *found.skipped, *(score_lines(report) if report else [])]
     if begun:
         seconds = int(begun.remaining_seconds)
         data["trial"] = {"token": begun.token, "seconds": seconds}

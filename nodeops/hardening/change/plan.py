@@ -58,6 +58,7 @@ class Plan:
     stale: Sequence[Sequence[str]] = ()
     reinstall: Sequence[str] = ()
     notes: Sequence[str] = ()
+    skipped: Sequence[str] = ()
 
     @property
     def empty(self) -> bool:
@@ -97,7 +98,8 @@ def plan(controls: Sequence[Control], facts: Facts, old: Kept, eyes: Eyes, notes
         purge=_purged(controls, old),
         profiles=sorted(set(asked.pam_profiles) - set(eyes.enabled(asked.pam_profiles))) or _changed_profiles(steps, asked),
         profiles_off=eyes.enabled(off),
-        notes=[*notes, *asked.notes, *skipped],
+        notes=[*notes, *asked.notes],
+        skipped=skipped,
     )
 
 
@@ -116,6 +118,7 @@ def undo_plan(left: Sequence[Control], undone: Sequence[Control], facts: Facts, 
     return replace(
         whole,
         steps=steps,
+        notes=(),
         install=(),
         remove=(),
         stale=(),

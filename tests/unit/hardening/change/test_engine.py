@@ -63,7 +63,7 @@ class Host:
         """Carry out what is planned; what it leaves out is in `notes`."""
         with engine.at_work(self.document, 0):
             found, begun = engine.change(self.document, self.folder, planned, lambda _: None)
-        self.notes = list(found.notes)
+        self.notes = list(found.skipped)
         return begun.token if begun else ""
 
     def confirm(self, token: str) -> None:
