@@ -23,6 +23,7 @@ from nodeops.hardening.audit.view import controls_table, explanation, ordered, r
 from nodeops.hardening.change import engine, journal
 from nodeops.hardening.change import plan as planning
 from nodeops.hardening.change.eyes import HostEyes
+from nodeops.hardening.change.losers import losers, loss_notes
 from nodeops.hardening.controls.catalogue import catalogue
 from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.controls.settings import Check
@@ -76,7 +77,8 @@ def plan(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 def _would(node: NodeDocument, planned: engine.Planned) -> Result:
     found = planned(observe_facts(), engine.kept(node))
     changes = planning.changes(found)
-    return Result({"trial": None}, lines=[*found.notes, *found.skipped, *([] if changes else ["nothing to do"])], changes=changes)
+    notes = [*found.notes, *found.skipped, *loss_notes(node, losers(found.steps))]
+    return Result({"trial": None}, lines=[*notes, *([] if changes else ["nothing to do"])], changes=changes)
 
 
 def _applying(node: NodeDocument) -> engine.Planned:

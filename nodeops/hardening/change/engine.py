@@ -14,6 +14,7 @@ from nodeops.core.errors import NodeopsError, Refused
 from nodeops.document.models import NodeDocument
 from nodeops.hardening.change import journal
 from nodeops.hardening.change.journal import NAME, Journal
+from nodeops.hardening.change.losers import require_nobody_lost
 from nodeops.hardening.change.plan import Kept, Plan, packages_of
 from nodeops.hardening.change.preview import require_valid
 from nodeops.hardening.controls.catalogue import catalogue
@@ -62,6 +63,7 @@ def change(document: NodeDocument, folder: Path, planned: Planned, tell: Tell) -
     if first.empty:
         return first, None
     require_valid(first.steps)
+    require_nobody_lost(document, first.steps)
     opened = Journal(before=[], old=old, new=old, reloads=[])
     try:
         found = first
