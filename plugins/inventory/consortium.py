@@ -15,7 +15,8 @@ try:
     from nodeops.document.check import checked_consortium
     from nodeops.document.inventory import managed_nodes
     from nodeops.document.load import CONSORTIUM_FILE
-    from nodeops.host.ssh import ssh_arguments
+    from nodeops.host.jumps import jump_hosts
+    from nodeops.host.ssh import ssh_arguments, ssh_means
 except ImportError as error:
     # The door that every run enters first: without this, Ansible shows a traceback.
     folder = Path(__file__).parents[2]
@@ -76,6 +77,16 @@ class InventoryModule(BaseInventoryPlugin):
         for name, monitor in consortium.monitors.items():
             if monitor.organisation in managed:
                 self._add(path, name, monitor, ("monitors",))
+        self._say_jumps(path.parent / "ssh_config", {**consortium.nodes, **consortium.monitors})
+
+    def _say_jumps(self, config: Path, known: Any) -> None:
+        """Tell each host which others are reached through it: it must go on letting them through."""
+        address = {name: known[name].address for name in self.inventory.hosts if name in known}
+        means = {name: ssh_means(config, name) for name in address}
+        found = jump_hosts(means, address, lambda name: ssh_means(config, name).get("hostname", name))
+        for name, behind in found.items():
+            self.inventory.set_variable(name, "nodeops_hosts_behind", sorted({one.name for one in behind}))
+            self.inventory.set_variable(name, "nodeops_jump_for", sorted({end for one in behind for end in one.destinations}))
 
     def _add(self, path: Path, name: str, host: Any, groups: tuple[str, ...]) -> None:
         organisation = self.inventory.add_group(host.organisation.replace("-", "_"))

@@ -5,6 +5,7 @@ import glob
 import hashlib
 import os
 import platform
+import re
 import socket
 import struct
 import sys
@@ -159,9 +160,12 @@ def missing_packages(module: AnsibleModule, packages: "list[str]") -> "list[str]
     """Return the packages that are not installed."""
     if not packages:
         return []
-    _, out, _ = module.run_command(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages])
-    installed = {line.split()[0] for line in out.splitlines() if line.endswith(" installed")}
-    return sorted(set(packages) - installed)
+    _, out, _ = module.run_command(["dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\t${Provides}\n"])
+    rows = [line.split("\t") for line in out.splitlines()]
+    provided = {row[0]: re.findall(r"[a-z0-9.+-]+", row[2]) for row in rows if row[1:2] == ["installed"]}
+    # Any program that keeps the clock will do: to install ours would remove it.
+    clock_is_kept = any("time-daemon" in names for names in provided.values())
+    return sorted(set(packages) - set(provided) - ({"systemd-timesyncd"} if clock_is_kept else set()))
 
 
 def sha256(path: str) -> "str | None":

@@ -137,12 +137,12 @@ def _sysctls(found: Desired, controls: Sequence[Control], eyes: Eyes) -> None:
 
 
 def _sysctl_value(setting: settings.Sysctl, eyes: Eyes, notes: list[str]) -> str:
-    """Return the value of a parameter: one as good that is in force already stays, unless it only came with a package."""
-    present = eyes.look(f"sysctl {setting.key}") if setting.accept and "*" not in setting.key else None
-    if present not in setting.accept or present == eyes.preset(setting.key):
+    """Return the value of a parameter: one as good that the site chose stays."""
+    chosen = eyes.chosen_sysctl(setting.key) if setting.accept else None
+    if chosen not in setting.accept:
         return setting.value
-    notes.append(f"{setting.key} stays {present}: it is as good as {setting.value}")
-    return str(present)
+    notes.append(f"{setting.key} stays {chosen}: it is as good as {setting.value}")
+    return str(chosen)
 
 
 def _modprobe(found: Desired, controls: Sequence[Control]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from nodeops.hardening.change.desired import SSHD_FILE
+from nodeops.hardening.change.desired import SSHD_FILE, SYSCTL_FILE
 from nodeops.hardening.change.sight import Chosen, SshdSite
 from nodeops.hardening.controls.catalogue import catalogue
 from nodeops.hardening.controls.settings import HostKey, Service, Sshd
@@ -41,7 +41,9 @@ class HostEyes:
     def settable(self, key: str) -> list[str]:
         """Return the kernel parameters that a key stands for, are there and may be written: a container may not write its
         machine's."""
-        return [one for one in resources.sysctl_keys(key) if os.access(resources.sysctl_path(one), os.W_OK)]
+        found = (one for one in resources.sysctl_keys(key) if os.access(resources.sysctl_path(one), os.W_OK))
+        # The kernel takes this one back at the next boot only (Documentation/admin-guide/LSM/Yama.rst).
+        return [one for one in found if (one, resources.look(f"sysctl {one}")) != ("kernel.yama.ptrace_scope", "3")]
 
     def enabled(self, profiles: Iterable[str]) -> list[str]:
         """Return which profiles of PAM are enabled."""
@@ -55,14 +57,15 @@ class HostEyes:
         """Tell whether a unit's process read its files after they were changed last."""
         return is_current(unit, path)
 
-    def preset(self, key: str) -> str | None:
-        """Return the value that the files of packages give a kernel parameter."""
-        said = sysctl_files.deciding(self._presets, key)
+    def chosen_sysctl(self, key: str) -> str | None:
+        """Return the value that a file of the site's gives a kernel parameter."""
+        said = sysctl_files.deciding(self._site_sysctls, key)
         return said.value if said else None
 
     @cached_property
-    def _presets(self) -> list[sysctl_files.Assignment]:
-        return [one for one in resources.sysctl_assignments() if one.file.startswith("/usr/lib/")]
+    def _site_sysctls(self) -> list[sysctl_files.Assignment]:
+        others = (one for one in resources.sysctl_assignments() if one.file != SYSCTL_FILE)
+        return [one for one in others if not one.file.startswith("/usr/lib/")]
 
     def sshd_site(self, wanted: Sequence[Sshd]) -> SshdSite:
         """Return the SSH server as it would be without our drop-in."""

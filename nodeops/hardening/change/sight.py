@@ -42,8 +42,8 @@ class Eyes(Protocol):
     def settable(self, key: str) -> list[str]:
         """Return the kernel parameters that a key stands for and that can be set here."""
 
-    def preset(self, key: str) -> str | None:
-        """Return the value that the files of packages give a kernel parameter; None when they do not."""
+    def chosen_sysctl(self, key: str) -> str | None:
+        """Return the value that a file of the site's gives a kernel parameter, neither ours nor a package's; None without."""
 
     def sshd_site(self, wanted: Sequence[settings.Sshd]) -> SshdSite:
         """Return the SSH server as it would be without us."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nodeops.core.errors import HostError
+from nodeops.core.errors import HostError, Refused
 from nodeops.hardening.host.facts import installed_packages
 from nodeops.host import packages as door
 from nodeops.host.command import run
@@ -59,3 +59,12 @@ def with_what_came_along(names: Iterable[str], ours: Iterable[str], needed: Iter
         return sorted(ours)
     going = door.would_remove(["--auto-remove", "purge", *sorted(names)])
     return sorted((going & ours) | names)
+
+
+def require_alone(names: Iterable[str]) -> None:
+    """Raise Refused when packages cannot be removed without others that the site has and that need them, naming these."""
+    wanted = sorted(names)
+    going = door.would_remove(["remove", *wanted])
+    if others := sorted(going - set(wanted)):
+        what = f"removing {', '.join(wanted)} would remove {', '.join(others)}, which this host has"
+        raise Refused(what, where="hardening", hint="remove it yourself when nobody needs it, or waive the control")

@@ -3,8 +3,8 @@
 import grp
 import pwd
 import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 
 from nodeops.hardening.host.sshd_config import MAIN, Account, Line, read
 from nodeops.host.command import run
@@ -33,6 +33,35 @@ def files_read() -> list[Path]:
 
     list(read(noted))
     return sorted(found)
+
+
+def lines_with(texts: Mapping[str, str | None]) -> list[Line]:
+    """Return all lines as they would be with other texts of some files; None for one that goes."""
+
+    def changed(pattern: str) -> list[tuple[str, str]]:
+        known = {**dict(_included(pattern)), **{path: text for path, text in texts.items() if PurePath(path).match(pattern)}}
+        return [(path, text) for path, text in sorted(known.items()) if text is not None]
+
+    return list(read(changed))
+
+
+def for_login(account: str, address: str, text: str | None = None) -> Said:
+    """Return what sshd says of a login of an account from an address; with `text`, as that file has it."""
+    context = f"user={account},host={address},addr={address},laddr=192.0.2.2,lport=22"
+    if text is None:
+        return dump(["-C", context])
+    with tempfile.NamedTemporaryFile("w", prefix="nodeops-sshd-", dir="/run") as file:
+        file.write(text)
+        file.flush()
+        return dump(["-C", context, "-f", file.name])
+
+
+def keys_of(account: str, said: Said) -> str:
+    """Return the text of all files of keys that an account has."""
+    home = pwd.getpwnam(account).pw_dir
+    files = [name for value in said.get("authorizedkeysfile", [".ssh/authorized_keys"]) for name in value.split()]
+    paths = [Path(home, name.replace("%h", home).replace("%u", account).replace("%%", "%")) for name in files if name != "none"]
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file())
 
 
 def _included(pattern: str) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.controls.settings import HostKey, Sshd
 from nodeops.hardening.host.states import State
 
-FLAGS = ("container", "debian12", "debian13", "ipv6", "docker", "grub", "apparmor")
+FLAGS = ("container", "debian12", "debian13", "ipv6", "forwards", "grub", "apparmor")
 
 
 def document(*waivers: Waiver) -> NodeDocument:
@@ -60,7 +60,7 @@ class Sight:
 
     can_set: bool = True
     states: Mapping[str, State] = field(default_factory=dict)
-    presets: Mapping[str, str] = field(default_factory=dict)
+    chosen: Mapping[str, str] = field(default_factory=dict)
     sshd: SshdSite = field(default_factory=SshdSite)
 
     def look(self, key: str) -> State:
@@ -76,8 +76,8 @@ class Sight:
         names = ("eth0", "lo") if "*" in key else ("",)
         return [key.replace("*", name) for name in names] if self.can_set else []
 
-    def preset(self, key: str) -> str | None:
-        return self.presets.get(key)
+    def chosen_sysctl(self, key: str) -> str | None:
+        return self.chosen.get(key)
 
     def sshd_site(self, wanted: Sequence[Sshd]) -> SshdSite:
         return self.sshd
