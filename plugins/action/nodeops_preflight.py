@@ -2,13 +2,17 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
 from nodeops.core.finding import failures
+from nodeops.document.facts import HostFacts
 from nodeops.document.models import NodeDocument
-from nodeops.document.preflight import HostFacts, judge_host
+from nodeops.document.names_rules import names_of
+from nodeops.document.preflight import judge_host
+from nodeops.host import names
 
 
 class ActionModule(ActionBase):
@@ -48,4 +52,6 @@ def _wanted(document: NodeDocument, packages: list[str]) -> dict[str, Any]:
         "ports": [one.port for one in ledger.ports.values()],
         "hash": [ledger.paths["version_binary"]],
         "links": [f"{document.paths['agent']}/current"],
+        "names": names_of(document),
+        "names_program": Path(names.__file__).read_text(encoding="utf-8"),
     }
