@@ -5,80 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.units import size
+from nodeops.document.facts import Filesystem, HostFacts, Listener, Login
 from nodeops.document.models import Model, NodeDocument, Port
+from nodeops.document.names_rules import judge_names
 
 # What systemd-detect-virt calls a container: it has its host's clock, and cannot set or see how it is kept.
 CONTAINERS = frozenset(
     {"docker", "podman", "lxc", "lxc-libvirt", "systemd-nspawn", "openvz", "rkt", "wsl", "proot", "pouch", "container-other"}
 )
 _WILDCARDS = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - recognised, not bound
-_TEXT_LIMIT = 200
-
-
-class Facts(BaseModel):
-    """Observed on a host, so not trusted: typed and bounded. Keys that this version does not know are ignored."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-
-Text = Annotated[str, Field(max_length=_TEXT_LIMIT)]
-
-
-class OperatingSystem(Facts):
-    """ID and VERSION_ID of /etc/os-release; empty when there are none."""
-
-    id: Text = ""
-    version_id: Text = ""
-
-
-class Filesystem(Facts):
-    """The room where `path` is, or would be made. Sizes in bytes; inodes are None where the filesystem does not count them."""
-
-    path: Text
-    free_bytes: Annotated[int, Field(ge=0)]
-    total_bytes: Annotated[int, Field(ge=0)]
-    free_inodes: int | None = None
-
-
-class Listener(Facts):
-    """A TCP socket that listens; process and unit are None when they could not be seen."""
-
-    port: Annotated[int, Field(ge=1, le=65535)]
-    address: Text
-    process: Text | None = None
-    unit: Text | None = None
-
-
-class Login(Facts):
-    """The SSH connection that the host was looked at over: where it came from, and the port it came to."""
-
-    address: Text
-    port: Annotated[int, Field(ge=1, le=65535)]
-
-
-class HostFacts(Facts):
-    """What was observed of one host.
-
-    `login` is None at a console; `time` is in Unix seconds; `time_synchronised` is None when it cannot be told.
-    """
-
-    os: OperatingSystem
-    architecture: Text
-    python: Text
-    systemd: bool
-    time: Annotated[float, Field(allow_inf_nan=False)]
-    time_synchronised: bool | None = None
-    virtualization: Text = "none"
-    filesystems: Annotated[list[Filesystem], Field(max_length=100)] = []
-    listening: Annotated[list[Listener], Field(max_length=10_000)] = []
-    login: Login | None = None
-    packages_missing: Annotated[list[Text], Field(max_length=1000)] = []
 
 
 class SupportedRelease(Model):
@@ -139,6 +77,7 @@ def judge_host(
         _synchronised(observed),
         _packages(observed.packages_missing),
         *_operators(document, observed.login),
+        *judge_names(document, observed.names),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -10,9 +11,12 @@ from pydantic import ValidationError
 
 from nodeops.core.finding import failures
 from nodeops.core.printable import printable
+from nodeops.document.facts import HostFacts
 from nodeops.document.models import NodeDocument
-from nodeops.document.preflight import HostFacts, judge_host
+from nodeops.document.names_rules import names_of
+from nodeops.document.preflight import judge_host
 from nodeops.fleet.ansible_words import explained
+from nodeops.host import names
 
 
 class ActionModule(ActionBase):
@@ -75,4 +79,6 @@ def _wanted(document: NodeDocument, packages: list[str]) -> dict[str, Any]:
         "ports": [one.port for one in ledger.ports.values()],
         "hash": [ledger.paths["version_binary"]],
         "links": [f"{document.paths['agent']}/current"],
+        "names": names_of(document),
+        "names_program": Path(names.__file__).read_text(encoding="utf-8"),
     }

@@ -3,9 +3,9 @@
 
 import glob
 import hashlib
+import json
 import os
 import platform
-import re
 import socket
 import struct
 import sys
@@ -23,6 +23,8 @@ options:
   ports: {description: TCP ports to look for., type: list, elements: int, default: []}
   hash: {description: Files to name by their SHA-256., type: list, elements: path, default: []}
   links: {description: Links to read., type: list, elements: path, default: []}
+  names: {description: What nodeops/host/names.py is asked., type: dict, default: {}}
+  names_program: {description: The text of nodeops/host/names.py., type: str, default: ""}
 """
 
 RETURN = r"""
@@ -44,6 +46,8 @@ def main() -> None:
             "ports": {"type": "list", "elements": "int", "default": []},
             "hash": options,
             "links": options,
+            "names": {"type": "dict", "default": {}},
+            "names_program": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -58,6 +62,7 @@ def main() -> None:
         "filesystems": [filesystem(path) for path in wanted["filesystems"]],
         "listening": listening(wanted["ports"]),
         "login": login(),
+        **names(module, wanted["names_program"], wanted["names"]),
         "packages_missing": missing_packages(module, wanted["packages"]),
         "time": time.time(),
     }
@@ -87,6 +92,15 @@ def filesystem(path: str) -> "dict[str, Any]":
     room = os.statvfs(present)
     free, total = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
     return {"path": path, "free_bytes": free, "total_bytes": total, "free_inodes": room.f_favail}
+
+
+def names(module: AnsibleModule, program: str, asked: "dict[str, Any]") -> "dict[str, Any]":
+    """Return who has the names that a node uses; the program that looks is the agent's own, for a host without an agent."""
+    if not program:
+        return {}
+    words = [sys.executable, "-I", "-", json.dumps(asked)]
+    _, out, _ = module.run_command(words, data=program, check_rc=True)
+    return {"names": json.loads(out)}
 
 
 def login() -> "dict[str, Any] | None":
@@ -157,15 +171,12 @@ def first_line(path: str) -> str:
 
 
 def missing_packages(module: AnsibleModule, packages: "list[str]") -> "list[str]":
-    """Return the packages that are not installed."""
-    if not packages:
-        return []
-    _, out, _ = module.run_command(["dpkg-query", "-W", "-f", "${Package}\t${db:Status-Status}\t${Provides}\n"])
-    rows = [line.split("\t") for line in out.splitlines()]
-    provided = {row[0]: re.findall(r"[a-z0-9.+-]+", row[2]) for row in rows if row[1:2] == ["installed"]}
-    # Any program that keeps the clock will do: to install ours would remove it.
-    clock_is_kept = any("time-daemon" in names for names in provided.values())
-    return sorted(set(packages) - set(provided) - ({"systemd-timesyncd"} if clock_is_kept else set()))
+    """Return the packages that are not installed. `one | another` asks for either; what provides a package counts as it."""
+    _, out, _ = module.run_command(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}, ${Provides}\n"])
+    rows = [line.partition(" ")[2] for line in out.splitlines() if line.startswith("installed ")]
+    installed = {name.split()[0] for row in rows for name in row.split(",") if name.strip()}
+    wanted = [[name.strip() for name in package.split("|")] for package in packages]
+    return sorted(choice[0] for choice in wanted if not installed & set(choice))
 
 
 def sha256(path: str) -> "str | None":

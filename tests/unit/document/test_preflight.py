@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nodeops.core.finding import Finding, Verdict
+from nodeops.document.facts import HostFacts
 from nodeops.document.models import Consortium, NodeDocument
-from nodeops.document.preflight import HostFacts, judge_host, release_support
+from nodeops.document.preflight import judge_host, release_support
 from nodeops.document.resolve import resolve
 
 NOW = 1_800_000_000.0
