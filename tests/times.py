@@ -34,10 +34,10 @@ class Times:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a step of a test; a step that is not passed is its outcome."""
-        budget, name = dict(report.user_properties).get("budget"), without_group(report.nodeid)
+        budget = dict(report.user_properties).get("budget")
         if budget is not None:
-            self.budgets[name] = int(str(budget))
-        row = name if self._every_test or budget is not None else name.partition("::")[0]
+            self.budgets[report.nodeid] = int(str(budget))
+        row = report.nodeid if self._every_test or budget is not None else report.nodeid.partition("::")[0]
         self.seconds[row] += report.duration
         if self._every_test and (report.when == "call" or not report.passed):
             self.outcomes[row] = report.outcome
@@ -64,12 +64,6 @@ class Times:
             {"what": what, "seconds": round(seconds, 1), "budget": self.budgets.get(what), "outcome": self.outcomes.get(what, "")}
             for what, seconds in self.seconds.items()
         ]
-
-
-def without_group(nodeid: str) -> str:
-    """Return a test's name without what pytest-xdist appends to it: `@` and the group that the test is in."""
-    name, _, group = nodeid.rpartition("@")
-    return nodeid if not name or "]" in group else name
 
 
 def table(rows: list[dict[str, Any]], most: int | None) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.rules.tree import ROOT
 from tests.skips import ALLOWED, is_allowed
-from tests.times import judged, table, without_group
+from tests.times import judged, table
 
 TESTS = """
 import pytest
@@ -55,21 +55,17 @@ def test_a_skip_that_is_not_named_fails_where_that_is_asked_for(tmp_path):
 
 
 def test_lanes_are_one_run_and_a_failure_in_any_of_them_is_its_failure(tmp_path):
-    lanes = "import pytest\n\n" + "\n\n".join(
-        f"@pytest.mark.budget(240)\n@pytest.mark.xdist_group('{name}')\ndef test_{name}(): assert {name != 'b'}" for name in "ab"
-    )
-    (tmp_path / "test_lanes.py").write_text(lanes)
-    said = run(tmp_path, "-p", "xdist", "-n", "2", "--dist", "loadgroup", "test_lanes.py")
-    assert "1 failed, 1 passed" in said[-1]
-    assert {line.split()[2] for line in said if line.endswith(" of 240 s")} == {f"test_lanes.py::test_{name}" for name in "ab"}
-
-
-@pytest.mark.parametrize(
-    ("shown", "name"),
-    [("f.py::test[a@b]@lane", "f.py::test[a@b]"), ("f.py::test[a@b]", "f.py::test[a@b]"), ("f.py::test", "f.py::test")],
-)
-def test_a_test_in_a_lane_keeps_its_name(shown, name):
-    assert without_group(shown) == name
+    lines = """
+import os, pathlib
+LANE = os.environ["PYTEST_XDIST_WORKER"]
+def test_1(): pathlib.Path("{0}").write_text(LANE)
+def test_2(): assert pathlib.Path("{0}").read_text() == LANE
+def test_3(): assert "{0}" != "b"
+"""
+    for name in "abc":
+        (tmp_path / f"test_{name}.py").write_text(lines.format(name))
+    said = run(tmp_path, "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *(f"test_{name}.py" for name in "abc"))
+    assert "1 failed, 8 passed" in said[-1]
 
 
 def test_every_named_skip_has_its_reason():

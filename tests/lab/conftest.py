@@ -22,20 +22,14 @@ HERE = Path(__file__).parent
 FOLDER = ROOT / "build/lab"
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
 LAB_SECONDS = 600
-_LONGEST = ("test_scenarios", "test_network", "test_bad_input")
+_LONGEST = ("test_scenarios", "test_scenarios_apart", "test_network", "test_bad_input")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything here as needing real hosts; what has hosts in common is one group, in one lane of a run.
-
-    Lanes take groups in the order of their first tests: the longest come first, so that no lane ends long after the other.
-    """
+    """Mark everything here as needing real hosts, and put the longest first: lanes take files in this order."""
     here = [item for item in items if HERE in item.path.parents]
     for item in here:
         item.add_marker(pytest.mark.lab)
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     here.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
     items[:] = [item for item in items if HERE not in item.path.parents] + here
 

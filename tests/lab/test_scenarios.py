@@ -1,4 +1,7 @@
-"""Every molecule scenario. The first one begins from nothing and saves its hosts; others begin with what it saved."""
+"""Molecule scenarios of one network. The first one begins from nothing and saves its hosts; others begin with what it saved.
+
+Those with a network of their own are in test_scenarios_apart.py: another file, so that another lane can run them.
+"""
 
 import pytest
 import yaml
@@ -28,12 +31,10 @@ FULL_BUDGETS = {
 MOST_SECONDS = 3000
 
 
-def rows(budgets: dict[str, int]) -> list[object]:
-    """Return a parameter for each scenario; those that have one network between them run one after the other."""
-    return [
-        pytest.param(name, marks=[pytest.mark.budget(most), pytest.mark.xdist_group(subnet(name))])
-        for name, most in budgets.items()
-    ]
+def rows(budgets: dict[str, int], together: bool) -> list[object]:
+    """Return a parameter for each scenario that is in one network with the first, or for each that is not."""
+    chosen = {name: most for name, most in budgets.items() if (subnet(name) == subnet(FIRST)) == together}
+    return [pytest.param(name, marks=pytest.mark.budget(most)) for name, most in chosen.items()]
 
 
 def subnet(name: str) -> str:
@@ -48,14 +49,14 @@ def test_every_scenario_states_its_budget():
 
 
 @pytest.mark.timeout(MOST_SECONDS + 100)
-@pytest.mark.parametrize("name", rows(BUDGETS))
+@pytest.mark.parametrize("name", rows(BUDGETS, together=True))
 def test_scenario(name):
     judge(name, full=False)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(MOST_SECONDS + 100)
-@pytest.mark.parametrize("name", rows(FULL_BUDGETS))
+@pytest.mark.parametrize("name", rows(FULL_BUDGETS, together=True))
 def test_scenario_in_full(name):
     judge(name, full=True)
 
