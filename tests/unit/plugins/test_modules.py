@@ -213,3 +213,30 @@ def test_a_tolerated_code_is_an_answer_and_what_fails_is_said(run: Run, tmp_path
     answer = run("nodeops_verb", command=str(command), verb=["x"], tolerate=[1])
     # Said outright: Ansible takes the code alone for a failure.
     assert (answer["failed"], answer["rc"], answer["failures"]) == (False, 1, ["a: b (expected c). d"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "missing"),
+    [
+        ("sudo\tinstalled\t\nsystemd-timesyncd\tinstalled\ttime-daemon\n", []),
+        ("sudo\tinstalled\t\n", ["systemd-timesyncd"]),
+        # Ours would remove the one that is there.
+        ("sudo\tinstalled\t\nchrony\tinstalled\ttime-daemon\n", []),
+        ("ntpsec\tinstalled\tntp, time-daemon (= 1)\n", ["sudo"]),
+        ("sudo\tinstalled\t\nchrony\tconfig-files\ttime-daemon\n", ["systemd-timesyncd"]),
+    ],
+)
+def test_any_program_that_keeps_the_clock_will_do(rows: str, missing: list[str]) -> None:
+    spec = importlib.util.spec_from_file_location("observe", MODULES / "nodeops_observe.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    class Fake:
+        """Answers as dpkg-query does."""
+
+        def run_command(self, words: list[str]) -> tuple[int, str, str]:
+            return 0, rows, ""
+
+    assert module.missing_packages(Fake(), ["sudo", "systemd-timesyncd"]) == missing

@@ -25,7 +25,7 @@ class Host:
     def __init__(self, root: Path, systemd: LittleSystemd) -> None:
         self.root, self.systemd, self.etc = root, systemd, root / "etc"
         made = document()
-        self.document: NodeDocument = made.model_copy(update={"paths": {**made.paths, "state": str(root / "state")}})
+        self.document: NodeDocument = made.model_copy(update={"paths": {**made.paths, "hardening_state": str(root / "state")}})
         self.folder = journal.folder_of(self.document)
         self.controls: list[Control] = []
         self.notes: list[str] = []
