@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodeops.agent import install
+from nodeops.agent.modes import writable
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.host.lock import held
@@ -121,7 +122,7 @@ def _files_finding(tree: Path) -> Finding:
 
 def _modes_finding(tree: Path) -> Finding:
     expected = "root alone may write to the tree and the folders above it"
-    problems = list(install.writable(tree))
+    problems = list(writable(tree))
     more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
     verdict = Verdict.FAIL if problems else Verdict.PASS
     hint = f"chown root and chmod go-w what is named; whoever could write may have written: {_REPAIR}"
