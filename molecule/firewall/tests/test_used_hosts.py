@@ -1,6 +1,7 @@
 """Hosts that other people use, too: a busy package manager, a held package, an account that has become a person's."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ def packages(*names: str, check: bool = False) -> dict[str, object]:
     ansible = str(Path(sys.executable).parent / "ansible")
     words = [ansible, "-i", str(hosts.SCENARIO / "consortium.yml"), NODE, "--become", "--module-name", "nodeops_packages"]
     words += ["--args", json.dumps({"names": names}), *(["--check"] if check else [])]
-    done = subprocess.run(words, cwd=hosts.ROOT, capture_output=True, text=True, timeout=600, check=False)
+    spoken = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+    done = subprocess.run(words, cwd=hosts.ROOT, env=spoken, capture_output=True, text=True, timeout=600, check=False)
+    assert "{" in done.stdout, done.stdout + done.stderr
     answer: dict[str, object] = json.loads(done.stdout[done.stdout.index("{") :])
     return answer
 
