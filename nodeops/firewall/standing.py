@@ -20,11 +20,23 @@ def standing(document: NodeDocument) -> tuple[str, Sequence[Finding]]:
     host that lost its rules is seen.
     """
     try:
-        seen = observe(document)
-    except HostError:
-        seen = _by_what_was_confirmed(document)
+        seen = _seen(document)
+    except HostError as error:
+        if confirmed_text(document) is None:
+            raise
+        # Such as a host whose nftables was removed: what was promised cannot be shown to hold.
+        return "unknown", [
+            Finding("firewall.live", Verdict.FAIL, "the rules that were confirmed are loaded", str(error), error.hint)
+        ]
     promised = (seen.confirmed is not None or seen.enabled) and seen.trial_seconds is None
     return state(seen), [one for one in findings(seen) if promised and one.verdict is Verdict.FAIL]
+
+
+def _seen(document: NodeDocument) -> Seen:
+    try:
+        return observe(document)
+    except HostError:
+        return _by_what_was_confirmed(document)
 
 
 def _by_what_was_confirmed(document: NodeDocument) -> Seen:

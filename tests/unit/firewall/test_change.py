@@ -156,6 +156,24 @@ def test_rules_that_were_confirmed_and_are_not_in_force_fail_also_without_a_name
     alone(work)
 
 
+def test_a_host_without_nft_fails_and_an_undo_goes_on_once_it_is_back(host, monkeypatch):
+    def work() -> None:
+        host.confirm(host.apply())
+        subprocess.run([NFT, "add", "rule", "inet", "nodeops", "input", "tcp", "dport", "9999", "accept"], check=True)
+        before = loaded()
+        host.apply()
+        with monkeypatch.context() as gone:
+            for name in ("NFT", "_LIST"):
+                gone.setattr(f"nodeops.firewall.live.{name}", "/nowhere/nft")
+            assert verdict_of(host) == ("unknown", ["firewall.live"])
+            with pytest.raises(HostError, match="is gone"):
+                change.roll_back(host.document)
+        change.roll_back(host.document)
+        assert (loaded(), host.systemd.timers) == (before, {})
+
+    alone(work)
+
+
 def test_killed_at_any_step_new_rules_are_never_there_without_their_undo(host):
     def work() -> None:
         wanted, undone, step, died = observe(host.document, host.rules).wanted, 0, 0, True

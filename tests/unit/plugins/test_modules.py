@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from nodeops.host import names
+
 MODULES = Path(__file__).parents[3] / "plugins" / "modules"
 Run = Callable[..., dict[str, Any]]
 FAILING = '{"id": "a", "verdict": "fail", "actual": "b", "expected": "c", "hint": "d"}'
@@ -176,6 +178,20 @@ def test_observe_names_files_links_and_room(run: Run, tmp_path: Path) -> None:
     assert answer["hashes"][str(tmp_path / "none")] is None
     assert answer["targets"] == {str(tmp_path / "current"): "v1", str(tmp_path / "none"): None}
     assert answer["observed"]["filesystems"][0]["free_bytes"] > 0
+
+
+def test_observe_knows_what_is_missing_and_what_another_package_provides(run: Run) -> None:
+    # Every Debian has mawk or another that provides awk.
+    asked = ["base-files", "no-such-package", "no-such-package | base-files", "no-such-awk | awk", "one-absent | other-absent"]
+    missing = run("nodeops_observe", packages=asked)["observed"]["packages_missing"]
+    assert missing == ["no-such-package", "one-absent"]
+
+
+def test_observe_asks_the_program_it_is_given_who_has_the_names(run: Run) -> None:
+    program = Path(names.__file__).read_text(encoding="utf-8")
+    asked = {"user": "daemon", "paths": ["/etc"], "unit": "none.service"}
+    found = run("nodeops_observe", names_program=program, names=asked)["observed"]["names"]
+    assert (found["account"]["uid"], found["paths"][0]["owner"]) == (1, "root")
 
 
 def test_verb_without_an_agent_is_only_allowed_in_check_mode(run: Run, tmp_path: Path) -> None:
