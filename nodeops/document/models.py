@@ -207,7 +207,7 @@ class Choices(Model):
 
 
 class Port(Model):
-    """One listening port of the ledger: who may reach it, on which address it listens, and why."""
+    """One listening port of the ledger or of nodeops: who may reach it, on which address it listens, and why."""
 
     port: PortNumber
     bind: str
@@ -262,6 +262,7 @@ class NodeDocument(Model):
     members: list[Member]
     monitors: dict[Name, Monitor]
     ledger: LedgerPlan
+    ports: dict[str, Port]
     paths: dict[str, str]
     limits: Choices
     waivers: list[Waiver] = []

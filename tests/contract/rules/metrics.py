@@ -1,0 +1,62 @@
+"""Names of metrics: what code exports, what the catalogue explains, and what pages and rules speak of are the same names."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.contract.rules.tree import ours, parsed, text_files
+
+CATALOGUE = "nodeops/metrics/metrics.toml"
+_NAME = re.compile(r"\bnodeops_[a-z][a-z0-9_]*\b")
+# Places that speak of metrics by their full name.
+_SPEAKERS = ("docs/", "roles/", "molecule/")
+# Ansible's modules, variables and groups have the same beginning.
+_OTHERS = re.compile(
+    r"nodeops_(agent|artifacts|certificates|choices|document|files|gather|genesis|inventory|judge|manages|observe|preflight"
+    r"|roll_\w+|trees|trial|verb)"
+)
+
+
+def catalogued(root: Path) -> set[str]:
+    """Return the names of the catalogue, without the prefix."""
+    file = root / CATALOGUE
+    return set(tomllib.loads(file.read_text(encoding="utf-8"))) if file.is_file() else set()
+
+
+def exported(root: Path) -> dict[str, str]:
+    """Return the names that code makes samples of, and where."""
+    return {name: place for path in ours(root / "nodeops", "*.py") for name, place in _samples(path, root)}
+
+
+def _samples(path: Path, root: Path) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Sample" and node.args:
+            first = node.args[0]
+            name = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else "?"
+            yield name, f"{path.relative_to(root)}:{node.lineno}"
+
+
+def not_explained(root: Path) -> Iterator[str]:
+    """Yield samples whose name the catalogue does not have, or that is not written where it is made."""
+    known = catalogued(root)
+    for name, place in exported(root).items():
+        if name not in known:
+            yield f"{place} exports {name}, which the catalogue does not have"
+
+
+def not_exported(root: Path) -> Iterator[str]:
+    """Yield rows of the catalogue that no code fills."""
+    made = exported(root)
+    yield from (f"{name} is in the catalogue and exported by nobody" for name in sorted(catalogued(root)) if name not in made)
+
+
+def unknown_names(root: Path) -> Iterator[str]:
+    """Yield metrics that a page, a role or a scenario speaks of and that are not in the catalogue."""
+    known = catalogued(root)
+    for path, text in text_files(root):
+        place = str(path.relative_to(root))
+        if place.startswith(_SPEAKERS):
+            found = {name for name in _NAME.findall(text) if not _OTHERS.fullmatch(name)}
+            yield from (f"{place} speaks of {name}" for name in sorted(found) if name.removeprefix("nodeops_") not in known)
