@@ -12,7 +12,7 @@ from nodeops.hardening.audit.observe import Host
 from nodeops.hardening.audit.report import Judged, Report
 from nodeops.hardening.controls.catalogue import Control, catalogue
 from nodeops.hardening.controls.facts import Facts
-from nodeops.hardening.controls.settings import Sshd
+from nodeops.hardening.controls.settings import Service, Sshd
 from nodeops.hardening.controls.values import expanded
 
 
@@ -45,7 +45,9 @@ def applied_controls(document: NodeDocument, facts: Facts, without: Sequence[str
 def audit(document: NodeDocument, only: Sequence[str] = ()) -> Report:
     """Return the report of this host. Raise InputError for an unknown control."""
     host, controls = Host(), [expanded(control, document) for control in named_controls(only).values()]
-    host.ask_sshd([sshd_line(one) for control in controls for one in control.sets if isinstance(one, Sshd)])
+    settings = [one for control in controls for one in control.sets]
+    host.ask_sshd([sshd_line(one) for one in settings if isinstance(one, Sshd)])
+    host.ask_units([one.unit for one in settings if isinstance(one, Service)])
     judged = [_judged(document, host, control) for control in controls]
     return Report(
         node=document.node.name,

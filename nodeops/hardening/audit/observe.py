@@ -10,7 +10,7 @@ from nodeops.core.errors import NodeopsError
 from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.host.facts import observe_facts
 from nodeops.hardening.host.reload import in_force_since
-from nodeops.hardening.host.resources import look
+from nodeops.hardening.host.resources import look, look_units
 from nodeops.hardening.host.states import State
 from nodeops.host.command import run
 from nodeops.host.units.unit_settings import exposure
@@ -56,12 +56,23 @@ class Host:
         return _sshd_dump([])
 
     def ask_sshd(self, lines: Sequence[str]) -> None:
-        """Ask sshd about many lines at once; a keyword that is there twice, or is not known, is asked about by itself later."""
+        """Ask sshd about many lines at once, and about each half where it refuses one; a keyword that is there twice is asked
+        about by itself later."""
         keywords = Counter(line.split()[0].lower() for line in lines)
-        single = [line for line in lines if keywords[line.split()[0].lower()] == 1]
-        found = _sshd_said(single)
-        if "error" not in found:
-            self._meanings |= dict.fromkeys(single, found)
+        self._ask_sshd([line for line in lines if keywords[line.split()[0].lower()] == 1])
+
+    def _ask_sshd(self, lines: Sequence[str]) -> None:
+        found = _sshd_said(lines)
+        if "error" not in found or len(lines) == 1:
+            self._meanings |= dict.fromkeys(lines, found)
+            return
+        middle = len(lines) // 2
+        self._ask_sshd(lines[:middle])
+        self._ask_sshd(lines[middle:])
+
+    def ask_units(self, names: Sequence[str]) -> None:
+        """Ask systemd about many units at once."""
+        self._units |= look_units(names)
 
     def sshd_meaning(self, line: str) -> dict[str, list[str]]:
         """Return what sshd makes of a line, so that 2m and 120 are the same."""

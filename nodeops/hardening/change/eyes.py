@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
-from nodeops.hardening.controls.settings import HostKey
+from nodeops.hardening.controls.catalogue import catalogue
+from nodeops.hardening.controls.settings import HostKey, Service
 from nodeops.hardening.host import pam, resources
 from nodeops.hardening.host.host_keys import host_key_states
 from nodeops.hardening.host.reload import in_force_since
@@ -16,7 +18,14 @@ class HostEyes:
 
     def look(self, key: str) -> State:
         """Return the state of a resource as it is now."""
-        return resources.look(key)
+        kind, _, name = key.partition(" ")
+        return self._units[name] if kind == "unit" and name in self._units else resources.look(key)
+
+    @cached_property
+    def _units(self) -> dict[str, State]:
+        """All units that a control may be about, asked for in one call: a call each is half of a plan's time."""
+        services = (one for control in catalogue().values() for one in control.sets if isinstance(one, Service))
+        return resources.look_units(sorted({one.unit for one in services}))
 
     def host_key(self, setting: HostKey) -> dict[str, State]:
         """Return the files of a key of the SSH server."""

@@ -8,6 +8,13 @@ from nodeops.host.command import run
 
 _SECONDS = 30
 _MOST_STATUS_BYTES = 64 << 20
+_UNIT_FOLDERS = (
+    *("/etc/systemd/system.control", "/etc/systemd/system", "/etc/systemd/system.attached"),
+    *("/run/systemd/system.control", "/run/systemd/system", "/run/systemd/system.attached", "/run/systemd/transient"),
+    *("/run/systemd/generator.early", "/run/systemd/generator", "/run/systemd/generator.late"),
+    *("/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"),
+)
+_KINDS = ("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
 
 
 def observe_facts() -> Facts:
@@ -66,6 +73,9 @@ def installed_packages() -> frozenset[str]:
 
 
 def unit_files() -> frozenset[str]:
-    """Return the names of all unit files; a masked one counts, one that is not installed does not."""
-    done = run(["systemctl", "list-unit-files", "--no-legend", "--plain", "--no-pager"], timeout_seconds=_SECONDS)
-    return frozenset(line.split()[0] for line in done.stdout.decode(errors="replace").splitlines() if line.strip())
+    """Return the names of all unit files; a masked one counts, one that is not installed does not.
+
+    The folders and kinds of systemd.unit(5): what `systemctl list-unit-files` lists, without half a second for each one's state.
+    """
+    found = (path for folder in _UNIT_FOLDERS for path in Path(folder).glob("*"))
+    return frozenset(path.name for path in found if path.suffix[1:] in _KINDS)

@@ -10,7 +10,7 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,13 +156,23 @@ def _reset_by_forwarding() -> dict[Path, str]:
     return {file: file.read_text(encoding="ascii", errors="replace") for file in files if os.access(file, os.R_OK | os.W_OK)}
 
 
-def _look_unit(name: str) -> State:
-    keys = ("LoadState", "UnitFileState", "ActiveState")
-    words = ["systemctl", "show", name, *(f"--property={key}" for key in keys)]
-    out = run(words, timeout_seconds=_SECONDS).stdout.decode(errors="replace")
-    known = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+def look_units(names: Sequence[str]) -> dict[str, State]:
+    """Return the state of units, all asked for in one call: systemd answers in the order of the names, a block for each."""
+    if not names:
+        return {}
+    properties = [f"--property={key}" for key in ("LoadState", "UnitFileState", "ActiveState")]
+    out = run(["systemctl", "show", *names, *properties], timeout_seconds=_SECONDS).stdout.decode(errors="replace")
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.strip().split("\n\n")]
+    return {name: _unit_state(known) for name, known in zip(names, blocks, strict=True)}
+
+
+def _unit_state(known: Mapping[str, str]) -> State:
     enabled = "masked" if known.get("LoadState") == "masked" else known.get("UnitFileState") or known.get("LoadState", "")
     return {"enabled": enabled, "active": known.get("ActiveState") == "active"}
+
+
+def _look_unit(name: str) -> State:
+    return look_units([name])[name]
 
 
 def _put_unit(name: str, state: State) -> None:
@@ -186,7 +196,7 @@ def mask_at_once(wanted: Iterable[tuple[str, State]]) -> None:
     Only a short cut: what does not succeed here is left to `put`, which says why.
     """
     units = {key.partition(" ")[2]: state for key, state in wanted if key.startswith("unit ") and state is not None}
-    present = {name: _look_unit(name) for name in units}
+    present = look_units(list(units))
     masked = [name for name in units if units[name]["enabled"] == "masked" != present[name]["enabled"]]
     unmasked = [name for name in units if units[name]["enabled"] != "masked" == present[name]["enabled"]]
     running = [name for name in masked if present[name]["active"]]
