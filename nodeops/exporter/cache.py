@@ -86,17 +86,17 @@ class Runner:
     def samples(self) -> list[Sample]:
         """Return what was seen last, and how the collector does. One that looks when it is asked does so now."""
         with self._changed:
-            if not self.collector.interval_seconds:
-                self._ask_for_a_round()
-            return [*self._seen(), *self._about()]
+            up = (bool(self.collector.interval_seconds) or self._looked_now()) and self._up()
+            seen = self._last.samples if up and self._last else None
+            return [*(seen or ()), *self._about(up)]
 
-    def _ask_for_a_round(self) -> None:
+    def _looked_now(self) -> bool:
+        """Ask for a round and wait for it. Return whether it ended in time; while one hangs, nobody waits for the next."""
         self._wanted += 1
         number = self._wanted
         self._changed.notify_all()
-        # While one hangs, nobody waits for the next.
-        if not self._late(time.monotonic()):
-            self._changed.wait_for(lambda: self._done >= number, self.collector.deadline_seconds)
+        late = self._late(time.monotonic())
+        return not late and self._changed.wait_for(lambda: self._done >= number, self.collector.deadline_seconds)
 
     def up(self) -> bool:
         """Tell whether what was seen last still holds."""
@@ -109,12 +109,9 @@ class Runner:
             return False
         return not self._late(time.monotonic())
 
-    def _seen(self) -> Sequence[Sample]:
-        return (self._last.samples or []) if self._last and self._up() else []
-
-    def _about(self) -> Iterator[Sample]:
+    def _about(self, up: bool) -> Iterator[Sample]:
         who = {"collector": self.collector.name}
-        yield Sample("collector_up", float(self._up()), who)
+        yield Sample("collector_up", float(up), who)
         yield Sample("collector_interval_seconds", self.collector.interval_seconds, who)
         running = time.monotonic() - self._began if self._began is not None else 0.0
         yield Sample("collector_duration_seconds", max(running, self._last.seconds if self._last else 0.0), who)

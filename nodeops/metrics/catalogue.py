@@ -15,8 +15,9 @@ PREFIX = "nodeops_"
 CATALOGUE = "nodeops/metrics/metrics.toml"
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
 _Text = Annotated[str, Field(min_length=3, max_length=200)]
-# What the end of a name must be for a unit; a counter's name has _total after it.
-_UNITS = {"seconds": "_seconds", "bytes": "_bytes", "ratio": "_ratio", "blocks": "_blocks"}
+# Units that a name may end in; a counter's name has _total after it. Others (milli, percent) are for people, not for metrics.
+_UNITS = ("seconds", "bytes", "ratio", "blocks")
+_NO_UNITS = ("ms", "milliseconds", "minutes", "hours", "days", "kb", "mb", "gb", "kilobytes", "megabytes", "percent", "time")
 
 
 class Metric(Model):
@@ -29,18 +30,24 @@ class Metric(Model):
     why: _Text
     cost: Annotated[str, Field(pattern=r"^[0-9NDUFC]+$")]
     labels: list[_Name] = Field(default_factory=list)
-    unit: Literal["seconds", "bytes", "ratio", "blocks"] | None = None
 
     @model_validator(mode="after")
     def _name_says_type_and_unit(self) -> Self:
         end = {"counter": "_total", "info": "_info", "gauge": ""}[self.type]
-        bare = self.name.removesuffix(end) if end else self.name
         if not self.name.endswith(end) or (self.type == "gauge" and self.name.endswith(("_total", "_info"))):
             raise ValueError(f"{self.name}: the name of a {self.type} ends in '{end or 'neither _total nor _info'}'")
-        wanted = _UNITS.get(self.unit or "", "")
-        if not bare.endswith(wanted) or (self.unit is None and bare.endswith(tuple(_UNITS.values()))):
-            raise ValueError(f"{self.name}: name and unit ({self.unit or 'none'}) do not agree")
+        if self._last_word in _NO_UNITS:
+            raise ValueError(f"{self.name}: '{self._last_word}' is no base unit; allowed: {', '.join(_UNITS)}")
         return self
+
+    @property
+    def _last_word(self) -> str:
+        return self.name.removesuffix("_total").rpartition("_")[2]
+
+    @property
+    def unit(self) -> str | None:
+        """Return the base unit that the name says, None for a plain number."""
+        return self._last_word if self._last_word in _UNITS else None
 
     @property
     def full_name(self) -> str:
@@ -58,8 +65,8 @@ def catalogue() -> Mapping[str, Metric]:
 def parsed(text: str) -> dict[str, Metric]:
     """Return the metrics of a catalogue. Raise InputError for one that is not whole."""
     try:
-        rows = tomllib.loads(text)
-        return {name: Metric.model_validate({"name": name, **row}) for name, row in rows.items()}
+        rows = [(collector, name, row) for collector, found in tomllib.loads(text).items() for name, row in found.items()]
+        return {name: Metric.model_validate({"name": name, "collector": collector, **row}) for collector, name, row in rows}
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"is not TOML: {error}", where=CATALOGUE) from error
     except ValidationError as error:

@@ -22,7 +22,8 @@ _OTHERS = re.compile(
 def catalogued(root: Path) -> set[str]:
     """Return the names of the catalogue, without the prefix."""
     file = root / CATALOGUE
-    return set(tomllib.loads(file.read_text(encoding="utf-8"))) if file.is_file() else set()
+    rows = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {name for found in rows.values() for name in found}
 
 
 def exported(root: Path) -> dict[str, str]:

@@ -5,25 +5,25 @@ import pytest
 from nodeops.core.errors import InputError
 from nodeops.metrics.catalogue import catalogue, metric, parsed
 
-GOOD = {"type": "gauge", "collector": "disk", "help": "What it says.", "why": "what for", "cost": "1"}
+GOOD = {"type": "gauge", "help": "What it says.", "why": "what for", "cost": "1"}
 
 
 def written(name: str, **changes: str) -> str:
     rows = {**GOOD, **changes}
-    return f"[{name}]\n" + "\n".join(f"{key} = {value!r}" for key, value in rows.items())
+    return f"[disk.{name}]\n" + "\n".join(f"{key} = {value!r}" for key, value in rows.items())
 
 
 def test_a_row_is_read():
-    assert parsed(written("disk_free_bytes", unit="bytes"))["disk_free_bytes"].full_name == "nodeops_disk_free_bytes"
+    assert parsed(written("disk_free_bytes"))["disk_free_bytes"].full_name == "nodeops_disk_free_bytes"
 
 
 REFUSED = {
     "counter without its end": ("disk_cuts", {"type": "counter"}, "ends in '_total'"),
     "gauge with a counter's end": ("disk_cuts_total", {}, "neither _total nor _info"),
     "info without its end": ("build", {"type": "info"}, "ends in '_info'"),
-    "unit that the name does not say": ("disk_free", {"unit": "bytes"}, "do not agree"),
-    "name with a unit that is not stated": ("disk_free_bytes", {}, "do not agree"),
-    "unit before the counter's end": ("disk_freed_total", {"type": "counter", "unit": "bytes"}, "do not agree"),
+    "no base unit": ("disk_wait_ms", {}, "is no base unit"),
+    "no base unit in a counter": ("disk_wait_minutes_total", {"type": "counter"}, "is no base unit"),
+    "a share in percent": ("disk_used_percent", {}, "is no base unit"),
     "unknown type": ("disk_free", {"type": "histogram"}, "gauge"),
     "unknown key": ("disk_free", {"color": "red"}, "Extra inputs"),
     "upper case": ("Disk", {}, "pattern"),
@@ -51,3 +51,12 @@ def test_a_wrong_name_says_what_there_is():
     with pytest.raises(InputError) as error:
         metric("nodeops_ledger_hight")
     assert "ledger_height_blocks" in (error.value.allowed or "")
+
+
+UNITS = {"disk_free_bytes": "bytes", "cpu_seconds_total": "seconds", "ledger_up": None, "disk_used_ratio": "ratio"}
+
+
+@pytest.mark.parametrize(("name", "unit"), UNITS.items())
+def test_the_name_says_the_unit(name, unit):
+    row = written(name, type="counter" if name.endswith("_total") else "gauge")
+    assert parsed(row)[name].unit == unit
