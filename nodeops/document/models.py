@@ -263,6 +263,7 @@ class NodeDocument(Model):
     monitors: dict[Name, Monitor]
     ledger: LedgerPlan
     ports: dict[str, Port]
+    monitor_ports: dict[str, Port]
     paths: dict[str, str]
     limits: Choices
     waivers: list[Waiver] = []

@@ -27,10 +27,10 @@ def host_paths() -> dict[str, str]:
     return paths
 
 
-def host_ports() -> dict[str, Port]:
-    """Return the ports of nodeops itself on a host."""
+def host_ports(kind: str) -> dict[str, Port]:
+    """Return the ports of nodeops itself on a `node` or a `monitor`."""
     text = (resources.files("nodeops.document") / "host_ports.toml").read_text(encoding="utf-8")
-    return {name: Port.model_validate(row) for name, row in tomllib.loads(text).items()}
+    return {name: Port.model_validate(row) for name, row in tomllib.loads(text)[kind].items()}
 
 
 def parse_choices(choices: Mapping[str, Any]) -> Choices:
@@ -71,7 +71,8 @@ def resolve(consortium: Consortium, node: str, choices: Mapping[str, Any], waive
         members=list(found.values()),
         monitors=dict(sorted(consortium.monitors.items())),
         ledger=_ledger_plan(consortium, load_profile(consortium.ledger.platform), limits),
-        ports=admitted_ports(host_ports(), consortium, limits),
+        ports=admitted_ports(host_ports("node"), consortium, limits),
+        monitor_ports=host_ports("monitor"),
         paths=host_paths(),
         limits=limits,
         waivers=[waiver for waiver in waivers if waiver.scope in ("all", node, found[node].organisation)],

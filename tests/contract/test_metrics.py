@@ -28,3 +28,9 @@ def test_breaches_are_found(plant):
     assert len(list(metrics.not_explained(root))) == 2
     assert list(metrics.not_exported(root)) == ["b_total is in the catalogue and exported by nobody"]
     assert list(metrics.unknown_names(root)) == ["docs/a.md speaks of nodeops_d_up"]
+
+
+def test_bare_alerts_are_found(plant):
+    rule = "{alert: A, expr: up == 0, labels: {severity: high}, annotations: {summary: x, runbook_url: RUNBOOKS/B.md}}"
+    root = plant({metrics.RULES: f"groups: [{{name: g, rules: [{rule}]}}]", f"{metrics.RUNBOOKS}/C.md": "# C"})
+    assert len(list(metrics.bare_alerts(root))) == 4

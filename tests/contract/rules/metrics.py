@@ -5,10 +5,14 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from tests.contract.rules.tree import ours, parsed, text_files
+from tests.contract.rules.tree import ours, parsed, text_files, yaml
 
 CATALOGUE = "nodeops/metrics/metrics.toml"
+RULES = "roles/monitoring/files/rules.yml"
+RUNBOOKS = "docs/runbooks"
+SEVERITIES = {"critical", "warning", "none"}
 _NAME = re.compile(r"\bnodeops_[a-z][a-z0-9_]*\b")
 # Places that speak of metrics by their full name.
 _SPEAKERS = ("docs/", "roles/", "molecule/")
@@ -61,3 +65,22 @@ def unknown_names(root: Path) -> Iterator[str]:
         if place.startswith(_SPEAKERS):
             found = {name for name in _NAME.findall(text) if not _OTHERS.fullmatch(name)}
             yield from (f"{place} speaks of {name}" for name in sorted(found) if name.removeprefix("nodeops_") not in known)
+
+
+def alerts(root: Path) -> dict[str, dict[str, Any]]:
+    """Return the monitor's rules by the name of their alert."""
+    groups = (yaml(root / RULES) or {}).get("groups", [])
+    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+
+
+def bare_alerts(root: Path) -> Iterator[str]:
+    """Yield alerts without severity, summary or the link to their runbook, and runbooks without their alert."""
+    found, pages = alerts(root), {path.stem for path in ours(root / RUNBOOKS, "*.md")}
+    for name, rule in found.items():
+        says = rule.get("annotations", {})
+        if rule.get("labels", {}).get("severity") not in SEVERITIES:
+            yield f"{name} has no severity of {', '.join(sorted(SEVERITIES))}"
+        if not says.get("summary") or says.get("runbook_url") != f"RUNBOOKS/{name}.md":
+            yield f"{name} has no summary, or not the link to its runbook"
+    yield from (f"{name} has no page in {RUNBOOKS}" for name in sorted(set(found) - pages))
+    yield from (f"{RUNBOOKS}/{name}.md is the page of no alert" for name in sorted(pages - set(found)))
