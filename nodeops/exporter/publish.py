@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from nodeops.core.errors import InputError
 from nodeops.document.models import Consortium, Monitor, Node
 from nodeops.exporter.certificates import checked
@@ -32,8 +34,7 @@ def publish(folder: Path, consortium: Consortium, shown: Mapping[str, str], *, d
     hosts: dict[str, Node | Monitor] = {**consortium.nodes, **consortium.monitors}
     if unknown := sorted(set(shown) - set(hosts)):
         raise InputError(f"unknown hosts: {', '.join(unknown)}", where="certificates", allowed=", ".join(hosts))
-    for name, pem in shown.items():
-        checked(pem.encode(), name, hosts[name].address, f"the certificate that {name} showed")
+    shown = {name: _plain(pem, name, hosts[name], f"the certificate that {name} showed") for name, pem in shown.items()}
     written = {name: pem for name, pem in shown.items() if _kept(folder, name) != pem}
     held = dict(_held(folder, hosts, shown))
     if written and not dry_run:
@@ -62,5 +63,9 @@ def _held(folder: Path, hosts: Mapping[str, Node | Monitor], shown: Mapping[str,
     for name, host in sorted(hosts.items()):
         pem = shown.get(name) or _kept(folder, name)
         if pem:
-            checked(pem.encode(), name, host.address, str(folder / FOLDER / f"{name}.pem"))
-            yield name, pem
+            yield name, _plain(pem, name, host, str(folder / FOLDER / f"{name}.pem"))
+
+
+def _plain(pem: str, name: str, host: Node | Monitor, where: str) -> str:
+    """Return a host's certificate in the one spelling of PEM: without other text around it, and whatever ends its lines."""
+    return checked(pem.encode(), name, host.address, where).public_bytes(Encoding.PEM).decode("ascii")

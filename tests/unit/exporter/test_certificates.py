@@ -56,6 +56,15 @@ def test_published_certificates_are_kept_read_and_told_apart(tmp_path):
     assert (tmp_path / "certificates/a-1.pem").read_text() == node
 
 
+def test_text_around_a_certificate_and_ends_of_lines_change_nothing(tmp_path):
+    pem = made("mon", "10.0.0.9")[0].decode()
+    (tmp_path / "certificates").mkdir()
+    (tmp_path / "certificates/mon.pem").write_bytes(b"Certificate:\r\n" + pem.replace("\n", "\r\n").encode())
+    assert publish(tmp_path, consortium(), {}).monitors == {"mon": pem}
+    publish(tmp_path, consortium(), {"mon": pem.replace("\n", "\r\n").strip()})
+    assert publish(tmp_path, consortium(), {"mon": pem}).written == {}
+
+
 WRONG = {
     "of another host": made("a-2", "10.0.0.2")[0],
     "with an address too many": made("a-1", "10.0.0.9")[0],
