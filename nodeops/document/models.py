@@ -233,7 +233,7 @@ class Choices(Model):
 
 
 class Port(Model):
-    """One listening port of the ledger: who may reach it, on which address it listens, and why."""
+    """One listening port of the ledger or of nodeops: who may reach it, on which address it listens, and why."""
 
     port: PortNumber
     bind: str
@@ -288,6 +288,8 @@ class NodeDocument(Model):
     members: list[Member]
     monitors: dict[Name, Monitor]
     ledger: LedgerPlan
+    ports: dict[str, Port]
+    monitor_ports: dict[str, Port]
     paths: dict[str, str]
     limits: Choices
     waivers: list[Waiver] = []

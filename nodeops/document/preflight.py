@@ -1,7 +1,7 @@
 """Judge a host before anything on it is changed: can it carry the node that its document describes? Pure."""
 
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -143,13 +143,18 @@ def _free_inodes(filesystem: Filesystem, limits: RoomLimits) -> Finding | None:
 
 
 def _ports(document: NodeDocument, listening: Iterable[Listener]) -> Iterator[Finding]:
-    plan = document.ledger
-    strangers = [listener for listener in listening if listener.unit != plan.unit]
-    for name, port in sorted(plan.ports.items()):
+    yield from _free(document.ledger.ports, document.ledger.unit, "the ledger's ", listening)
+    for name, port in document.ports.items():
+        yield from _free({name: port}, f"nodeops-{name}.service", "nodeops' ", listening)
+
+
+def _free(ports: Mapping[str, Port], unit: str, whose: str, listening: Iterable[Listener]) -> Iterator[Finding]:
+    strangers = [listener for listener in listening if listener.unit != unit]
+    for name, port in sorted(ports.items()):
         taken = [listener for listener in strangers if listener.port == port.port and _overlap(port, listener.address)]
-        expected = f"{port.bind}:{port.port} is free for the ledger's {name}, or held by {plan.unit}"
+        expected = f"{port.bind}:{port.port} is free for {whose}{name}, or held by {unit}"
         actual = "; ".join(_holder(listener) for listener in taken) or f"port {port.port} is ours to use"
-        hint = f"stop what listens there, or move it; the ledger's ports are the same on all nodes ({port.why})"
+        hint = f"stop what listens there, or move it; {whose}ports are the same on all nodes ({port.why})"
         yield _finding(f"port:{name}", not taken, expected, actual, hint)
 
 

@@ -90,5 +90,6 @@ def _who(rules: RuleSet, address: str) -> str:
 def _what(document: NodeDocument, port: int, protocol: str) -> str:
     if protocol == "tcp" and port == document.limits.firewall.ssh_port:
         return "ssh"
-    ours = [f"{name} of the ledger ({one.scope})" for name, one in document.ledger.ports.items() if one.port == port]
+    both = (("the ledger", document.ledger.ports), ("nodeops", document.ports))
+    ours = [f"{name} of {whose} ({one.scope})" for whose, ports in both for name, one in ports.items() if one.port == port]
     return ours[0] if ours and protocol == "tcp" else "not a port of the node document"

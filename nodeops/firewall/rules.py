@@ -65,7 +65,7 @@ def rules_for(document: NodeDocument, addresses: Mapping[str, Sequence[str]]) ->
     """Return the rules of a host. `addresses` are those of every value of `named_hosts`, as text."""
     sources = _Sources(document, addresses)
     choices = document.limits.firewall
-    rules = [_ssh(document), *_ledger(document, sources), *_published(document)]
+    rules = [_ssh(document), *_ports(document, sources), *_published(document)]
     if choices.egress is not None:
         rules += _egress(document, sources)
     echo = collapsed([*sources.of("members"), *sources.of("monitors"), *choices.operators])
@@ -92,12 +92,12 @@ def _ssh(document: NodeDocument) -> Rule:
     return Rule("ssh", "in", "tcp", choices.ssh_port, "operators", collapsed(choices.operators), why)
 
 
-def _ledger(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
-    for name, port in sorted(document.ledger.ports.items()):
-        yield _ledger_rule(name, port, sources)
+def _ports(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
+    for name, port in sorted({**document.ledger.ports, **document.ports}.items()):
+        yield _port_rule(name, port, sources)
 
 
-def _ledger_rule(name: str, port: Port, sources: _Sources) -> Rule:
+def _port_rule(name: str, port: Port, sources: _Sources) -> Rule:
     networks = collapsed(sources.of(port.scope))
     return Rule(name, "in", "tcp", port.port, port.scope, networks, port.why)
 

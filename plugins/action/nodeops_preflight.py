@@ -76,7 +76,7 @@ def _wanted(document: NodeDocument, packages: list[str]) -> dict[str, Any]:
     return {
         "packages": packages,
         "filesystems": [ledger.paths["data"], ledger.paths["log_directory"], "/"],
-        "ports": [one.port for one in ledger.ports.values()],
+        "ports": [one.port for one in (*ledger.ports.values(), *document.ports.values())],
         "hash": [ledger.paths["version_binary"]],
         "links": [f"{document.paths['agent']}/current"],
         "names": names_of(document),
