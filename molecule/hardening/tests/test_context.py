@@ -10,7 +10,7 @@ ANYWHERE = "Match Address 0.0.0.0/0,::/0\\n PasswordAuthentication yes\\n Permit
 
 
 def test_a_match_block_is_judged_and_named() -> None:
-    assert_nothing(remote.at_once(opened_by_a_block, remote.BROKEN))
+    assert_nothing(remote.at_once(opened_by_a_block, remote.NODES))
 
 
 def opened_by_a_block(node: str) -> list[str]:
@@ -24,7 +24,7 @@ def opened_by_a_block(node: str) -> list[str]:
 
 
 def test_a_file_of_parameters_that_wins_is_named() -> None:
-    assert_nothing(remote.at_once(undone_by_a_file, remote.BROKEN))
+    assert_nothing(remote.at_once(undone_by_a_file, remote.NODES))
 
 
 def undone_by_a_file(node: str) -> list[str]:
@@ -37,7 +37,7 @@ def undone_by_a_file(node: str) -> list[str]:
 
 
 def test_whoever_made_sshd_read_its_files_it_has_read_them() -> None:
-    assert_nothing(remote.at_once(read_anew, remote.BROKEN))
+    assert_nothing(remote.at_once(read_anew, remote.NODES))
 
 
 def read_anew(node: str) -> list[str]:
@@ -55,7 +55,7 @@ def read_anew(node: str) -> list[str]:
 
 
 def test_what_a_site_has_stricter_stays() -> None:
-    node = remote.BROKEN[0]
+    node = remote.NODES[0]
     remote.apply(node, "undo", "ssh.attempts")
     try:
         remote.must(node, f"printf 'MaxAuthTries 2\\nLoginGraceTime 20\\n' >{DROP_IN} && systemctl reload ssh")
@@ -68,7 +68,7 @@ def test_what_a_site_has_stricter_stays() -> None:
 
 
 def test_who_would_lose_access_is_named_and_it_is_refused() -> None:
-    node = remote.BROKEN[1]
+    node = remote.NODES[1]
     remote.apply(node, "undo", "ssh.key-algorithms")
     login = "useradd --create-home --groups ops --shell /bin/bash carol && install -d -o carol -m 0700 /home/carol/.ssh"
     file = "/home/carol/.ssh/authorized_keys"

@@ -18,6 +18,8 @@ OTHERS = (
     "/etc/systemd/system/multi-user.target.wants/ledger.service",
     "/etc/systemd/system/multi-user.target.wants/nodeops-",
     "/etc/systemd/system/sysinit.target.wants/nodeops-",
+    "/etc/systemd/system/timers.target.wants/nodeops-",
+    "/etc/systemd/system/nftables.service.d",
     "/etc/sysusers.d",
     "/etc/tmpfiles.d/nodeops",
     "/etc/passwd",
@@ -31,6 +33,10 @@ OTHERS = (
     "group ledger",
     "shadow ledger",
     "gshadow ledger",
+    "passwd nodeops-",
+    "group nodeops-",
+    "shadow nodeops-",
+    "gshadow nodeops-",
     "nodeops-",
     "nftables.service",
     # Debian's packages keep these when they are purged: what usbguard and ucf forget.
@@ -38,6 +44,9 @@ OTHERS = (
     "/etc/default/sysstat.ucf-",
 )
 VOLATILE = (
+    # Timers start these every few seconds: whether one runs at a moment says nothing.
+    "nodeops-firewall-watch.service",
+    "nodeops-look.service",
     # It cannot run in a container: systemd tries again and again, and gives up in the end.
     "usbguard.service",
     "usbguard-dbus.service",
