@@ -58,7 +58,8 @@ def test_three_ills_at_once_are_told_apart_and_their_end_is_seen() -> None:
     filler = f"{LOG}/filler"
     container = engine.container("beta-1")
     engine.docker("kill", container)
-    hosts.must("alpha-2", "nft delete table inet nodeops")
+    # Rules that somebody changed are left for a person to decide; a table that vanished would be loaded again in seconds.
+    hosts.must("alpha-2", "nft chain inet nodeops input '{ policy accept; }'")
     # To 92 %: the stage `high` begins at 90, and at 98 the guard would stop the node.
     fill = f"fallocate -l $(($(df -B1 --output=size {LOG} | tail -1) / 100 * 90)) {filler}"
     assert 90 <= int(hosts.must("alpha-1", f"{fill}; df --output=pcent {LOG} | tail -1").strip().rstrip("%")) <= 94
