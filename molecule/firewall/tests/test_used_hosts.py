@@ -24,7 +24,7 @@ def packages(*names: str, check: bool = False) -> dict[str, object]:
     ansible = str(Path(sys.executable).parent / "ansible")
     words = [ansible, "-i", str(hosts.SCENARIO / "consortium.yml"), NODE, "--become", "--module-name", "nodeops_packages"]
     words += ["--args", json.dumps({"names": names}), *(["--check"] if check else [])]
-    spoken = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+    spoken = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_FORCE_COLOR": "0"}
     done = subprocess.run(words, cwd=hosts.ROOT, env=spoken, capture_output=True, text=True, timeout=600, check=False)
     assert "{" in done.stdout, done.stdout + done.stderr
     answer: dict[str, object] = json.loads(done.stdout[done.stdout.index("{") :])
