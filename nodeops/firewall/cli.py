@@ -27,7 +27,7 @@ from nodeops.firewall.rules import Rule, RuleSet
 from nodeops.firewall.ruleset import nft_text
 from nodeops.host import trial
 from nodeops.host.lock import held
-from nodeops.host.session import ssh_connection
+from nodeops.host.ssh.session import ssh_connection
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -18,7 +18,7 @@ from nodeops.core.errors import HostError, Refused
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
 from nodeops.host.lock import held
-from nodeops.host.session import session_start
+from nodeops.host.ssh.session import session_start
 from nodeops.host.units import undo_timer
 
 _RECORD = "trial.json"

@@ -7,7 +7,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from nodeops.host.ssh import new_login
+from nodeops.host.ssh.client import new_login
 
 _LOGIN_SECONDS = 10
 _PAUSE_SECONDS = 1.0

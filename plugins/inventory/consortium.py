@@ -15,8 +15,8 @@ try:
     from nodeops.document.check import checked_consortium
     from nodeops.document.inventory import managed_nodes
     from nodeops.document.load import CONSORTIUM_FILE
-    from nodeops.host.jumps import jump_hosts
-    from nodeops.host.ssh import ssh_arguments, ssh_means
+    from nodeops.host.ssh.client import ssh_arguments, ssh_means
+    from nodeops.host.ssh.jumps import jump_hosts
 except ImportError as error:
     # The door that every run enters first: without this, Ansible shows a traceback.
     folder = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodeops.host.jumps import Behind, jump_hosts
+from nodeops.host.ssh.jumps import Behind, jump_hosts
 
 ADDRESS = {"node-2": "10.0.0.2", "node-3": "10.0.0.3", "node-4": "10.0.0.4"}
 # A name of the ssh_config alone.
