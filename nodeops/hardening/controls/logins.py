@@ -1,10 +1,12 @@
 """Who can log in over SSH with the keys that he has, and who could no longer when sshd is told something else. Pure."""
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from nodeops.hardening.host.sshd_config import Account, Block, listed
 
@@ -40,21 +42,14 @@ def keys(text: str) -> list[Key]:
 
 
 def _bits(kind: str, blob: str) -> int:
-    """Return the length of an RSA key: of its name, its exponent and its modulus, each after its length, the last one counts."""
+    """Return the length of an RSA key, 0 for another kind and for one that is damaged."""
     if kind != "ssh-rsa":
         return 0
     try:
-        fields = list(_fields(base64.b64decode(blob)))
-    except (binascii.Error, ValueError):
+        key = load_ssh_public_key(f"{kind} {blob}".encode())
+    except (ValueError, UnsupportedAlgorithm):
         return 0
-    return int.from_bytes(fields[2], "big").bit_length() if len(fields) > 2 else 0
-
-
-def _fields(data: bytes) -> Iterator[bytes]:
-    while len(data) >= 4:
-        size = int.from_bytes(data[:4], "big")
-        yield data[4 : 4 + size]
-        data = data[4 + size :]
+    return key.key_size if isinstance(key, RSAPublicKey) else 0
 
 
 def refusal(account: Account, own: Sequence[Key], said: Said) -> str:

@@ -48,12 +48,7 @@ def lines_with(texts: Mapping[str, str | None]) -> list[Line]:
 def for_login(account: str, address: str, text: str | None = None) -> Said:
     """Return what sshd says of a login of an account from an address; with `text`, as that file has it."""
     context = f"user={account},host={address},addr={address},laddr=192.0.2.2,lport=22"
-    if text is None:
-        return dump(["-C", context])
-    with tempfile.NamedTemporaryFile("w", prefix="nodeops-sshd-", dir="/run") as file:
-        file.write(text)
-        file.flush()
-        return dump(["-C", context, "-f", file.name])
+    return dump(["-C", context]) if text is None else meaning(text, ["-C", context])
 
 
 def keys_of(account: str, said: Said) -> str:
@@ -69,12 +64,12 @@ def _included(pattern: str) -> list[tuple[str, str]]:
     return [(str(path), path.read_text(encoding="utf-8", errors="replace")) for path in paths if path.is_file()]
 
 
-def meaning(text: str) -> Said:
+def meaning(text: str, options: Sequence[str] = ()) -> Said:
     """Return what sshd makes of a file with this text."""
     with tempfile.NamedTemporaryFile("w", prefix="nodeops-sshd-", dir="/run") as file:
         file.write(text)
         file.flush()
-        return dump(["-f", file.name])
+        return dump(["-f", file.name, *options])
 
 
 def dump(options: Sequence[str] = ()) -> Said:
