@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result, Table
 from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
-from nodeops.mesh.status import Measured, Seen
+from nodeops.mesh.seen import Measured, Seen
 from nodeops.mesh.verdict import Standing, blames, is_noisy, standing, view
 from nodeops.mesh.view import findings, lost, milliseconds
 

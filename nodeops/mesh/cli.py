@@ -13,7 +13,8 @@ from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.host.units.service import carry_out, observe, plan_restart, plan_start
 from nodeops.mesh import unit
-from nodeops.mesh.status import Seen, read, tree
+from nodeops.mesh.seen import Seen
+from nodeops.mesh.status import read, tree
 from nodeops.mesh.verdict import blames, is_noisy, view
 from nodeops.mesh.view import findings, milliseconds, paths_table
 

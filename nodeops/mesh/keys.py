@@ -1,7 +1,8 @@
 """The key that two nodes share, though nobody sent it: from the key of the one and the certificate of the other. Pure.
 
-Both have a P-256 key already, which their exporters serve TLS with, and its certificate is beside the consortium file. Elliptic
-curve Diffie-Hellman (NIST SP 800-56A, static keys) gives both the same secret; HKDF (RFC 5869) makes it one for this purpose alone.
+Both have a P-256 key already, which their exporters serve TLS with, and its certificate is beside the consortium file.
+Diffie-Hellman on that curve (NIST SP 800-56A, static keys) gives both the same secret; HKDF (RFC 5869) makes it one for this
+purpose alone.
 """
 
 import hashlib

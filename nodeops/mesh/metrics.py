@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nodeops.document.models import NodeDocument
-from nodeops.mesh.status import Measured, read
+from nodeops.mesh.seen import Measured
+from nodeops.mesh.status import read
 from nodeops.metrics.collector import Collector, Sample
 
 

@@ -4,54 +4,18 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 import nodeops
 from nodeops.core.errors import HostError
 from nodeops.host.files import write_atomic
 from nodeops.mesh.prober import SELF, Peer, Refused
+from nodeops.mesh.seen import Measured, Seen
 
 WRITE_SECONDS = 5.0
 # Written every few seconds; what is older speaks of a network that may be gone.
 STALE_SECONDS = 30.0
-_Count = Annotated[int, Field(ge=0)]
-_Seconds = Annotated[float, Field(ge=0, le=1e9)]
-
-
-class Measured(BaseModel):
-    """What one node sees of another: counted since its prober started, measured over the last minute. Times in seconds."""
-
-    sent: _Count
-    answered: _Count
-    lost: _Count
-    late: _Count
-    duplicate: _Count
-    unsent: _Count
-    recent: _Count
-    recent_lost: _Count
-    rtt_median: _Seconds | None
-    rtt_p99: _Seconds | None
-    rtt_usual: _Seconds | None
-    jitter: _Seconds | None
-    silent_seconds: _Seconds | None
-
-
-class Seen(BaseModel):
-    """All that a prober says. `noise` is its own path to itself: what its host adds to every figure."""
-
-    uptime: _Seconds
-    tree: str
-    node: str
-    noise: Measured
-    paths: dict[str, Measured]
-    without_certificate: list[str]
-    strangers: _Count
-    forged: _Count
-    too_many: _Count
-
-
 def tree() -> str:
     """Return where this process was loaded from: another folder after the agent was updated."""
     return str(Path(nodeops.__file__).resolve().parent)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from nodeops.mesh.status import Measured, Seen
+from nodeops.mesh.seen import Measured, Seen
 
 # Fewer questions than these say nothing: the first seconds of a prober.
 LEAST_QUESTIONS = 10

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Table
-from nodeops.mesh.status import Measured, Seen
+from nodeops.mesh.seen import Measured, Seen
 from nodeops.mesh.verdict import Blame, Standing, standing
 
 COLUMNS = ("peer", "standing", "lost", "round trip", "p99", "jitter", "last answer", "sent")

@@ -28,7 +28,7 @@ class Metric(Model):
     collector: _Name
     help: _Text
     why: _Text
-    cost: Annotated[str, Field(pattern=r"^[0-9NDUFC]+$")]
+    cost: Annotated[str, Field(pattern=r"^[0-9NDUFCP]+$")]
     labels: list[_Name] = Field(default_factory=list)
 
     @model_validator(mode="after")

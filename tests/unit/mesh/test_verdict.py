@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from nodeops.mesh.status import Measured
+from nodeops.mesh.seen import Measured
 from nodeops.mesh.verdict import blames, pairs, standing
 
 NAMES = ["a", "b", "c", "d", "e", "f", "g"]
@@ -119,3 +119,7 @@ def test_random_faults_are_laid_where_they_are(seed):
 def drawn(draw, ends, culprit, loss):
     sick = set(culprit) <= ends
     return measured(lost=sum(draw.random() < loss for _ in range(60)) if sick else 0)
+
+
+def seen_from(one, names, draw, culprit, loss):
+    return {other: standing(drawn(draw, {one, other}, culprit, loss)) for other in names if other != one}
