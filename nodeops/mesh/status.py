@@ -16,6 +16,8 @@ from nodeops.mesh.seen import Measured, Seen
 WRITE_SECONDS = 5.0
 # Written every few seconds; what is older speaks of a network that may be gone.
 STALE_SECONDS = 30.0
+
+
 def tree() -> str:
     """Return where this process was loaded from: another folder after the agent was updated."""
     return str(Path(nodeops.__file__).resolve().parent)

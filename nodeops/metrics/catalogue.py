@@ -1,4 +1,11 @@
-"""The catalogue: which metrics there are, what each means, why it is there and who fills it. Pure."""
+"""The catalogue: which metrics there are, what each means, why it is there and who fills it. Pure.
+
+A file of `collectors/` for each collector, a table [NAME] for each metric that it fills; exported with the prefix `nodeops_`.
+Base units, and the name says which; a time is a `_timestamp_seconds`. Who the host is (node, organisation, site) are labels of the
+target, never of a metric: the monitor says them.
+type: gauge, counter (its name ends in _total) or info (its name ends in _info, its value is 1).
+cost: the most series of one host; N: mount points, D: network devices, U: units, F: files, C: certificates, P: peers.
+"""
 
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +19,7 @@ from nodeops.core.errors import InputError
 from nodeops.document.models import Model
 
 PREFIX = "nodeops_"
-CATALOGUE = "nodeops/metrics/metrics.toml"
+CATALOGUE = "nodeops/metrics/collectors"
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
 _Text = Annotated[str, Field(min_length=3, max_length=200)]
 # Units that a name may end in; a counter's name has _total after it. Others (milli, percent) are for people, not for metrics.
@@ -57,22 +64,30 @@ class Metric(Model):
 
 @cache
 def catalogue() -> Mapping[str, Metric]:
-    """Return all metrics by their name without the prefix, in the order of the file."""
-    text = (resources.files("nodeops.metrics") / "metrics.toml").read_text(encoding="utf-8")
-    return parsed(text)
+    """Return all metrics by their name without the prefix, in the order of the files."""
+    folder = resources.files("nodeops.metrics") / "collectors"
+    files = sorted(file.name for file in folder.iterdir() if file.name.endswith(".toml"))
+    found: dict[str, Metric] = {}
+    for name in files:
+        for one in parsed(name.removesuffix(".toml"), (folder / name).read_text(encoding="utf-8")):
+            if one.name in found:
+                raise InputError(f"{one.name} is there twice", where=f"{CATALOGUE}/{name}")
+            found[one.name] = one
+    return found
 
 
-def parsed(text: str) -> dict[str, Metric]:
-    """Return the metrics of a catalogue. Raise InputError for one that is not whole."""
+def parsed(collector: str, text: str) -> list[Metric]:
+    """Return the metrics that a collector fills. Raise InputError for one that is not whole."""
+    where = f"{CATALOGUE}/{collector}.toml"
     try:
-        rows = [(collector, name, row) for collector, found in tomllib.loads(text).items() for name, row in found.items()]
-        return {name: Metric.model_validate({"name": name, "collector": collector, **row}) for collector, name, row in rows}
+        rows = tomllib.loads(text)
+        return [Metric.model_validate({"name": name, "collector": collector, **row}) for name, row in rows.items()]
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"is not TOML: {error}", where=CATALOGUE) from error
+        raise InputError(f"is not TOML: {error}", where=where) from error
     except ValidationError as error:
         item = error.errors()[0]
         name = item["input"].get("name", "?") if isinstance(item["input"], dict) else ".".join(map(str, item["loc"]))
-        raise InputError(f"{name}: {item['msg'].removeprefix('Value error, ')}", where=CATALOGUE) from error
+        raise InputError(f"{name}: {item['msg'].removeprefix('Value error, ')}", where=where) from error
 
 
 def metric(name: str) -> Metric:
