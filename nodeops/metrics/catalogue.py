@@ -1,8 +1,8 @@
 """The catalogue: which metrics there are, what each means, why it is there and who fills it. Pure.
 
 A file of `collectors/` for each collector, a table [NAME] for each metric that it fills; exported with the prefix `nodeops_`.
-Base units, and the name says which; a time is a `_timestamp_seconds`. Who the host is (node, organisation, site) are labels of the
-target, never of a metric: the monitor says them.
+Base units, and the name says which; a time is a `_timestamp_seconds`. Who the host is (node, organisation, site) are labels of
+the target, never of a metric: the monitor says them.
 type: gauge, counter (its name ends in _total) or info (its name ends in _info, its value is 1).
 cost: the most series of one host; N: mount points, D: network devices, U: units, F: files, C: certificates, P: peers.
 """

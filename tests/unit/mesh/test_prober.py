@@ -46,7 +46,7 @@ class Running:
         self.peer = Peer("other", (other,), Shared(MARKS[other], KEY), asked=asks)
         members = [itself, self.peer]
         self.prober = Prober(MARKS[own], members, open_sockets(own, PORT, members), PORT)
-        self._until = float("inf")
+        self._quiet = self._ended = False
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -55,14 +55,19 @@ class Running:
             self.prober.run(self._tick)
 
     def _tick(self) -> None:
-        if time.monotonic() > self._until:
+        if self._ended:
             raise StopIteration
+        if self._quiet:
+            self.prober._due.clear()
 
     def stop(self) -> None:
-        """Ask no more, and wait until every question has its fate."""
-        self.prober._due.clear()
-        time.sleep(window.TIMEOUT_SECONDS + 3 * probing.INTERVAL_SECONDS)
-        self._until = 0
+        """Ask no more, wait until every question has its fate and what is late has come, and end."""
+        self._quiet = True
+        until(lambda: not self.prober._due)
+        counts = self.peer.window.counts
+        until(lambda: counts.sent == counts.answered + counts.lost)
+        time.sleep(0.3)
+        self._ended = True
         self._thread.join(timeout=10)
         assert not self._thread.is_alive()
 
