@@ -1,14 +1,13 @@
 """The catalogue: which metrics there are, what each means, why it is there and who fills it. Pure.
 
-A file of `collectors/` for each collector, a table [NAME] for each metric that it fills; exported with the prefix `nodeops_`.
-Base units, and the name says which; a time is a `_timestamp_seconds`. Who the host is (node, organisation, site) are labels of
-the target, never of a metric: the monitor says them.
-type: gauge, counter (its name ends in _total) or info (its name ends in _info, its value is 1).
-cost: the most series of one host; N: mount points, D: network devices, U: units, F: files, C: certificates, P: peers.
+Every collector has a file in `collectors/` with a table [NAME] for each of its metrics, exported with the prefix `nodeops_`:
+base units, and the name says which; a time is a `_timestamp_seconds`. Who the host is (node, organisation, site) are labels of
+the target, never of a metric: the monitor says them. `cost` is the most series of one host; N: mount points, D: network
+devices, U: units, F: files, C: certificates, P: peers.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Annotated, Literal, Self
@@ -64,24 +63,29 @@ class Metric(Model):
 
 @cache
 def catalogue() -> Mapping[str, Metric]:
-    """Return all metrics by their name without the prefix, in the order of the files."""
+    """Return all metrics by their name without the prefix, collector by collector."""
     folder = resources.files("nodeops.metrics") / "collectors"
-    files = sorted(file.name for file in folder.iterdir() if file.name.endswith(".toml"))
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
+    return joined(parsed(file.name.removesuffix(".toml"), file.read_text(encoding="utf-8")) for file in files)
+
+
+def joined(parts: Iterable[dict[str, Metric]]) -> dict[str, Metric]:
+    """Return the metrics of all collectors. Raise InputError for one that two of them have."""
     found: dict[str, Metric] = {}
-    for name in files:
-        for one in parsed(name.removesuffix(".toml"), (folder / name).read_text(encoding="utf-8")):
-            if one.name in found:
-                raise InputError(f"{one.name} is there twice", where=f"{CATALOGUE}/{name}")
-            found[one.name] = one
+    for part in parts:
+        for name, row in part.items():
+            if name in found:
+                raise InputError(f"{name} stands twice, in {found[name].collector} and {row.collector}", where=CATALOGUE)
+            found[name] = row
     return found
 
 
-def parsed(collector: str, text: str) -> list[Metric]:
-    """Return the metrics that a collector fills. Raise InputError for one that is not whole."""
+def parsed(collector: str, text: str) -> dict[str, Metric]:
+    """Return the metrics of one collector's file. Raise InputError for one that is not whole."""
     where = f"{CATALOGUE}/{collector}.toml"
     try:
-        rows = tomllib.loads(text)
-        return [Metric.model_validate({"name": name, "collector": collector, **row}) for name, row in rows.items()]
+        rows = tomllib.loads(text).items()
+        return {name: Metric.model_validate({"name": name, "collector": collector, **row}) for name, row in rows}
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"is not TOML: {error}", where=where) from error
     except ValidationError as error:

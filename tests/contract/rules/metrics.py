@@ -25,7 +25,7 @@ _OTHERS = re.compile(
 
 def catalogued(root: Path) -> set[str]:
     """Return the names of the catalogue, without the prefix."""
-    return {name for file in ours(root / CATALOGUE, "*.toml") for name in tomllib.loads(file.read_text(encoding="utf-8"))}
+    return {name for path in ours(root / CATALOGUE, "*.toml") for name in tomllib.loads(path.read_text(encoding="utf-8"))}
 
 
 def exported(root: Path) -> dict[str, str]:

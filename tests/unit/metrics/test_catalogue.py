@@ -3,7 +3,7 @@
 import pytest
 
 from nodeops.core.errors import InputError
-from nodeops.metrics.catalogue import catalogue, metric, parsed
+from nodeops.metrics.catalogue import catalogue, joined, metric, parsed
 
 GOOD = {"type": "gauge", "help": "What it says.", "why": "what for", "cost": "1"}
 
@@ -14,8 +14,7 @@ def written(name: str, **changes: str) -> str:
 
 
 def test_a_row_is_read():
-    (one,) = parsed("disk", written("disk_free_bytes"))
-    assert (one.full_name, one.collector) == ("nodeops_disk_free_bytes", "disk")
+    assert parsed("disk", written("disk_free_bytes"))["disk_free_bytes"].full_name == "nodeops_disk_free_bytes"
 
 
 REFUSED = {
@@ -44,6 +43,11 @@ def test_what_is_not_toml_is_refused():
         parsed("disk", "[a")
 
 
+def test_a_metric_that_two_collectors_have_is_refused():
+    with pytest.raises(InputError, match="stands twice, in disk and host"):
+        joined(parsed(collector, written("disk_free_bytes")) for collector in ("disk", "host"))
+
+
 def test_a_metric_is_found_with_and_without_the_prefix():
     assert metric("nodeops_ledger_up") is metric("ledger_up") is catalogue()["ledger_up"]
 
@@ -60,4 +64,4 @@ UNITS = {"disk_free_bytes": "bytes", "cpu_seconds_total": "seconds", "ledger_up"
 @pytest.mark.parametrize(("name", "unit"), UNITS.items())
 def test_the_name_says_the_unit(name, unit):
     row = written(name, type="counter" if name.endswith("_total") else "gauge")
-    assert [one.unit for one in parsed("disk", row)] == [unit]
+    assert parsed("disk", row)[name].unit == unit
