@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nodeops.artifacts.cache import (
     REFRESH_HINT,
@@ -19,9 +19,11 @@ from nodeops.artifacts.cache import (
     workspace,
     write_manifest,
 )
-from nodeops.artifacts.go_build import build_go
+from nodeops.artifacts.go_build import build_folder, build_go
+from nodeops.artifacts.own_source import read_source
 from nodeops.artifacts.plan import (
     ELF_HEADER_BYTES,
+    FolderBuild,
     GoBuild,
     Manifest,
     Recipe,
@@ -35,12 +37,12 @@ from nodeops.artifacts.plan import (
 from nodeops.artifacts.transfer import transfer
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Finding, Verdict
-from nodeops.document.profile import load_profile
+from nodeops.document.profile import OwnSource, load_profile
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A binary ready to be pushed: `size` in bytes, `source` go, url or file, `fresh` when this call made it."""
+    """A binary ready to be pushed: `size` in bytes, `source` go, folder, url or file, `fresh` when this call made it."""
 
     path: Path
     sha256: str
@@ -66,7 +68,8 @@ def fetch(
     cached binary that was changed, a module of another sum, or a build that fails; Timeout when another run hangs.
     """
     profile, machine = load_profile(platform), architecture(arch)
-    wanted = recipe(profile, checked_version(version), override)
+    named = recipe(profile, checked_version(version), override)
+    wanted = read_source(named.folder) if isinstance(named, OwnSource) else named
     folder = cache_folder("artifacts", cache) / platform / version / f"linux-{machine}"
     with locked(folder, say):
         kept = None if refresh else read_entry(folder)
@@ -97,6 +100,8 @@ def _obtain(wanted: Recipe, arch: str, work: Path, binary: Path, say: Say) -> st
     try:
         if isinstance(wanted, GoBuild):
             return build_go(wanted, arch, work, binary, say)
+        if isinstance(wanted, FolderBuild):
+            return build_folder(wanted, arch, work, binary, say)
         transfer(wanted, binary, say)
     except OSError as error:
         raise HostError(f"cannot be written: {error.strerror}", where=str(binary)) from error
@@ -115,14 +120,27 @@ def _manifest(folder: Path, binary: Path, wanted: Recipe, go_version: str | None
         version=version,
         target=target,
         binary=binary.name,
-        source="go" if isinstance(wanted, GoBuild) else wanted.source,
+        source=_source(wanted),
         origin=origin(wanted),
-        sum=wanted.release.sum if isinstance(wanted, GoBuild) else None,
+        sum=_sum(wanted),
         go_version=go_version,
         sha256=file_sha256(binary),
         size=binary.stat().st_size,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _source(wanted: Recipe) -> Literal["go", "folder", "url", "file"]:
+    if isinstance(wanted, GoBuild):
+        return "go"
+    return "folder" if isinstance(wanted, FolderBuild) else wanted.source
+
+
+def _sum(wanted: Recipe) -> str | None:
+    """Return what names the source that a binary was built from; None for one that was only fetched."""
+    if isinstance(wanted, GoBuild):
+        return wanted.release.sum
+    return wanted.digest if isinstance(wanted, FolderBuild) else None
 
 
 def verify(cache: Path | None = None) -> list[Finding]:

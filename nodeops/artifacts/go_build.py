@@ -1,4 +1,4 @@
-"""Build a ledger binary from a pinned Go module: the module's sum is checked before anything is compiled."""
+"""Build a ledger binary from Go source: a pinned module, whose sum is checked before anything is compiled, or our own."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeops.artifacts.cache import Say
-from nodeops.artifacts.plan import GoBuild
+from nodeops.artifacts.plan import FolderBuild, GoBuild
 from nodeops.core.errors import HostError
 from nodeops.document.profile import Release
 from nodeops.host.command import run
@@ -29,9 +29,29 @@ def build_go(wanted: GoBuild, arch: str, work: Path, target: Path, say: Say) -> 
     environment = {**os.environ, **_settings(work, arch)}
     say(f"downloading {wanted.release.module}@{wanted.version}")
     folder = _module_folder(go, wanted, environment, work)
+    say(f"compiling {wanted.release.module}@{wanted.version} for linux/{arch}, about a minute")
+    return _compile(go, wanted.release.package, environment, folder, target)
+
+
+def build_folder(wanted: FolderBuild, arch: str, work: Path, target: Path, say: Say) -> str:
+    """Build a program of this repository for linux/`arch` into `target` and return the version of Go.
+
+    What is compiled are the bytes that the digest was taken of, in `work`; go.sum pins every other module. Raise HostError
+    when Go is missing, a module cannot be had or differs from its sum, or the program does not compile.
+    """
+    go = go_command()
+    environment = {**os.environ, **_settings(work, arch)}
+    folder = work / "source"
+    for path, content in wanted.files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    say(f"compiling {wanted.name} for linux/{arch}, minutes of a core the first time")
+    return _compile(go, ".", environment, folder, target)
+
+
+def _compile(go: Path, package: str, environment: Mapping[str, str], folder: Path, target: Path) -> str:
     version = run([go, "version"], timeout_seconds=60, environment=environment).stdout.decode(errors="replace").split()[2]
-    say(f"compiling {wanted.release.module}@{wanted.version} for linux/{arch} with {version}, about a minute")
-    argv: list[str | Path] = [go, "build", "-ldflags", "-s -w", "-o", target, wanted.release.package]
+    argv: list[str | Path] = [go, "build", "-ldflags", "-s -w", "-o", target, package]
     run(argv, timeout_seconds=_BUILD_SECONDS, environment=environment, cwd=folder)
     return version
 

@@ -1,5 +1,6 @@
 """Decide where a ledger binary comes from, whether the cached one is that one, and whether a file can run on a host."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -8,9 +9,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
+from nodeops.core.digest import sha256
 from nodeops.core.errors import InputError
 from nodeops.document.models import Model, Version
-from nodeops.document.profile import Profile, Release
+from nodeops.document.profile import OwnSource, Profile, Release
 
 # What `uname -m` and Ansible call a machine, and what Go calls it; both are accepted everywhere.
 ARCHITECTURES = {"amd64": "amd64", "x86_64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
@@ -49,7 +51,7 @@ Url = Annotated[str, Field(max_length=2000), AfterValidator(_plain_url)]
 
 
 class FromGo(Model):
-    """Build the module that the platform profile pins for this version."""
+    """Build what the platform profile names for this version: a pinned module, or a folder of this repository."""
 
     source: Literal["go"]
 
@@ -86,7 +88,28 @@ class GoBuild:
         return f"{self.release.module}@{self.version} {self.release.package}"
 
 
-Recipe = GoBuild | FromUrl | FromFile
+@dataclass(frozen=True)
+class FolderBuild:
+    """A Go module that stands in this repository: the folder's name at its top, and its files by path."""
+
+    name: str
+    files: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        """Return what names this source: the SHA-256 of a line for each file, as `sha256sum` would write them."""
+        lines = [f"{sha256(content)}  {path}\n" for path, content in sorted(self.files.items())]
+        return f"sha256:{sha256(''.join(lines).encode())}"
+
+
+Recipe = GoBuild | FolderBuild | FromUrl | FromFile
+# What decides which bytes a build gives. Tests and what they read do not.
+_COMPILED = re.compile(r"(?:[a-z0-9_]+/)*(?:go\.mod|go\.sum|[a-z0-9_]+(?<!_test)\.go)")
+
+
+def is_compiled(path: str) -> bool:
+    """Tell whether a file of a source folder is compiled into the program. `path` is relative, with slashes."""
+    return _COMPILED.fullmatch(path) is not None and "testdata" not in path.split("/")
 
 
 class Manifest(Model):
@@ -97,7 +120,7 @@ class Manifest(Model):
     version: str
     target: str
     binary: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    source: Literal["go", "url", "file"]
+    source: Literal["go", "folder", "url", "file"]
     origin: str
     sum: str | None = None
     go_version: str | None = None
@@ -121,8 +144,8 @@ def checked_version(version: str) -> str:
         raise InputError(f"'{version}' is not a version", where="version", allowed="such as v0.38.21") from error
 
 
-def recipe(profile: Profile, version: str, override: Mapping[str, Any] | None) -> Recipe:
-    """Return how a version is obtained: as the override says, else by building what the profile pins.
+def recipe(profile: Profile, version: str, override: Mapping[str, Any] | None) -> GoBuild | OwnSource | FromUrl | FromFile:
+    """Return how a version is obtained: as the override says, else by building what the profile names.
 
     Raise InputError for an override that is not whole, and for a version that neither knows.
     """
@@ -132,7 +155,8 @@ def recipe(profile: Profile, version: str, override: Mapping[str, Any] | None) -
     if version not in profile.releases:
         what = f"unknown version '{version}' of {profile.platform}"
         raise InputError(what, where="ledger.version", allowed=", ".join(sorted(profile.releases)), hint=SOURCES_HINT)
-    return GoBuild(profile.releases[version], version)
+    release = profile.releases[version]
+    return release if isinstance(release, OwnSource) else GoBuild(release, version)
 
 
 def parse_override(override: Mapping[str, Any]) -> FromGo | FromUrl | FromFile:
@@ -151,6 +175,8 @@ def origin(source: Recipe) -> str:
     """Return where a binary comes from, fit for a log: a URL loses its query, which may hold a token."""
     if isinstance(source, GoBuild):
         return source.origin
+    if isinstance(source, FolderBuild):
+        return source.name
     if isinstance(source, FromFile):
         return str(PurePath(source.path))
     return urlunsplit(urlsplit(source.url)._replace(query="", fragment=""))
@@ -160,6 +186,8 @@ def answers(manifest: Manifest, wanted: Recipe) -> bool:
     """Tell whether a cached binary is what is wanted: built from the same pinned source, or the same bytes."""
     if isinstance(wanted, GoBuild):
         return (manifest.source, manifest.origin, manifest.sum) == ("go", wanted.origin, wanted.release.sum)
+    if isinstance(wanted, FolderBuild):
+        return (manifest.source, manifest.origin, manifest.sum) == ("folder", wanted.name, wanted.digest)
     return manifest.sha256 == wanted.sha256
 
 

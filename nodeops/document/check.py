@@ -93,9 +93,38 @@ def conflicts(consortium: Consortium) -> Iterator[tuple[Location, str]]:
 
 def _platform_problems(consortium: Consortium) -> Iterator[tuple[Location, str]]:
     try:
-        load_profile(consortium.ledger.platform)
+        profile = load_profile(consortium.ledger.platform)
     except InputError as error:
         yield ("ledger", "platform"), f"{error.what}; allowed: {error.allowed}"
+    else:
+        yield from _group_problems(consortium, profile)
+
+
+def _group_problems(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:
+    """Yield what a chain that asks organisations for their votes lacks, and what another chain has no use for."""
+    if profile.founding != "group":
+        if consortium.threshold:
+            yield ("threshold",), f"{profile.platform} cannot ask organisations: leave it out"
+        yield from _useless_accounts(consortium, profile)
+        return
+    if consortium.ledger.application:
+        yield ("ledger", "application"), f"{profile.platform} brings its own application: leave it out"
+    owner: dict[str, str] = {}
+    for name, organisation in consortium.organisations.items():
+        if organisation.account is None:
+            yield ("organisations", name), f"{name} needs an account, the public key that votes for it (docs/ledgerd.md)"
+        elif organisation.account in owner:
+            yield ("organisations", name, "account"), f"is the account of {owner[organisation.account]} too"
+        else:
+            owner[organisation.account] = name
+    if consortium.threshold and consortium.threshold > len(consortium.organisations):
+        yield ("threshold",), f"is {consortium.threshold}; allowed: 1 to {len(consortium.organisations)}, the organisations"
+
+
+def _useless_accounts(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:
+    for name, organisation in consortium.organisations.items():
+        if organisation.account:
+            yield ("organisations", name, "account"), f"{profile.platform} has no accounts: leave it out"
 
 
 def advice(consortium: Consortium, profile: Profile) -> list[Finding]:

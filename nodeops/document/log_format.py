@@ -40,9 +40,10 @@ class LogLever(BaseModel, strict=True, frozen=True, extra="forbid"):
 class LogFormat(BaseModel, strict=True, frozen=True, extra="forbid"):
     """How the ledger's log is read, and who rotates it.
 
-    `line` matches the head of a line; its group `text`, if it has one, is the message without its values. `levels` says
-    which level a line's group `level` means. `timezone` is that of times without an offset. With `rotation` none nobody
-    renames the log; with own the ledger does, with reopen it opens its log anew on `reopen_signal`; `rotated` then matches
+    `line` matches the head of a line; its group `text`, if it has one, is the message without its values, and its group
+    `module` what part of the ledger wrote it; without that group `module` is the key of a logfmt value behind the head.
+    `levels` says which level a line's group `level` means. `timezone` is that of times without an offset. With `rotation` none
+    nobody renames the log; with own the ledger does, with reopen it opens its log anew on `reopen_signal`; `rotated` then matches
     the names of the renamed files.
     """
 

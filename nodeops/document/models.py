@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from nodeops.document.disk_choices import MOST_BYTES, DiskChoices
+from nodeops.document.keys import UNSAID, PublicKey
 from nodeops.document.log_format import LogFormat
 
 NAME_RULE = "lower-case letters, digits and dashes, starting with a letter, at most 31 characters"
@@ -102,10 +103,11 @@ class Ledger(Model):
 
 
 class Organisation(Model):
-    """A member of the consortium: its admin public keys and how to reach a person."""
+    """A member of the consortium: its admin public keys, how to reach a person, and the public key that votes for it."""
 
     admins: list[SshKey] = []
     contact: Words | None = None
+    account: Annotated[PublicKey | None, UNSAID] = None
 
 
 class Node(Model):
@@ -142,7 +144,7 @@ class Monitor(Model):
 
 
 class Consortium(Model):
-    """The whole of consortium.yml."""
+    """The whole of consortium.yml. `threshold` organisations must agree, where the ledger can ask them."""
 
     consortium: Name
     revision: Annotated[int, Field(ge=1)]
@@ -150,6 +152,7 @@ class Consortium(Model):
     organisations: Annotated[dict[Name, Organisation], Field(min_length=1)]
     nodes: Annotated[dict[Name, Node], Field(min_length=1)]
     monitors: dict[Name, Monitor] = {}
+    threshold: Annotated[int | None, Field(ge=1), UNSAID] = None
 
 
 class Published(Model):

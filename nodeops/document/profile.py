@@ -19,6 +19,12 @@ class Release(Model):
     sum: Annotated[str, Field(pattern=r"^h1:[A-Za-z0-9+/]{43}=$")]
 
 
+class OwnSource(Model):
+    """A version whose source stands in this repository: `folder`, at its top, is a Go module with a program."""
+
+    folder: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+
+
 class Quorum(Model):
     """Blocks are committed while live voting power is more than numerator/denominator of the total."""
 
@@ -28,7 +34,10 @@ class Quorum(Model):
 
 
 class Profile(Model):
-    """One ledger family, as read from ledger/profiles/<platform>.toml. `log_levels`: the most talkative first."""
+    """One ledger family, as read from ledger/profiles/<platform>.toml. `log_levels`: the most talkative first.
+
+    `founding` says who is in a genesis: the validators alone, or a group of all organisations that decides on them too.
+    """
 
     platform: str
     title: str
@@ -43,7 +52,8 @@ class Profile(Model):
     ports: dict[str, Port]
     paths: dict[str, str]
     never_touch: list[str]
-    releases: dict[str, Release]
+    releases: dict[str, Release | OwnSource]
+    founding: Literal["validators", "group"] = "validators"
     status: Literal["supported", "end-of-life"] = "supported"
 
     @model_validator(mode="after")

@@ -116,6 +116,7 @@ class Reader:
     def __init__(self, log: LogFormat, zone: tzinfo) -> None:
         self._line = re.compile(log.line.encode())
         self._has_text = "text" in self._line.groupindex
+        self._names_module = "module" in self._line.groupindex
         self._clock = _Clock(log.time_format, UTC if log.timezone == "utc" else zone)
         self._levels = {written.encode(): name for written, name in log.levels.items()}
         self._module = re.compile(rb' %s=("(?:[^"\\]|\\.)*"|[^ ]*)' % re.escape(log.module).encode())
@@ -129,7 +130,9 @@ class Reader:
         return None if time is None or level is None else (time, level, found)
 
     def module(self, data: bytes, found: re.Match[bytes]) -> str:
-        """Return the module that a line names after its head, "" for none."""
+        """Return the module that a line names in its head, or after one that never does; "" for none."""
+        if self._names_module:
+            return (found["module"] or b"").decode(errors="backslashreplace")
         # From the byte before, because a head may end behind the space that a key needs before it.
         module = self._module.search(data, max(0, found.end() - 1), _HEAD_BYTES)
         return module[1].strip(b'"').decode(errors="backslashreplace") if module else ""

@@ -19,6 +19,7 @@ BUDGETS = {
     "disk": 240,
     "firewall": 240,
     "hardening": 240,
+    "ledgerd": 240,
     "monitoring": 240,
     "restart": 240,
 }

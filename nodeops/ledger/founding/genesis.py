@@ -1,7 +1,7 @@
 """Make the genesis of a chain from the founding validators' identities, and compare an existing one with the members. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,6 +11,8 @@ from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.printable import printable
 from nodeops.document.models import Consortium
+from nodeops.document.profile import load_profile
+from nodeops.ledger.cosmos.app_state import Founders, app_state
 from nodeops.ledger.founding.genesis_models import Genesis, GenesisKey, GenesisValidator, Instant
 from nodeops.ledger.identity.identity import Identity
 
@@ -25,6 +27,8 @@ CONSENSUS_PARAMS: dict[str, Any] = {
     "version": {"app": "0"},
     "abci": {"vote_extensions_enable_height": "0"},
 }
+# Most work that one block may ask of an application that counts it: some hundreds of records, about a second of a core.
+_MOST_GAS = "50000000"
 _OLD_GENESIS = "a genesis is never changed: put back the consortium.yml it was made from, or the genesis.json of this chain"
 
 
@@ -40,14 +44,41 @@ def make_genesis(consortium: Consortium, identities: Mapping[str, Identity], gen
         TypeAdapter(Instant).validate_python(genesis_time)
     except ValidationError as error:
         raise InputError(f"'{genesis_time}' is no genesis time", allowed="UTC, such as 2026-01-31T08:00:00Z") from error
+    validators = [_validator(name, power, identities[name]) for name, power in powers.items()]
     return Genesis(
         genesis_time=genesis_time,
         chain_id=consortium.ledger.chain,
         initial_height="1",
-        consensus_params=CONSENSUS_PARAMS,
-        validators=[_validator(name, power, identities[name]) for name, power in powers.items()],
+        consensus_params=consensus_params(consortium),
+        validators=validators,
         app_hash="",
+        app_state=founding_state(consortium, validators, genesis_time),
     )
+
+
+def _has_group(consortium: Consortium) -> bool:
+    return load_profile(consortium.ledger.platform).founding == "group"
+
+
+def consensus_params(consortium: Consortium) -> dict[str, Any]:
+    """Return the consensus parameters of a new chain. Where the application counts gas, a block has a limit."""
+    if not _has_group(consortium):
+        return CONSENSUS_PARAMS
+    return {**CONSENSUS_PARAMS, "block": {**CONSENSUS_PARAMS["block"], "max_gas": _MOST_GAS}}
+
+
+def founding_state(consortium: Consortium, founders: Sequence[GenesisValidator], when: str) -> dict[str, Any] | None:
+    """Return the state that the application starts from, None where it starts from nothing. `when` is the genesis time."""
+    if not _has_group(consortium):
+        return None
+    validators = {founder.name: (founder.pub_key.value, int(founder.power)) for founder in founders}
+    accounts = {name: found.account for name, found in consortium.organisations.items() if found.account}
+    return app_state(Founders(validators, accounts, threshold(consortium), when))
+
+
+def threshold(consortium: Consortium) -> int:
+    """Return how many organisations must agree: as the consortium file says, else more than half of them."""
+    return consortium.threshold or len(consortium.organisations) // 2 + 1
 
 
 def founding_powers(consortium: Consortium) -> dict[str, int]:

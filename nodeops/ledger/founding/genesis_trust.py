@@ -16,7 +16,7 @@ from nodeops.core.printable import printable
 from nodeops.document.inventory import AGREED_GENESIS, GENESIS_FILE
 from nodeops.document.models import Consortium
 from nodeops.ledger.founding.gather_models import Situation
-from nodeops.ledger.founding.genesis import CONSENSUS_PARAMS
+from nodeops.ledger.founding.genesis import consensus_params, founding_state
 from nodeops.ledger.founding.genesis_models import Genesis
 
 # The year of CometBFT v0.38: no chain of it is older.
@@ -62,12 +62,17 @@ def agreement(at: Situation, genesis: Genesis, text: str) -> list[Finding]:
 def surprises(genesis: Genesis, consortium: Consortium, now: str) -> Iterator[str]:
     """Yield what in a genesis differs from one made here now, besides who joined since: one line each."""
     yield from _powers(genesis, consortium)
-    yield from _differences("consensus_params", CONSENSUS_PARAMS, genesis.consensus_params)
+    yield from _differences("consensus_params", consensus_params(consortium), genesis.consensus_params)
     yield from _differences("initial_height", "1", genesis.initial_height)
     yield from _differences("app_hash", "", genesis.app_hash)
-    yield from _differences("app_state", None, genesis.app_state)
+    yield from _differences("app_state", _state(genesis, consortium), genesis.app_state)
     if not _sane(genesis.genesis_time, datetime.fromisoformat(now)):
         yield f"genesis_time is {genesis.genesis_time}: a time between {_OLDEST.date()} and now is usual"
+
+
+def _state(genesis: Genesis, consortium: Consortium) -> Any:
+    """Return the state that these founders would start from here."""
+    return founding_state(consortium, genesis.validators, genesis.genesis_time)
 
 
 def _left_out(at: Situation, genesis: Genesis) -> Iterator[str]:
@@ -107,7 +112,7 @@ def _differences(place: str, ours: Any, theirs: Any) -> Iterator[str]:
         for key in sorted({*ours, *theirs}):
             yield from _differences(f"{place}.{printable(key, 60)}", ours.get(key), theirs.get(key))
     elif type(ours) is not type(theirs) or ours != theirs:
-        yield f"{place} is {printable(theirs, 60)!r}, {ours!r} is usual"
+        yield f"{place} is {printable(theirs, 60)!r}, {printable(repr(ours), 60)} is usual"
 
 
 def _sane(text: str, now: datetime) -> bool:

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from nodeops.core.errors import HostError
+from nodeops.document.keys import PublicKey
 from nodeops.document.models import Model, Name
 
 # The largest of the three files is 345 bytes; anything far above it is not one of them.
@@ -24,18 +25,6 @@ STATE_LOST = (
 )
 _DAMAGED = "restore this node's keys from its backup; never make new ones for a node that has published its identity"
 
-
-def _public_key(value: str) -> str:
-    try:
-        raw = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("is not base64") from None
-    if len(raw) != 32 or base64.b64encode(raw).decode() != value:
-        raise ValueError("is not an ed25519 public key of 32 bytes in base64")
-    return value
-
-
-PublicKey = Annotated[str, StringConstraints(max_length=64), AfterValidator(_public_key)]
 NodeId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 ValidatorAddress = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40}$")]
 

@@ -83,7 +83,8 @@ def _running(pid: int, started: float | None) -> Running | None:
 def started_from(document: NodeDocument, unit_files: Iterable[Path]) -> list[Path]:
     """Return every file that the process read when it was started, and would not read again. Keys are systemd credentials."""
     paths = document.ledger.paths
-    own = [Path(paths[name]) for name in ("config", "genesis", "node_key", "validator_key", "version_binary")]
+    names = ("config", "app_config", "genesis", "node_key", "validator_key", "version_binary")
+    own = [Path(paths[name]) for name in names if name in paths]
     return [*own, *unit_files]
 
 

@@ -97,7 +97,10 @@ def _version(document: NodeDocument) -> str | None:
 def _sources(document: NodeDocument, version: str) -> dict[str, Path]:
     paths = document.ledger.paths
     binary = Path(paths["binary"]).name
+    # Some platforms have a second file of settings.
+    more = {"app_config": Path(paths["app_config"])} if "app_config" in paths else {}
     return {
+        **more,
         "config": Path(paths["config"]),
         "genesis": Path(paths["genesis"]),
         "unit": Path(_UNITS) / document.ledger.unit,

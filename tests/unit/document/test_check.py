@@ -49,7 +49,7 @@ CONTRADICTIONS = {
     "a monitor called as the platform": (with_change("tel-mon:", "cometbft:"), "'cometbft' is the name of an Ansible group"),
     "unknown platform": (
         with_change("platform: cometbft", "platform: bitcoin"),
-        "consortium.yml:4: unknown ledger platform 'bitcoin'; allowed: cometbft",
+        "consortium.yml:4: unknown ledger platform 'bitcoin'; allowed: cometbft, cosmos",
     ),
 }
 
@@ -161,3 +161,40 @@ REACH = {
 def test_addresses_that_others_may_not_reach_are_a_warning(tmp_path, addresses, more, said):
     found = reach(tmp_path, *addresses, **more)
     assert (len(found), said is None or said in found[0]) == (int(said is not None), True)
+
+
+ACCOUNTS = [f"{letter * 42}E=" for letter in "AB"]
+GROUP = (
+    GOOD.replace("cometbft, version: v0.38.21", "cosmos, version: v0.1.0")
+    .replace("noc@telecom.example", f"noc@telecom.example, account: {ACCOUNTS[0]}")
+    .replace("maker: {}", f"maker: {{account: {ACCOUNTS[1]}}}")
+)
+WITHOUT_A_VOICE = {
+    "no account": (GROUP.replace(f"account: {ACCOUNTS[1]}", ""), "consortium.yml:7: maker needs an account"),
+    "one account for two": (GROUP.replace(*reversed(ACCOUNTS)), "consortium.yml:7: is the account of telecom too"),
+    "no key": (GROUP.replace(ACCOUNTS[0], "AAAA"), "consortium.yml:6: organisations.telecom.account: is not an ed25519"),
+    "more than there are": (f"{GROUP}threshold: 3\n", "is 3; allowed: 1 to 2, the organisations"),
+    "an application beside it": (
+        GROUP.replace("battery-1}", "battery-1, application: 'tcp://127.0.0.1:26658'}"),
+        "cosmos brings its own application",
+    ),
+    "an account for nothing": (GOOD.replace("maker: {}", f"maker: {{account: {ACCOUNTS[0]}}}"), "cometbft has no accounts"),
+    "a threshold for nothing": (f"{GOOD}threshold: 1\n", "cometbft cannot ask organisations"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), WITHOUT_A_VOICE.values(), ids=WITHOUT_A_VOICE)
+def test_where_organisations_vote_each_has_an_account_and_elsewhere_none(tmp_path, text, said):
+    assert said in problem(tmp_path, text)
+
+
+def test_ledgerd_is_no_sample(tmp_path):
+    _, findings = checked_consortium(inventory(tmp_path, f"{GROUP}threshold: 2\n"))
+    assert [finding.id for finding in findings if "sample" in finding.actual] == []
+
+
+def test_what_is_not_said_does_not_change_the_digest_of_a_file(tmp_path):
+    consortium, _ = checked_consortium(inventory(tmp_path, GOOD))
+    dumped = consortium.model_dump(mode="json")
+    assert "threshold" not in dumped
+    assert all("account" not in organisation for organisation in dumped["organisations"].values())

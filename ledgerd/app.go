@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"cosmossdk.io/depinject"
+	"cosmossdk.io/log"
+	dbm "github.com/cosmos/cosmos-db"
+	"github.com/cosmos/cosmos-sdk/baseapp"
+	"github.com/cosmos/cosmos-sdk/client"
+	"github.com/cosmos/cosmos-sdk/codec"
+	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
+	"github.com/cosmos/cosmos-sdk/runtime"
+	servertypes "github.com/cosmos/cosmos-sdk/server/types"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+)
+
+// encoding is how transactions and state are written and read.
+type encoding struct {
+	codec    codec.Codec
+	registry codectypes.InterfaceRegistry
+	tx       client.TxConfig
+}
+
+// application is what the wiring assembles. All it does is done by its modules.
+type application struct {
+	*runtime.App
+	encoding encoding
+}
+
+// newApplication assembles the application over a database and loads its newest state.
+func newApplication(
+	logger log.Logger, db dbm.DB, trace io.Writer, settings servertypes.AppOptions, options ...func(*baseapp.BaseApp),
+) (*application, error) {
+	modules, err := wiring()
+	if err != nil {
+		return nil, err
+	}
+	var app application
+	var builder *runtime.AppBuilder
+	parts := depinject.Configs(modules, depinject.Supply(settings, logger))
+	if err := depinject.Inject(parts, &builder, &app.encoding.codec, &app.encoding.registry, &app.encoding.tx); err != nil {
+		return nil, err
+	}
+	app.App = builder.Build(db, trace, options...)
+	app.SetCircuitBreaker(door{})
+	return &app, app.Load(true)
+}
+
+// prefixes tells the parts of the SDK that look for it globally how addresses are written. Once a process.
+func prefixes() {
+	config := sdk.GetConfig()
+	config.SetBech32PrefixForAccount(accountPrefix, accountPrefix+"pub")
+	config.SetBech32PrefixForValidator(operatorPrefix, operatorPrefix+"pub")
+	config.SetBech32PrefixForConsensusNode(consensusPrefix, consensusPrefix+"pub")
+	config.Seal()
+}

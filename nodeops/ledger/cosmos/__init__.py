@@ -1,0 +1,1 @@
+"""What is special about a chain of Cosmos SDK modules: addresses, and the state that it starts from."""
