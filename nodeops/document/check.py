@@ -195,7 +195,7 @@ def _sample_application(application: str) -> Iterator[Finding]:
             f"{application} is CometBFT's sample, for trials only: whoever reaches one node's RPC, any local user of its host, "
             "can change the validators and so halt the chain by one transaction (val=...)"
         )
-        hint = "before anything real stands on the ledger, run another one by its socket: ledger.application in consortium.yml"
+        hint = "before anything real stands on it: take platform cosmos (docs/ledgerd.md), or your own by its socket"
         yield Finding("application", Verdict.WARN, expected, actual, hint)
 
 

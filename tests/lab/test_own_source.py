@@ -1,0 +1,22 @@
+"""The consortium's own application is built and tested with the Go toolchain that builds what hosts run."""
+
+import os
+import subprocess
+
+import pytest
+
+from nodeops.artifacts.go_build import go_command
+from nodeops.artifacts.own_source import REPOSITORY
+
+SETTINGS = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath -buildvcs=false -mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+
+
+@pytest.mark.lab
+@pytest.mark.long
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("verb", ["vet", "test"])
+def test_ledgerd(verb: str) -> None:
+    """`go test` tries every message type that is routed as one organisation alone (ledgerd/lone_test.go)."""
+    words = [str(go_command()), verb, "./..."]
+    done = subprocess.run(words, cwd=REPOSITORY / "ledgerd", env={**os.environ, **SETTINGS}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
