@@ -24,7 +24,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def backup() -> None:
-    """Back up the small irreplaceable state of this node: signing state, configuration, genesis, node document, nodeops' state."""
+    """Back up this node's small irreplaceable state: signing state, configuration, genesis, node document, nodeops' state."""
 
 
 def _engine(document: NodeDocument) -> Restic:

@@ -51,7 +51,9 @@ class Restic:
         marks = [f"--tag={name}={value}" for name, value in tags.items()]
         code, output, said = self._call("backup", "--json", f"--host={host}", *marks, "--", *paths)
         if code == _INCOMPLETE:
-            raise HostError(f"files could not be read: {said}", where="restic backup", hint="run as root; the snapshot is not whole")
+            raise HostError(
+                f"files could not be read: {said}", where="restic backup", hint="run as root; the snapshot is not whole"
+            )
         self._require(code, said, "backup")
         lines = [json.loads(line) for line in output.splitlines() if line.startswith(b"{")]
         summary: dict[str, Any] = next((one for one in lines if one.get("message_type") == "summary"), {})
@@ -66,7 +68,9 @@ class Restic:
 
     def locks(self, host: str) -> list[Lock]:
         """Return the locks in the repository."""
-        found = (json.loads(self._asked("cat", "lock", one, "--no-lock")) for one in self._asked("list", "locks", "--no-lock").split())
+        found = (
+            json.loads(self._asked("cat", "lock", one, "--no-lock")) for one in self._asked("list", "locks", "--no-lock").split()
+        )
         return [Lock(one["hostname"], one["pid"], one["hostname"] == host and _alive(one["pid"])) for one in found]
 
     def clear_stale_locks(self) -> None:

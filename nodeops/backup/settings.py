@@ -28,7 +28,9 @@ def read_settings(path: Path) -> dict[str, str]:
     except UnicodeDecodeError as error:
         raise InputError("is not text", where=str(path), hint=_HINT) from error
     if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & _OTHERS:
-        raise HostError("holds secrets and is not for its owner alone", where=str(path), hint=f"chown root {path}; chmod 600 {path}")
+        raise HostError(
+            "holds secrets and is not for its owner alone", where=str(path), hint=f"chown root {path}; chmod 600 {path}"
+        )
     return parse_settings(text, str(path))
 
 

@@ -20,7 +20,7 @@ from nodeops.document.resolve import resolve
 from nodeops.host.command import run
 from tests.contract.rules.tree import ROOT
 
-SECRET = "correct-horse-battery"  # noqa: S105 - of a repository that lasts as long as its test
+SECRET = "correct-horse-battery"
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,9 @@ def test_the_lock_of_our_dead_process_is_cleared_and_the_next_run_completes(host
 
 def test_neither_address_nor_password_is_an_argument(host, capsys, monkeypatch):
     seen = []
-    monkeypatch.setattr(restic, "run", lambda argv, **others: seen.append(argv) or run([sys.executable, "-c", ""], timeout_seconds=9))
+    monkeypatch.setattr(
+        restic, "run", lambda argv, **others: seen.append(argv) or run([sys.executable, "-c", ""], timeout_seconds=9)
+    )
     _asked(host, capsys, "init")
     assert seen
     assert SECRET not in str(seen)

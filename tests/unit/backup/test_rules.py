@@ -62,14 +62,21 @@ def test_ages(ages, verdict):
 
 def test_settings_are_read_and_their_values_hidden():
     found = parse_settings(f"# a comment\n\n{GOOD}", "backup.env")
-    assert found["RESTIC_PASSWORD"] == "pass=word"  # noqa: S105
+    assert found["RESTIC_PASSWORD"] == "pass=word"
     shown = without_secrets("rest:https://cu-1:word@backup.example/cu-1 https://cu-1:word@backup.example/x pass=word", found)
     assert "word" not in shown.replace("PASSWORD", "")
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "RESTIC_PASSWORD=s3cr3t", f"{GOOD}RESTIC_PASSWORD=s3cr3t", f"{GOOD}s3cr3t", f"{GOOD}PATH=/s3cr3t", GOOD.replace("https", "http")],
+    [
+        "",
+        "RESTIC_PASSWORD=s3cr3t",
+        f"{GOOD}RESTIC_PASSWORD=s3cr3t",
+        f"{GOOD}s3cr3t",
+        f"{GOOD}PATH=/s3cr3t",
+        GOOD.replace("https", "http"),
+    ],
 )
 def test_wrong_settings_are_refused_without_being_repeated(text):
     with pytest.raises(InputError) as error:
