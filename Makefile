@@ -79,10 +79,10 @@ lint: $(READY)
 	@$(MAKE) --jobs=2 --keep-going --output-sync=target $(LINTS)
 
 # What tests need beside Python: filesystems to break, a server to ship to, rules to load.
-TOOLS := rclone e2fsprogs xfsprogs logrotate zstd nftables restic
+TOOLS := rclone e2fsprogs xfsprogs logrotate zstd nftables iptables restic
 .PHONY: test-tools
 test-tools:
-	@if ! PATH=$$PATH:/usr/sbin type rclone mkfs.ext4 mkfs.xfs logrotate zstd nft restic >/dev/null 2>&1; then
+	@if ! PATH=$$PATH:/usr/sbin type rclone mkfs.ext4 mkfs.xfs logrotate zstd nft iptables-nft-restore restic >/dev/null 2>&1; then
 		$(call step,Debian packages: $(TOOLS))
 		apt-get update -qq
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(TOOLS)
@@ -92,12 +92,16 @@ test-tools:
 test-filesystems: $(READY) test-tools ## The disk guard alone, broken on purpose: loop devices, crashes, kill -9; as root
 	@python -m pytest --verbose tests/filesystems
 
+# Two lanes of real hosts: a file stays in one lane. The first session has what needs neither, and the test that
+# takes the package cache away, which no other lab may miss.
+LANES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+CACHE_TEST := tests/lab/test_packages.py
 # The last lines are pytest's, whatever the linters said before; above them stands what took how long, of both sessions.
 .PHONY: test everything
 test: $(READY) test-tools ## Everything, at the size that proves it: check, then lab tests and scenarios on real hosts; cleans up
 	@$(MAKE) --keep-going lint everything
 everything:
-	@$(call sessions,build/times.json,--dist loadfile)
+	@$(call sessions,build/times.json,--dist loadfile,$(LANES))
 
 .PHONY: test-long
 test-long: $(READY) test-tools ## What a release needs beside `make test`: full matrices, soaks, simulated days; prints a report
@@ -109,8 +113,8 @@ trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
 export NODEOPS_TIMES=$(1)
 rm -f $(1)
 code=0
-python -m pytest --verbose --numprocesses 2 $(2) tests/unit tests/contract tests/filesystems tests/long || code=$$?
-python -m pytest --verbose $(3) tests/lab || code=$$?
+python -m pytest --verbose --numprocesses 2 $(2) tests/unit tests/contract tests/filesystems tests/long $(CACHE_TEST) || code=$$?
+python -m pytest --verbose $(3) --deselect $(CACHE_TEST) tests/lab || code=$$?
 exit $$code
 endef
 

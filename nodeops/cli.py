@@ -3,7 +3,7 @@
 import importlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ _ALL_VERBS: dict[str, tuple[str, str]] = {
     "backup": ("nodeops.backup.cli", "Backups of this node's small state: make, list, verify, judge their age."),
     "disk": ("nodeops.disk.cli", "The disk guard of this host: status, plan, forecast, seal, purge, hold, verify."),
     "document": ("nodeops.document.cli", "The consortium file and node documents: check, show, compare."),
+    "exporter": ("nodeops.exporter.cli", "Metrics for the monitors: this host's certificate, its unit."),
     "firewall": ("nodeops.firewall.cli", "The firewall of this host: show, check, apply on trial, confirm, explain."),
     "fleet": ("nodeops.fleet.cli", "All managed nodes at once, over SSH."),
     "hardening": ("nodeops.hardening.cli", "Hardening of this host: audit, plan, apply on trial, confirm, undo, explain."),
@@ -29,6 +30,7 @@ _ALL_VERBS: dict[str, tuple[str, str]] = {
     "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, start, status, peers, validators, wait, verify."),
     "lifecycle": ("nodeops.lifecycle.cli", "A node through its life: restart it when the others can do without it."),
     "logs": ("nodeops.logs.cli", "The ledger's log, sealed and live as one: show, statistics, level for a while."),
+    "metrics": ("nodeops.metrics.cli", "Metrics: what this host exports now, what each means, do both agree?"),
     "quorum": ("nodeops.quorum.cli", "What the chain can spare: may this node stop?"),
     "record": ("nodeops.records.cli", "Put hashes of records on the ledger, and verify records against them."),
     "status": ("nodeops.status.cli", "This node at a glance."),
@@ -87,13 +89,25 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+class Handed:
+    """What rooms of lower floors are handed from above, made only when a verb asks for it."""
+
+    @staticmethod
+    def controls() -> Collection[str]:
+        """Return the names of all hardening controls."""
+        names: Collection[str] = importlib.import_module("nodeops.hardening.controls.catalogue").catalogue()
+        return names
+
+
 @app.callback()
 def _root(
+    context: typer.Context,
     _version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
     ),
 ) -> None:
     """Keep the verbs a group, however many there are."""
+    context.obj = Handed()
 
 
 def _run(argv: list[str], as_json: bool) -> Any:

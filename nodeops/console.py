@@ -1,13 +1,15 @@
 """The one place where a Result becomes text for a person or JSON for a machine."""
 
 import json
+import math
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,15 +19,27 @@ from rich.text import Text
 
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.finding import Finding, Verdict
+from nodeops.core.printable import harmless
 from nodeops.core.result import Change, Result, Table
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
 DocumentOption = Annotated[
     Path | None, typer.Option("--document", hidden=True, help="Node document to use instead of this host's.")
 ]
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number that an option was given. Raise a usage error for `nan` and `inf`, which pass every bound."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"'{value}' is not a number")
+    return value
+
+
 WaitOption = Annotated[
     float,
-    typer.Option("--wait", min=0, metavar="SECONDS", help="Wait that long for another change to end."),
+    typer.Option(
+        "--wait", min=0, max=86400, callback=finite, metavar="SECONDS", help="Wait that long for another change to end."
+    ),
 ]
 DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 
@@ -44,8 +58,8 @@ _STYLE = {
 _READER_GONE = 141
 # A pipe or a file has no width: a row stays one line there, so that grep and a log keep it whole.
 _UNLIMITED_COLUMNS = 10_000
-# Control characters drive a terminal, and bidirectional marks reorder what is read: neither may come from outside.
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# The colours that Ansible puts into a line before it shows it. Text that cannot be seen is not among them.
+_COLOURS = re.compile(r"(\x1b\[(?:0|[01];3[1-7])m)")
 
 
 class _Console(Console):
@@ -62,7 +76,21 @@ def console(stderr: bool = False) -> Console:
 
 def plain_text(value: str, style: str = "") -> Text:
     """Return text that prints as it is: no markup, and every character that would steer a terminal shown as its escape."""
-    return Text(_STEERING.sub(lambda found: ascii(found[0])[1:-1], value), style=style)
+    return Text(harmless(value), style=style)
+
+
+def guarded(show: Callable[..., None]) -> Callable[..., None]:
+    """Return what shows text as Ansible's display does (`show`), but nothing that a host sent to steer the terminal.
+
+    A host that was taken over answers what it likes, and Ansible prints some of that as it came.
+    """
+
+    @wraps(show)
+    def shown(msg: str, *arguments: Any, **options: Any) -> None:
+        pieces = _COLOURS.split(msg.replace("\r\n", "\n"))
+        show("".join(piece if number % 2 else harmless(piece) for number, piece in enumerate(pieces)), *arguments, **options)
+
+    return shown
 
 
 def progress(shown: Status) -> Callable[[str], None]:
@@ -124,9 +152,19 @@ def _discard_output() -> None:
 def _print_for_people(result: Result) -> None:
     out = console()
     for table in result.tables:
-        out.print(rich_table(table))
+        _print_table(out, table)
     for line in (*map(plain_text, result.lines), *map(_change_line, result.changes), *finding_lines(result.findings)):
         out.print(line, soft_wrap=True)
+
+
+def _print_table(out: Console, table: Table) -> None:
+    """Print a table; where lines have no width, without the blanks that would fill each up to the longest."""
+    if out.is_terminal:
+        out.print(rich_table(table))
+        return
+    with out.capture() as captured:
+        out.print(rich_table(table))
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def rich_table(table: Table) -> RichTable:

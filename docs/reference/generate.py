@@ -22,7 +22,7 @@ def page_module(name: str) -> ModuleType:
 
 def pages(root: Path) -> Iterator[tuple[Path, str]]:
     """Yield the path and text of each reference page."""
-    for name in ("cli", "consortium", "controls", "roles"):
+    for name in ("cli", "consortium", "controls", "metrics", "roles"):
         lines = page_module(f"page_{name}").lines(root)
         yield root / "docs/reference" / f"{name}.md", "\n".join([NOTE, "", *lines]) + "\n"
 

@@ -111,5 +111,5 @@ def play(playbook: str, *options: str, seconds: int = 900) -> subprocess.Complet
 def at_once(work: Callable[[str], Any], nodes: Iterable[str]) -> dict[str, Any]:
     """Return what the same work gives on several hosts, done at the same time."""
     nodes = list(nodes)
-    with ThreadPoolExecutor(len(nodes)) as pool:
+    with ThreadPoolExecutor(len(nodes) or 1) as pool:
         return dict(zip(nodes, pool.map(work, nodes), strict=True))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodeops.agent import install
+from nodeops.agent.modes import writable
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.host.lock import held
@@ -93,7 +94,8 @@ def verify(root: Path, command: Path) -> list[Finding]:
     findings = [_command_finding(root, command), _current_finding(state)]
     for tree in state.trees:
         if tree.name in (state.current, state.previous):
-            findings += [_files_finding(root / tree.name), _bytecode_finding(root / tree.name)]
+            found = root / tree.name
+            findings += [_files_finding(found), _bytecode_finding(found), _modes_finding(found)]
     return findings
 
 
@@ -116,6 +118,15 @@ def _files_finding(tree: Path) -> Finding:
     return Finding(
         f"agent.files.{tree.name}", verdict, "files with the digest in the tree's name", problem or "as delivered", _REPAIR
     )
+
+
+def _modes_finding(tree: Path) -> Finding:
+    expected = "root alone may write to the tree and the folders above it"
+    problems = list(writable(tree))
+    more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+    verdict = Verdict.FAIL if problems else Verdict.PASS
+    hint = f"chown root and chmod go-w what is named; whoever could write may have written: {_REPAIR}"
+    return Finding(f"agent.modes.{tree.name}", verdict, expected, f"{problems[0]}{more}" if problems else "it is so", hint)
 
 
 def _digest_problem(tree: Path) -> str:

@@ -1,11 +1,14 @@
 """Folders of the controller's cache: one writer at a time, published whole, and never used once they were changed."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -95,9 +98,18 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
+def opened_file(path: Path) -> BufferedReader:
+    """Open a regular file for reading. Raise OSError for anything else: a pipe would be waited for without an end."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    return open(handle, "rb")  # noqa: PTH123 - a handle, no path
+
+
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hex digits."""
-    with path.open("rb") as file:
+    """Return the SHA-256 of a regular file as 64 hex digits."""
+    with opened_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -114,7 +126,7 @@ def read_entry(folder: Path) -> Manifest | None:
     if not folder.exists():
         return None
     try:
-        with (folder / MANIFEST).open("rb") as file:
+        with opened_file(folder / MANIFEST) as file:
             manifest = Manifest.model_validate_json(file.read(_MAX_MANIFEST_BYTES))
         binary = folder / manifest.binary
         size, content = binary.stat().st_size, file_sha256(binary)

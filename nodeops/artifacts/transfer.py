@@ -4,14 +4,14 @@ import hashlib
 import time
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, url2pathname, urlopen
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from nodeops.artifacts.cache import Say
+from nodeops.artifacts.cache import Say, opened_file
 from nodeops.artifacts.plan import FromFile, FromUrl, origin
 from nodeops.core.errors import HostError, InputError
 
@@ -21,6 +21,11 @@ _CHUNK_BYTES = 1 << 20
 _SOCKET_SECONDS = 30
 _TRANSFER_SECONDS = 1800
 _ATTEMPTS = 3
+
+
+class _Stream(Protocol):
+    def read1(self, size: int, /) -> bytes:
+        """Return at most so many bytes, as soon as there are any; none at the end."""
 
 
 def transfer(source: FromUrl | FromFile, target: Path, say: Say) -> None:
@@ -48,7 +53,7 @@ def _place(source: FromUrl | FromFile) -> Path | str:
 
 def _copy_file(path: Path, target: Path, where: str, say: Say) -> str:
     try:
-        with path.open("rb") as file:
+        with opened_file(path) as file:
             return _stream(file, target, where, say)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=where) from error
@@ -86,10 +91,11 @@ def _download_once(url: str, target: Path, where: str, say: Say) -> str:
     return found
 
 
-def _stream(source: IO[bytes], target: Path, where: str, say: Say) -> str:
+def _stream(source: _Stream, target: Path, where: str, say: Say) -> str:
     digest, size, end = hashlib.sha256(), 0, time.monotonic() + _TRANSFER_SECONDS
     with target.open("wb") as file:
-        while chunk := source.read(_CHUNK_BYTES):
+        # read1 gives what is there: a source that sends a byte a second must meet the end of its time, too.
+        while chunk := source.read1(_CHUNK_BYTES):
             size += len(chunk)
             if size > MAX_BYTES:
                 raise HostError(f"sends more than {MAX_BYTES >> 20} MiB", where=where, hint="this is not a ledger binary")

@@ -1,5 +1,6 @@
 """Errors named for who must act. Raised anywhere, caught once in cli.py, each with its own exit code."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,6 +39,12 @@ class InputError(NodeopsError):
 
     exit_code = 2
     kind = "input"
+
+    @classmethod
+    def of_all(cls, errors: "Sequence[InputError]") -> "InputError":
+        """Return one error that says everything: the first as it is, the others below it. There must be one."""
+        first, rest = errors[0], errors[1:]
+        return cls("\n".join([first.what, *map(str, rest)]), first.where, first.allowed, first.hint) if rest else first
 
 
 class HostError(NodeopsError):

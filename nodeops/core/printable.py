@@ -1,8 +1,17 @@
 """Text of others as it may be shown: control characters and broken bytes never reach a terminal or a log. Pure."""
 
+import re
+
 _MESSAGE_LIMIT = 300
+# Control characters drive a terminal, and bidirectional marks reorder what is read.
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _SHOWN_CHARACTERS = 120
+
+
+def harmless(text: str) -> str:
+    """Return foreign text of any length and number of lines, with every character that would steer a terminal as its escape."""
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def escaped(text: str) -> str:

@@ -3,12 +3,13 @@
 import os
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, progress
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, console, emit, progress
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
@@ -30,7 +31,7 @@ from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.host.clock import host_zone
 from nodeops.host.files import write_atomic
-from nodeops.host.lock import held
+from nodeops.host.lock import held, waited
 from nodeops.host.units.service import carry_out
 from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
 from nodeops.quorum.leave import Asked
@@ -94,7 +95,7 @@ def seal(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: 
 
 @app.command()
 def purge(
-    mebibytes: Annotated[int, typer.Argument(metavar="MEBIBYTES", min=1, help="How much to free, at least.")],
+    mebibytes: Annotated[int, typer.Argument(metavar="MEBIBYTES", min=1, max=1 << 40, help="How much to free, at least.")],
     document: DocumentOption = None,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
@@ -204,6 +205,7 @@ def prepare_disks(
     roll: RollOption = "",
     chain_stands: ChainStandsFlag = False,
     patience: PatienceOption = PATIENCE_SECONDS,
+    wait: WaitOption = 0.0,
     document: DocumentOption = None,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
@@ -212,6 +214,13 @@ def prepare_disks(
 
     Before it stops the node it asks the quorum gate, and waits for its turn."""
     node = _root(document)
+    with nullcontext() if dry_run else waited(Path(node.paths["state"]), wait):
+        _prepared(node, (restart, unless_running), (roll, chain_stands, patience), dry_run, as_json)
+
+
+def _prepared(node: NodeDocument, when: tuple[bool, bool], turn: tuple[str, bool, float], dry_run: bool, as_json: bool) -> None:
+    """Plan and do it, while nobody else changes this host: a device that is formatted twice is lost once."""
+    (restart, unless_running), (roll, chain_stands, patience) = when, turn
     changes = prepare.planned(node, restart or unless_running)
     if unless_running and any(change.what == STOP for change in changes):
         emit(Result({"waiting": True}, lines=["the node must stop for this: nodeops disk prepare --restart"]), as_json)

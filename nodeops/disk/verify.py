@@ -9,8 +9,9 @@ from nodeops.core.errors import NodeopsError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.disk.policy.policy import Policy
 from nodeops.disk.purge.roots import strangers
+from nodeops.disk.rotators import rotator_finding
 from nodeops.host.beneath import Gone
-from nodeops.logstore.intents import Record, read_record
+from nodeops.logstore.intents import Record, lost, read_record
 from nodeops.logstore.naming import STREAM, Cover, Segment, cover, range_of
 from nodeops.logstore.segment import check
 from nodeops.receipts import book
@@ -44,7 +45,14 @@ def verified(policy: Policy) -> Proof:
     # Read after the segments: what was purged meanwhile has a receipt by now.
     purged = {(one.start, one.end) for one in book.receipts(file) if one.state == "done" and one.stream == STREAM}
     seen = cover([*((one.start, one.end) for one in good), *purged, *((one.start, one.end) for one in record.gaps)], record.base)
-    found = (_contiguous(seen, record), _gaps(record), _whole(damaged), _chained(problems), _strange(strangers(folder, None)))
+    found = (
+        _contiguous(seen, record),
+        _gaps(record),
+        _whole(damaged),
+        _chained(problems),
+        _strange(strangers(folder, None)),
+        _rotators(policy),
+    )
     return Proof(record.base + record.size, len(good), count, head.digest, found)
 
 
@@ -73,9 +81,14 @@ def _contiguous(seen: Cover, record: Record) -> Finding:
 
 
 def _gaps(record: Record) -> Finding:
-    said = [f"{gap.reason} at byte {gap.end}" for gap in record.gaps]
-    verdict = Verdict.WARN if record.gaps_total else Verdict.PASS
-    return Finding("disk.gaps", verdict, "nobody replaced or shortened the log", _shown(said) or "nobody did")
+    said = [lost(gap) for gap in record.gaps]
+    verdict = Verdict.FAIL if record.gaps_total else Verdict.PASS
+    hint = "what is lost stays lost, and stays here as evidence; find out who did it" if said else ""
+    return Finding("disk.gaps", verdict, "nobody replaced or shortened the log", _shown(said) or "nobody did", hint)
+
+
+def _rotators(policy: Policy) -> Finding:
+    return rotator_finding([policy.log.live, f"{policy.log.sealed}/segment"])
 
 
 def _whole(damaged: dict[str, str]) -> Finding:

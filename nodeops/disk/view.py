@@ -68,13 +68,20 @@ def _filesystem(one: Mapping[str, Any]) -> Finding:
 
 def _log(said: Mapping[str, Any]) -> list[Finding]:
     log = said["log"]
-    gaps = Verdict.PASS if not log["gaps"] else Verdict.WARN
-    found = [Finding("disk.gaps", gaps, "nobody replaced or shortened the log", f"{log['gaps']} times", "nodeops disk verify")]
+    found = [_gaps(log)]
     if log["method"] == "refused":
         found.append(Finding("disk.sealing", Verdict.WARN, "the log can be sealed without losing a line", log["reason"]))
     if said["node_stopped"]:
         found.append(Finding("disk.node", Verdict.FAIL, "the node runs", "stopped before its disk was full", "make room"))
     return found
+
+
+def _gaps(log: Mapping[str, Any]) -> Finding:
+    expected = "nobody replaced or shortened the log"
+    if not log["gaps"]:
+        return Finding("disk.gaps", Verdict.PASS, expected, "nobody did")
+    actual = f"{log['gaps']} times, last: {log.get('lost') or 'nodeops disk verify says when'}"
+    return Finding("disk.gaps", Verdict.FAIL, expected, actual, "find out who did it; nodeops disk verify lists rules of others")
 
 
 def _alarm(text: str) -> Finding:

@@ -1,14 +1,20 @@
 """Rules between the parts of a consortium file: what no single field can see."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import TypeVar
 
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
+from nodeops.document.inventory import checked_choices, managed_nodes
 from nodeops.document.load import Source, load_with_source
 from nodeops.document.models import Consortium
 from nodeops.document.profile import Profile, load_profile
+from nodeops.document.waivers import load_waivers
+
+T = TypeVar("T")
 
 Location = tuple[str, ...]
 # Groups of the inventory, and what Ansible itself gives a meaning to. The platform's name is a group too.
@@ -16,6 +22,34 @@ RESERVED_NAMES = frozenset({"all", "localhost", "monitors", "nodes", "ungrouped"
 
 # Built into CometBFT (abci/example/kvstore); neither asks who sends a transaction.
 _SAMPLES = frozenset({"kvstore", "persistent_kvstore"})
+
+
+def checked_inventory(path: Path, controls: Collection[str] | None = None) -> tuple[Consortium, list[Finding]]:
+    """Return what `checked_consortium` does, once the choices and the waivers beside the consortium file hold too.
+
+    `controls` are the names that a waiver may have; None: they are not looked at. Raise InputError that names every mistake
+    of all three files.
+    """
+    folder = path if path.is_dir() else path.parent
+    problems: list[InputError] = []
+    found = _kept(problems, lambda: checked_consortium(path))
+    _kept(problems, lambda: checked_choices(folder))
+    if found:
+        _kept(problems, lambda: managed_nodes(found[0], folder))
+        _kept(problems, lambda: load_waivers(folder, found[0], controls))
+    if problems:
+        # A file that cannot be read at all is met twice.
+        raise InputError.of_all(list({str(one): one for one in problems}.values()))
+    assert found is not None  # noqa: S101 - without problems it was read
+    return found
+
+
+def _kept(problems: list[InputError], look: Callable[[], T]) -> T | None:
+    try:
+        return look()
+    except InputError as error:
+        problems.append(error)
+        return None
 
 
 def checked_consortium(path: Path) -> tuple[Consortium, list[Finding]]:
@@ -66,7 +100,7 @@ def _platform_problems(consortium: Consortium) -> Iterator[tuple[Location, str]]
 
 def advice(consortium: Consortium, profile: Profile) -> list[Finding]:
     """Return what works but should be known: too few validators, one organisation that can halt or rule the chain,
-    an application that is for trials.
+    an application that is for trials, addresses that others may not reach.
     """
     power = {name: node.voting_power for name, node in consortium.nodes.items()}
     total = sum(power.values())
@@ -77,7 +111,40 @@ def advice(consortium: Consortium, profile: Profile) -> list[Finding]:
         held[node.organisation] += power[name]
     for organisation, share in sorted(held.items()):
         findings.extend(_concentration(organisation, share, total, profile))
-    return findings
+    return [*findings, *_reach(consortium)]
+
+
+# RFC 1918, RFC 6598, RFC 4193: these mean another host, or none, in every other network.
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
+_NAMED = 5
+
+
+def _is_private(address: str) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in _PRIVATE)
+
+
+def _reach(consortium: Consortium) -> Iterator[Finding]:
+    """Yield what is doubtful about who reaches whom: every node connects to every other, there are no sentries between."""
+    private = [name for name, node in consortium.nodes.items() if _is_private(node.address)]
+    if not private or len({node.organisation for node in consortium.nodes.values()}) < 2:
+        return
+    expected = "every node reaches every other at the address in consortium.yml"
+    names = ", ".join(private[:_NAMED]) + (f" and {len(private) - _NAMED} more" if len(private) > _NAMED else "")
+    public = {name for name in consortium.nodes if name not in private}
+    validators = {name for name, node in consortium.nodes.items() if node.voting_power}
+    if public and validators <= set(private):
+        actual = (
+            f"all validators have private addresses ({names}) and only witnesses public ones: a witness passes nothing on "
+            "to a validator of another organisation that cannot be reached itself"
+        )
+    else:
+        actual = f"private addresses in a consortium of several organisations: {names}"
+    hint = "right where one private network (a VPN) joins all organisations; else write addresses that the others reach"
+    yield Finding("addresses", Verdict.WARN, expected, actual, hint)
 
 
 def _validator_count(validators: int) -> Finding:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from nodeops.console import JsonFlag, emit
 from nodeops.core.errors import InputError
 from nodeops.core.result import Result, Table
-from nodeops.document.check import checked_consortium
+from nodeops.document.check import checked_consortium, checked_inventory
 from nodeops.document.inventory import GENESIS_FILE, INVENTORY_HELP, chosen, inventory_folder
 from nodeops.document.models import Consortium, NodeDocument
 from nodeops.document.resolve import consortium_digest, differences, resolve
@@ -21,11 +22,14 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def check(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="consortium.yml, or the folder that holds it.")],
     as_json: JsonFlag = False,
 ) -> None:
-    """Check a consortium file: every mistake with its line, every weakness as a finding; name the genesis beside it."""
-    consortium, findings = checked_consortium(file)
+    """Check an inventory: every mistake in the consortium file, the choices and the waivers with its line, every weakness as a
+    finding; name the genesis beside them.
+    """
+    consortium, findings = checked_inventory(file, _known_controls(context))
     data = {
         "consortium": consortium.consortium,
         "revision": consortium.revision,
@@ -38,6 +42,11 @@ def check(
         data["genesis_digest"] = genesis
         line += f"\n{GENESIS_FILE} has SHA-256 {genesis}: compare it with other organisations by telephone"
     emit(Result(data, lines=[line], findings=findings), as_json)
+
+
+def _known_controls(context: typer.Context) -> Collection[str] | None:
+    """Return the names of all controls: a room above knows them, and the command line hands them down."""
+    return context.obj.controls() if context.obj else None
 
 
 def _genesis_digest(folder: Path) -> str | None:
@@ -53,6 +62,7 @@ def _genesis_digest(folder: Path) -> str | None:
 
 @app.command()
 def show(
+    context: typer.Context,
     node: Annotated[str, typer.Argument(help="Name of a node in the consortium file.")],
     inventory: Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)] = None,
     diff: Annotated[Path | None, typer.Option("--diff", help="An older node.json: show only what differs.")] = None,
@@ -61,7 +71,7 @@ def show(
     """Show the node document that the consortium file and the choices resolve to for one node."""
     folder = inventory_folder(inventory)
     consortium, _ = checked_consortium(folder)
-    document = resolve(consortium, node, chosen(folder).choices, load_waivers(folder, consortium))
+    document = resolve(consortium, node, chosen(folder).choices, load_waivers(folder, consortium, _known_controls(context)))
     emit(_differences(document, diff) if diff else _whole(document, consortium), as_json)
 
 
@@ -75,7 +85,15 @@ def _whole(document: NodeDocument, consortium: Consortium) -> Result:
 def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(data, dict):
         return {prefix.rstrip("."): data}
-    return {key: value for name, inner in data.items() for key, value in _flat(inner, f"{prefix}{name}.").items()}
+    return {key: value for name, inner in data.items() for key, value in _flat(_rows(inner), f"{prefix}{name}.").items()}
+
+
+def _rows(data: Any) -> Any:
+    """Return a list of objects as a mapping by position: a thousand members are a thousand rows, not one endless one."""
+    if isinstance(data, list) and data and all(isinstance(one, dict) for one in data):
+        width = len(str(len(data)))
+        return {f"{number:0{width}}": _text(one) for number, one in enumerate(data, 1)}
+    return data
 
 
 def _differences(document: NodeDocument, old_file: Path) -> Result:

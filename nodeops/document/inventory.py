@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from nodeops.core.errors import InputError
-from nodeops.document.load import CONSORTIUM_FILE, plain, read_source
-from nodeops.document.models import Consortium
+from nodeops.document.load import CONSORTIUM_FILE, Source, all_problems, plain, read_source
+from nodeops.document.models import Choices, Consortium
 
 INVENTORY_HELP = "Inventory folder that holds consortium.yml (default: this folder, else inventories/lab)."
 GENESIS_FILE = "genesis.json"
 AGREED_GENESIS = "nodeops_genesis"
+MANAGES = "nodeops_manages"
+CHOICES = "nodeops_choices"
+_OURS = (MANAGES, CHOICES, AGREED_GENESIS)
+_CHOICES_HINT = "inventories/example/group_vars/all.yml shows what may be chosen"
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DEFAULT_FOLDERS = (Path(), Path("inventories/lab"))
 
@@ -21,12 +27,14 @@ _DEFAULT_FOLDERS = (Path(), Path("inventories/lab"))
 class Chosen:
     """What group_vars/all.yml says to nodeops: the organisations this controller manages, and the choices for their nodes.
 
-    `genesis` is the SHA-256 of the genesis.json that was compared with other members, None when nobody said so.
+    `genesis` is the SHA-256 of the genesis.json that was compared with other members, None when nobody said so. `source` is the
+    file, for callers that report lines.
     """
 
     manages: tuple[str, ...]
     choices: Mapping[str, Any]
     genesis: str | None = None
+    source: Source | None = None
 
 
 def inventory_folder(given: Path | None) -> Path:
@@ -47,33 +55,48 @@ def chosen(folder: Path) -> Chosen:
     file = folder / "group_vars" / "all.yml"
     if not file.is_file():
         return Chosen((), {})
-    tree = plain(read_source(file).tree) or {}
+    source = read_source(file)
+    tree = plain(source.tree) or {}
     if not isinstance(tree, dict):
         raise InputError("is not a mapping of variables", where=f"{file}:1")
-    manages = tree.get("nodeops_manages", [])
+    strange = sorted(str(key) for key in tree if str(key).startswith("nodeops_") and key not in _OURS)
+    if strange:
+        raise InputError(f"unknown variable '{strange[0]}'", where=source.where([strange[0]]), allowed=", ".join(_OURS))
+    manages = tree.get(MANAGES, [])
     if not isinstance(manages, list) or not all(isinstance(name, str) for name in manages):
-        raise InputError("nodeops_manages is not a list of organisation names", where=str(file))
-    choices = tree.get("nodeops_choices", {})
+        raise InputError("nodeops_manages is not a list of organisation names", where=source.where([MANAGES]))
+    choices = tree.get(CHOICES, {})
     if not isinstance(choices, dict):
-        raise InputError("nodeops_choices is not a mapping", where=str(file))
-    return Chosen(tuple(manages), choices, _agreed_genesis(tree.get(AGREED_GENESIS), file))
+        raise InputError("nodeops_choices is not a mapping", where=source.where([CHOICES]))
+    return Chosen(tuple(manages), choices, _agreed_genesis(tree.get(AGREED_GENESIS), source), source)
 
 
-def _agreed_genesis(value: Any, file: Path) -> str | None:
+def checked_choices(folder: Path) -> Choices:
+    """Return what `chosen` found as choices. Raise InputError that names every unknown or impossible one with its line."""
+    found = chosen(folder)
+    try:
+        return Choices.model_validate(dict(found.choices))
+    except ValidationError as error:
+        assert found.source is not None  # noqa: S101 - choices that are wrong stand in a file
+        raise all_problems(found.source, error, Choices, hint=_CHOICES_HINT, below=(CHOICES,)) from error
+
+
+def _agreed_genesis(value: Any, source: Source) -> str | None:
     if value is None or (isinstance(value, str) and _SHA256.fullmatch(value)):
         return value
     allowed = "64 hex digits in quotes, as sha256sum genesis.json says it"
-    raise InputError(f"{AGREED_GENESIS} is not a SHA-256", where=str(file), allowed=allowed)
+    raise InputError(f"{AGREED_GENESIS} is not a SHA-256", where=source.where([AGREED_GENESIS]), allowed=allowed)
 
 
 def managed_nodes(consortium: Consortium, folder: Path) -> list[str]:
     """Return the names of the nodes this controller manages, sorted. Raise InputError for an unknown organisation."""
-    manages = chosen(folder).manages
+    found = chosen(folder)
+    manages = found.manages
     unknown = [name for name in manages if name not in consortium.organisations]
     if unknown:
         raise InputError(
             f"nodeops_manages names unknown organisations: {', '.join(unknown)}",
-            where=str(folder / "group_vars" / "all.yml"),
+            where=found.source.where([MANAGES]) if found.source else str(folder),
             allowed=", ".join(consortium.organisations),
         )
     return sorted(name for name, node in consortium.nodes.items() if node.organisation in manages)

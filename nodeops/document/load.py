@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from nodeops.core.errors import InputError
+from nodeops.core.printable import printable
 from nodeops.document.models import NAME_RULE, Consortium
 
 CONSORTIUM_FILE = "consortium.yml"
@@ -95,7 +96,7 @@ def load_with_source(path: Path) -> tuple[Consortium, Source]:
     try:
         consortium = Consortium.model_validate(plain(source.tree))
     except ValidationError as error:
-        raise _all_problems(source, error) from error
+        raise all_problems(source, error, Consortium, hint="see docs/consortium.md for every key") from error
     return consortium, source
 
 
@@ -111,34 +112,48 @@ def plain(node: Any) -> Any:
     return node
 
 
-def _all_problems(source: Source, error: ValidationError) -> InputError:
-    problems = sorted({_problem(source, item) for item in error.errors()})
+def all_problems(
+    source: Source, error: ValidationError, model: type[BaseModel], hint: str, below: tuple[str, ...] = ()
+) -> InputError:
+    """Return one error that names every problem of a part of a file with its line.
+
+    `model` is what the part was read as, `below` the keys under which it stands in the file.
+    """
+    problems = sorted({_problem(source, item, model, below) for item in error.errors(include_url=False, include_input=False)})
     (line, text), rest = problems[0], problems[1:]
     more = "".join(f"\n{source.path}:{other}: {what}" for other, what in rest)
-    return InputError(text + more, where=f"{source.path}:{line}", hint="see docs/consortium.md for every key")
+    return InputError(text + more, where=f"{source.path}:{line}", hint=hint)
 
 
-def _problem(source: Source, item: Any) -> tuple[int, str]:
-    location = [step for step in item["loc"] if step != "[key]"]
-    path = ".".join(str(step) for step in location)
+def _problem(source: Source, item: Any, model: type[BaseModel], below: tuple[str, ...]) -> tuple[int, str]:
+    return source.line([*below, *_location(item)]), described(item, model, below)
+
+
+def _location(item: Any) -> list[str | int]:
+    return [step for step in item["loc"] if step != "[key]"]
+
+
+def described(item: Any, model: type[BaseModel], below: tuple[str, ...] = ()) -> str:
+    """Return one problem of a validation as `key: what is wrong`. `model` and `below` as for `all_problems`."""
+    location = _location(item)
+    path = ".".join(printable(step, 60) for step in (*below, *location))
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
-        message = f"unknown key '{location[-1]}'; allowed: {', '.join(_allowed_keys(location))}"
+        message = f"unknown key '{printable(location[-1], 60)}'; allowed: {', '.join(_allowed_keys(model, location))}"
     elif item["type"] == "missing":
         message = "this key is required"
     elif item["type"] == "string_pattern_mismatch" and item["loc"][-1] in ("[key]", "organisation", "consortium", "platform"):
         message = f"is not a name; allowed: {NAME_RULE}"
-    return source.line(location), f"{path}: {message}"
+    return f"{path}: {message}" if path else message
 
 
-def _allowed_keys(location: Sequence[str | int]) -> list[str]:
+def _allowed_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """Return the keys that the model at the parent of a location knows."""
-    kind: Any = Consortium
+    kind: Any = model
     for step in location[:-1]:
-        if get_origin(kind) is dict:
-            kind = get_args(kind)[1]
-        elif hasattr(kind, "model_fields") and step in kind.model_fields:
-            kind = kind.model_fields[str(step)].annotation
-        else:
-            return []
+        kind = kind.model_fields[str(step)].annotation if hasattr(kind, "model_fields") else get_args(kind)[-1]
+        # An optional one: a model or None.
+        kind = (
+            next((one for one in get_args(kind) if hasattr(one, "model_fields")), kind) if type(None) in get_args(kind) else kind
+        )
     return list(getattr(kind, "model_fields", {}))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from nodeops.document.disk_choices import DiskChoices
+from nodeops.document.disk_choices import MOST_BYTES, DiskChoices
 from nodeops.document.log_format import LogFormat
 
 NAME_RULE = "lower-case letters, digits and dashes, starting with a letter, at most 31 characters"
@@ -17,6 +17,21 @@ _SSH_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed2551
 MAX_POWER = 1_000_000
 
 
+# RFC 1122, 1112: "this network", never a destination; reserved, with the broadcast address as its last.
+_NO_HOST = (ipaddress.IPv4Network("0.0.0.0/8"), ipaddress.IPv4Network("240.0.0.0/4"))
+
+
+def _said(least: int) -> AfterValidator:
+    """Return a check that text for people has letters or digits, not blanks and dots only."""
+
+    def check(value: str) -> str:
+        if sum(letter.isalnum() for letter in value) < least:
+            raise ValueError(f"says nothing: at least {least} letters or digits")
+        return value
+
+    return AfterValidator(check)
+
+
 def _address(value: str) -> str:
     """Return an IPv4, IPv6 or host name in its one canonical spelling. Raise ValueError for anything else."""
     try:
@@ -24,7 +39,8 @@ def _address(value: str) -> str:
     except ValueError:
         return _host_name(value.lower())
     found = getattr(found, "ipv4_mapped", None) or found
-    if found.is_unspecified or found.is_multicast or getattr(found, "scope_id", None):
+    nowhere = found.is_unspecified or found.is_multicast or found.is_loopback or found.is_link_local
+    if nowhere or any(found in network for network in _NO_HOST) or getattr(found, "scope_id", None):
         raise ValueError("is an address that other hosts cannot connect to")
     return str(found)
 
@@ -33,6 +49,9 @@ def _host_name(name: str) -> str:
     # With a number as its last label it would be read as an IPv4 address in another notation.
     if not _HOSTNAME.fullmatch(name) or re.fullmatch(r"[0-9]+|0x[0-9a-f]*", name.rpartition(".")[2]):
         raise ValueError("is not an IPv4 address, an IPv6 address or a host name")
+    # RFC 6761: whoever looks the name up gets itself.
+    if name.rpartition(".")[2] == "localhost":
+        raise ValueError("is a name that every host has for itself")
     return name
 
 
@@ -57,7 +76,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Address = Annotated[str, AfterValidator(_address)]
 SshKey = Annotated[str, AfterValidator(_ssh_key)]
 Network = Annotated[str, AfterValidator(_network)]
-Why = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,300}$")]
+Why = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,300}$"), _said(1)]
+Words = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"), _said(1)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 ChainId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,48}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^v?[0-9][0-9A-Za-z.+-]{0,40}$")]
@@ -68,7 +88,7 @@ Duty = Literal["validator", "witness"]
 class Model(BaseModel):
     """Strict, immutable, and closed to unknown keys."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Ledger(Model):
@@ -85,7 +105,7 @@ class Organisation(Model):
     """A member of the consortium: its admin public keys and how to reach a person."""
 
     admins: list[SshKey] = []
-    contact: str | None = None
+    contact: Words | None = None
 
 
 class Node(Model):
@@ -95,7 +115,7 @@ class Node(Model):
     duty: Duty
     address: Address
     power: Annotated[int, Field(ge=0, le=MAX_POWER)] | None = None
-    site: str | None = None
+    site: Words | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -118,7 +138,7 @@ class Monitor(Model):
 
     organisation: Name
     address: Address
-    site: str | None = None
+    site: Words | None = None
 
 
 class Consortium(Model):
@@ -170,7 +190,10 @@ class HardeningChoices(Model):
     """What an organisation chooses about hardening; single controls are left out by waivers, with a reason and an end.
 
     `banner` is what everyone reads before logging in. `ssh_groups` are the groups whose members may log in over SSH; none
-    named means everyone with a key. A changed set must be confirmed over a new SSH connection within
+    named means everyone with a key. `forwarding` says whether a host goes on forwarding packets where containers, virtual
+    machines or tunnels need it, or never does. `may_lose_access` are accounts that a change may shut out of SSH: any other
+    that has keys and would be stops it. `jump_for` are the destinations, host:port, of logins that pass through a host; runs of
+    Ansible fill it in from the ssh_config. A changed set must be confirmed over a new SSH connection within
     `confirm_seconds`, or it is undone.
     """
 
@@ -179,6 +202,9 @@ class HardeningChoices(Model):
         "All activity is monitored and logged, and may be used as evidence.\n"
     )
     ssh_groups: list[Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]] = []
+    forwarding: Literal["as_needed", "never"] = "as_needed"
+    may_lose_access: list[Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_.-]{0,31}\$?$")]] = []
+    jump_for: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\[\]-]{1,255}:[0-9]{1,5}$")]] = []
     confirm_seconds: Annotated[int, Field(ge=10, le=600)] = 90
 
 
@@ -190,8 +216,8 @@ class Waiver(Model):
 
     control: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$", max_length=80)]
     scope: Name
-    owner: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{3,100}$")]
-    reason: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{10,500}$")]
+    owner: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{3,100}$"), _said(2)]
+    reason: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{10,500}$"), _said(5)]
     expires: date
 
 
@@ -199,7 +225,7 @@ class Choices(Model):
     """What one organisation chooses for its own nodes (`nodeops_choices` in group_vars). Sizes in bytes."""
 
     log_level: Literal["debug", "info", "error"] = "info"
-    min_free_bytes: Annotated[int, Field(ge=0)] = 1 << 30
+    min_free_bytes: Annotated[int, Field(ge=0, le=MOST_BYTES)] = 1 << 30
     max_clock_skew_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     firewall: FirewallChoices = FirewallChoices()
     hardening: HardeningChoices = HardeningChoices()
@@ -207,7 +233,7 @@ class Choices(Model):
 
 
 class Port(Model):
-    """One listening port of the ledger: who may reach it, on which address it listens, and why."""
+    """One listening port of the ledger or of nodeops: who may reach it, on which address it listens, and why."""
 
     port: PortNumber
     bind: str
@@ -223,7 +249,7 @@ class Member(Model):
     duty: Duty
     power: int
     address: Address
-    site: str | None = None
+    site: Words | None = None
 
 
 class LedgerPlan(Model):
@@ -262,6 +288,8 @@ class NodeDocument(Model):
     members: list[Member]
     monitors: dict[Name, Monitor]
     ledger: LedgerPlan
+    ports: dict[str, Port]
+    monitor_ports: dict[str, Port]
     paths: dict[str, str]
     limits: Choices
     waivers: list[Waiver] = []

@@ -1,73 +1,22 @@
 """Judge a host before anything on it is changed: can it carry the node that its document describes? Pure."""
 
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
-from ipaddress import ip_address
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.units import size
+from nodeops.document.facts import Filesystem, HostFacts, Listener, Login
 from nodeops.document.models import Model, NodeDocument, Port
+from nodeops.document.names_rules import judge_names
 
 # What systemd-detect-virt calls a container: it has its host's clock, and cannot set or see how it is kept.
 CONTAINERS = frozenset(
     {"docker", "podman", "lxc", "lxc-libvirt", "systemd-nspawn", "openvz", "rkt", "wsl", "proot", "pouch", "container-other"}
 )
 _WILDCARDS = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - recognised, not bound
-_TEXT_LIMIT = 200
-
-
-class Facts(BaseModel):
-    """Observed on a host, so not trusted: typed and bounded. Keys that this version does not know are ignored."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-
-Text = Annotated[str, Field(max_length=_TEXT_LIMIT)]
-
-
-class OperatingSystem(Facts):
-    """ID and VERSION_ID of /etc/os-release; empty when there are none."""
-
-    id: Text = ""
-    version_id: Text = ""
-
-
-class Filesystem(Facts):
-    """The room where `path` is, or would be made. Sizes in bytes; inodes are None where the filesystem does not count them."""
-
-    path: Text
-    free_bytes: Annotated[int, Field(ge=0)]
-    total_bytes: Annotated[int, Field(ge=0)]
-    free_inodes: int | None = None
-
-
-class Listener(Facts):
-    """A TCP socket that listens; process and unit are None when they could not be seen."""
-
-    port: Annotated[int, Field(ge=1, le=65535)]
-    address: Text
-    process: Text | None = None
-    unit: Text | None = None
-
-
-class HostFacts(Facts):
-    """What was observed of one host. `time` in Unix seconds; `time_synchronised` is None when it cannot be told."""
-
-    os: OperatingSystem
-    architecture: Text
-    python: Text
-    systemd: bool
-    time: Annotated[float, Field(allow_inf_nan=False)]
-    time_synchronised: bool | None = None
-    virtualization: Text = "none"
-    filesystems: Annotated[list[Filesystem], Field(max_length=100)] = []
-    listening: Annotated[list[Listener], Field(max_length=10_000)] = []
-    packages_missing: Annotated[list[Text], Field(max_length=1000)] = []
 
 
 class SupportedRelease(Model):
@@ -127,7 +76,8 @@ def judge_host(
         _clock(document.limits.max_clock_skew_seconds, observed.time, min(clock), max(clock)),
         _synchronised(observed),
         _packages(observed.packages_missing),
-        _operators(document),
+        *_operators(document, observed.login),
+        *judge_names(document, observed.names),
     ]
 
 
@@ -193,13 +143,18 @@ def _free_inodes(filesystem: Filesystem, limits: RoomLimits) -> Finding | None:
 
 
 def _ports(document: NodeDocument, listening: Iterable[Listener]) -> Iterator[Finding]:
-    plan = document.ledger
-    strangers = [listener for listener in listening if listener.unit != plan.unit]
-    for name, port in sorted(plan.ports.items()):
+    yield from _free(document.ledger.ports, document.ledger.unit, "the ledger's ", listening)
+    for name, port in document.ports.items():
+        yield from _free({name: port}, f"nodeops-{name}.service", "nodeops' ", listening)
+
+
+def _free(ports: Mapping[str, Port], unit: str, whose: str, listening: Iterable[Listener]) -> Iterator[Finding]:
+    strangers = [listener for listener in listening if listener.unit != unit]
+    for name, port in sorted(ports.items()):
         taken = [listener for listener in strangers if listener.port == port.port and _overlap(port, listener.address)]
-        expected = f"{port.bind}:{port.port} is free for the ledger's {name}, or held by {plan.unit}"
+        expected = f"{port.bind}:{port.port} is free for {whose}{name}, or held by {unit}"
         actual = "; ".join(_holder(listener) for listener in taken) or f"port {port.port} is ours to use"
-        hint = f"stop what listens there, or move it; the ledger's ports are the same on all nodes ({port.why})"
+        hint = f"stop what listens there, or move it; {whose}ports are the same on all nodes ({port.why})"
         yield _finding(f"port:{name}", not taken, expected, actual, hint)
 
 
@@ -213,7 +168,7 @@ def _overlap(port: Port, address: str) -> bool:
         return True
 
 
-def _unmapped(address: str) -> object:
+def _unmapped(address: str) -> IPv4Address | IPv6Address:
     found = ip_address(address)
     return getattr(found, "ipv4_mapped", None) or found
 
@@ -256,11 +211,27 @@ def _synchronised(observed: HostFacts) -> Finding:
     return Finding("clock-synchronised", Verdict.WARN, expected, actual, hint)
 
 
-def _operators(document: NodeDocument) -> Finding:
-    """A firewall without operators would shut everyone out for good."""
-    named = document.limits.firewall.operators
+def _operators(document: NodeDocument, login: Login | None) -> Iterator[Finding]:
+    """A firewall that lets nobody in, or not who sets it up, would shut them out: judged before a document says so."""
+    choices = document.limits.firewall
     hint = "name the networks of operators and of this controller: nodeops_choices, firewall, operators (docs/firewall.md)"
-    return _finding("operators", bool(named), "networks from which operators log in", ", ".join(named) or "none are named", hint)
+    named = ", ".join(choices.operators) or "none are named"
+    yield _finding("operators", bool(choices.operators), "networks from which operators log in", named, hint)
+    if login is not None and choices.operators:
+        seen = f"you are logged in from {login.address} on port {login.port}"
+        good = login.port == choices.ssh_port and _within(login.address, choices.operators)
+        expected = f"this controller may log in again: port {choices.ssh_port} from {named}"
+        hint = "add its network to nodeops_choices, firewall, operators; another port is ssh_port beside it"
+        yield _finding("controller", good, expected, seen, hint)
+
+
+def _within(address: str, networks: Iterable[str]) -> bool:
+    """Tell whether an address is in one of the networks; what is no address is in none."""
+    try:
+        found = _unmapped(address)
+    except ValueError:
+        return False
+    return any(found in ip_network(network) for network in networks)
 
 
 def _packages(missing: Sequence[str]) -> Finding:

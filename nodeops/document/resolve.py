@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from nodeops.core.digest import digest
 from nodeops.core.errors import InputError
+from nodeops.document.load import described
 from nodeops.document.models import Choices, Consortium, LedgerPlan, Member, Node, NodeDocument, Port, Waiver
 from nodeops.document.profile import Profile, load_profile
 
@@ -27,14 +28,19 @@ def host_paths() -> dict[str, str]:
     return paths
 
 
+def host_ports(kind: str) -> dict[str, Port]:
+    """Return the ports of nodeops itself on a `node` or a `monitor`."""
+    text = (resources.files("nodeops.document") / "host_ports.toml").read_text(encoding="utf-8")
+    return {name: Port.model_validate(row) for name, row in tomllib.loads(text)[kind].items()}
+
+
 def parse_choices(choices: Mapping[str, Any]) -> Choices:
     """Return one organisation's choices. Raise InputError for an unknown or impossible one."""
     try:
         return Choices.model_validate(dict(choices))
     except ValidationError as error:
-        item = error.errors()[0]
-        key = ".".join(str(step) for step in item["loc"])
-        raise InputError(f"{key}: {item['msg']}", where="nodeops_choices", allowed=", ".join(Choices.model_fields)) from error
+        text = "\n".join(described(item, Choices) for item in error.errors(include_url=False, include_input=False))
+        raise InputError(text, where="nodeops_choices", hint="nodeops document check names the lines") from error
 
 
 def members(consortium: Consortium) -> list[Member]:
@@ -65,18 +71,18 @@ def resolve(consortium: Consortium, node: str, choices: Mapping[str, Any], waive
         members=list(found.values()),
         monitors=dict(sorted(consortium.monitors.items())),
         ledger=_ledger_plan(consortium, load_profile(consortium.ledger.platform), limits),
+        ports=admitted_ports(host_ports("node"), consortium, limits),
+        monitor_ports=host_ports("monitor"),
         paths=host_paths(),
         limits=limits,
         waivers=[waiver for waiver in waivers if waiver.scope in ("all", node, found[node].organisation)],
     )
 
 
-def admitted_ports(profile: Profile, consortium: Consortium, choices: Choices) -> dict[str, Port]:
-    """Return the ledger's ports, each bound where its scope needs it: a port that nobody may reach listens on loopback."""
+def admitted_ports(ports: Mapping[str, Port], consortium: Consortium, choices: Choices) -> dict[str, Port]:
+    """Return ports, each bound where its scope needs it: a port that nobody may reach listens on loopback."""
     admits = {"members": True, "monitors": bool(consortium.monitors), "clients": bool(choices.firewall.clients), "local": False}
-    return {
-        name: port if admits[port.scope] else port.model_copy(update={"bind": LOOPBACK}) for name, port in profile.ports.items()
-    }
+    return {name: port if admits[port.scope] else port.model_copy(update={"bind": LOOPBACK}) for name, port in ports.items()}
 
 
 def _ledger_plan(consortium: Consortium, profile: Profile, limits: Choices) -> LedgerPlan:
@@ -100,7 +106,7 @@ def _ledger_plan(consortium: Consortium, profile: Profile, limits: Choices) -> L
         log=profile.log,
         user=profile.user,
         unit=profile.unit,
-        ports=admitted_ports(profile, consortium, limits),
+        ports=admitted_ports(profile.ports, consortium, limits),
         paths=dict(sorted(paths.items())),
     )
 

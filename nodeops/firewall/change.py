@@ -7,7 +7,7 @@ from nodeops.document.models import NodeDocument
 from nodeops.firewall import proof
 from nodeops.firewall.drift_rules import Seen
 from nodeops.firewall.live import NFT, load, loaded, normalised, require_readable, script_of
-from nodeops.firewall.observe import NAME, UNIT, confirmed_file, state_folder
+from nodeops.firewall.observe import NAME, UNIT, WATCH, confirmed_file, state_folder
 from nodeops.host import trial
 from nodeops.host.files import write_atomic
 from nodeops.host.trial import Trial
@@ -70,11 +70,12 @@ def confirm(document: NodeDocument, token: str, console: bool) -> None:
 
 
 def _enable() -> None:
-    """Let the rules come at boot, and be loaded again when nftables.service, which may flush everything, is restarted."""
+    """Let the rules come at boot, be loaded again when nftables.service is restarted, and when something takes them away."""
     if not systemd.unit(UNIT).enabled:
         systemd.systemctl("enable", "--quiet", UNIT)
-    if not systemd.unit(UNIT).active:
-        systemd.systemctl("start", UNIT)
+    for name in (UNIT, WATCH):
+        if not systemd.unit(name).active:
+            systemd.systemctl("start", name)
 
 
 def roll_back(document: NodeDocument) -> None:

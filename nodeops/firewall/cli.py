@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
@@ -19,13 +19,15 @@ from nodeops.firewall.addresses import current_rules
 from nodeops.firewall.drift_rules import Seen, changes, findings, state
 from nodeops.firewall.explain import explain as explained
 from nodeops.firewall.guard_rules import Login, require_a_way_in
+from nodeops.firewall.knock import knock
 from nodeops.firewall.live import hits
 from nodeops.firewall.observe import NAME, observe, state_folder
+from nodeops.firewall.others import judged_others
 from nodeops.firewall.rules import Rule, RuleSet
 from nodeops.firewall.ruleset import nft_text
 from nodeops.host import trial
 from nodeops.host.lock import held
-from nodeops.host.session import ssh_connection
+from nodeops.host.ssh.session import ssh_connection
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -52,7 +54,7 @@ def show(nft: NftFlag = False, document: DocumentOption = None, as_json: JsonFla
 
 
 def _data(rules: RuleSet) -> Iterable[dict[str, Any]]:
-    return ({**asdict(rule), "limit": rule.limit and rule.limit.model_dump()} for rule in rules.rules)
+    return (asdict(rule) for rule in rules.rules)
 
 
 def _row(rule: dict[str, Any]) -> dict[str, Any]:
@@ -70,12 +72,15 @@ def _cells(rule: Rule) -> tuple[str, ...]:
 
 @app.command()
 def check(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
-    """Check that document, file and loaded rules say the same, and that they let the operators in. Changes nothing."""
+    """Check that document, file and loaded rules say the same, that they let the operators in, and that no other rules
+    refuse what they let in. Changes nothing.
+    """
     node = _document(document)
     rules = current_rules(node)
     seen = observe(node, rules)
     require_a_way_in(rules, login())
-    emit(_result(node, seen), as_json)
+    result = _result(node, seen)
+    emit(replace(result, findings=[*result.findings, judged_others(rules)]), as_json)
 
 
 @app.command()
@@ -149,19 +154,36 @@ def explain(
     document: DocumentOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say which rule lets an address reach a port of this host, or that none does, and why."""
-    node = load_node_document(document)
-    try:
-        ip_address(address)
-    except ValueError as error:
-        raise InputError(f"'{address}' is not an IP address", where=f"nodeops {NAME} explain") from error
-    found = explained(node, current_rules(node), address, port, protocol)
-    verdict = "allowed" if found.allowed else "refused"
+    """Say which rule that is loaded, ours or another's, lets an address reach a port of this host or stops it, and why."""
+    node = _document(document)
+    seen = knock(_plain(address), port, protocol)
+    found = explained(node, _rules_or_none(node), seen.outcome, address, port, protocol)
+    verdict = {True: "allowed", False: "refused", None: "not known"}[found.allowed]
+    unread = [f"{name} could not be copied, so it is not judged here" for name in seen.unread]
     lines = [
         f"{address} ({found.address_is}) to {protocol} port {port} ({found.port_is}): {verdict} by '{found.rule}'",
         f"why: {found.why}",
+        *(f"but: {one}" for one in (*found.but, *unread)),
     ]
-    emit(Result({"address": address, "port": port, "protocol": protocol, **asdict(found)}, lines=lines), as_json)
+    asked = {"address": address, "port": port, "protocol": protocol}
+    emit(Result({**asked, **asdict(found), "not_judged": list(seen.unread)}, lines=lines), as_json)
+
+
+def _plain(address: str) -> str:
+    """Return an address in its usual spelling; an IPv4 address written as an IPv6 one is the same address."""
+    try:
+        found = ip_address(address)
+    except ValueError as error:
+        raise InputError(f"'{address}' is not an IP address", where=f"nodeops {NAME} explain") from error
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def _rules_or_none(node: NodeDocument) -> RuleSet | None:
+    """Return what the document asks for; None while one of its names has no address: what is loaded is judged all the same."""
+    try:
+        return current_rules(node)
+    except HostError:
+        return None
 
 
 def login() -> Login | None:

@@ -13,7 +13,8 @@ _FEW_LINES = 12
 class Seen:
     """What was observed. `wanted` and `live` as nft lists them; `script` what the document asks to be loaded at boot.
 
-    `live` and `confirmed` are None when there is none; `trial_seconds` is the time left of a trial, None without one.
+    `live` and `confirmed` are None when there is none; `watched` tells whether rules that vanish are loaded again;
+    `trial_seconds` is the time left of a trial, None without one.
     """
 
     wanted: str
@@ -21,12 +22,18 @@ class Seen:
     live: str | None
     confirmed: str | None
     enabled: bool
+    watched: bool = True
     trial_seconds: float | None = None
 
     @property
     def differs(self) -> bool:
         """Tell whether anything is to be done."""
-        return self.live != self.wanted or self.confirmed != self.script or not self.enabled
+        return self.live != self.wanted or self.confirmed != self.script or not self.kept
+
+    @property
+    def kept(self) -> bool:
+        """Tell whether the rules come at boot, and again when something takes them away."""
+        return self.enabled and self.watched
 
 
 def findings(seen: Seen) -> list[Finding]:
@@ -65,8 +72,9 @@ def _file(seen: Seen) -> Finding:
 
 
 def _unit(seen: Seen) -> Finding:
-    expected = "nodeops-firewall.service loads the rules at boot"
-    return _judged("firewall.unit", seen.enabled, expected, "enabled" if seen.enabled else "not enabled")
+    expected = "the rules come at boot, and are loaded again when they vanish"
+    actual = "not enabled" if not seen.enabled else "enabled" if seen.watched else "nodeops-firewall-watch.timer does not run"
+    return _judged("firewall.unit", seen.kept, expected, actual)
 
 
 def _trial(seen: Seen) -> Finding:
@@ -95,6 +103,6 @@ def changes(seen: Seen) -> list[Change]:
         found.append(Change("table inet nodeops", "as the node document asks", seen.live or "", seen.wanted))
     if seen.confirmed != seen.script:
         found.append(Change("rules at boot", "written once they are confirmed", seen.confirmed or "", seen.script))
-    if not seen.enabled:
-        found.append(Change("nodeops-firewall.service", "loads the rules at boot", "disabled", "enabled"))
+    if not seen.kept:
+        found.append(Change("nodeops-firewall.service", "loads the rules at boot and when they vanish", "disabled", "enabled"))
     return found

@@ -1,4 +1,4 @@
-"""Say which rule lets an address reach a port of this host, or that none does, and why. Pure."""
+"""Say whether a new connection reaches a port of this host, which rule decides it and why: what is loaded counts. Pure."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -6,37 +6,73 @@ from ipaddress import ip_address
 from nodeops.document.models import NodeDocument
 from nodeops.firewall.guard_rules import contains
 from nodeops.firewall.rules import Rule, RuleSet
+from nodeops.firewall.trace_rules import Outcome
+
+_AGREE = "nodeops firewall check shows what differs, nodeops firewall apply makes them the same"
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Whether a new connection is let in, by which rule, why; and what the address and the port are, as far as known."""
+    """Whether a new connection is let in, by which rule, why; and what the address and the port are, as far as known.
 
-    allowed: bool
+    `allowed` is None when the rules that are loaded could not be judged. `asked` is what the node document asks for, None
+    when its names have no address now; `but` says what else must be known, a sentence each.
+    """
+
+    allowed: bool | None
     rule: str
     why: str
     address_is: str
     port_is: str
+    asked: bool | None = None
+    but: tuple[str, ...] = ()
 
 
-def explain(document: NodeDocument, rules: RuleSet, address: str, port: int, protocol: str) -> Explanation:
-    """Return what happens to a new connection. An address that is not one raises ValueError."""
-    who, what = _who(rules, address), _what(document, port, protocol)
-    if ip_address(address).is_loopback:
-        return Explanation(True, "lo", "processes of this host reach each other over loopback", who, what)
-    asked = [rule for rule in rules.rules if rule.direction != "out" and (rule.port, rule.protocol) == (port, protocol)]
-    for rule in asked:
-        if contains(rule.networks, address):
-            return Explanation(True, rule.name, _allowed(rule), who, what)
-    return Explanation(False, "policy drop", _refused(asked), who, what)
+def explain(
+    document: NodeDocument, rules: RuleSet | None, outcome: Outcome, address: str, port: int, protocol: str
+) -> Explanation:
+    """Return what happens to a new connection. `rules` are those of the document, None when its names cannot be resolved."""
+    who = _who(rules, address) if rules else "not known: a name of the node document has no address now"
+    concerned = [rule for rule in (rules.rules if rules else ()) if _concerns(rule, port, protocol)]
+    inside = outcome.ours == "lo" or ip_address(address).is_loopback
+    asked = None if rules is None else inside or any(contains(rule.networks, address) for rule in concerned)
+    rule, why = _decided(outcome, concerned)
+    return Explanation(outcome.allowed, rule, why, who, _what(document, port, protocol), asked, tuple(_but(outcome, asked)))
 
 
-def _allowed(rule: Rule) -> str:
-    if rule.limit is None:
-        return f"{rule.who}: {rule.why}"
-    limit = rule.limit
-    most = f"at most {limit.new_per_minute} new connections a minute after {limit.burst} at once, {limit.at_once} open"
-    return f"{rule.who}: {rule.why} ({most})"
+def _concerns(rule: Rule, port: int, protocol: str) -> bool:
+    return rule.direction != "out" and (rule.port, rule.protocol) == (port, protocol)
+
+
+def _decided(outcome: Outcome, asked: list[Rule]) -> tuple[str, str]:
+    """Return the name of the rule that decides, and why it does."""
+    if outcome.ours == "lo" and outcome.allowed:
+        return "lo", "processes of this host reach each other over loopback"
+    if outcome.allowed is None:
+        return "unknown", "the packet was neither let in nor refused by a rule that nft knows: look at routes and rp_filter"
+    if outcome.allowed:
+        return (outcome.ours, _allowed(outcome.ours, asked)) if outcome.ours else ("no rule", "no rule of this host stops it")
+    if outcome.stopped_by_others:
+        return outcome.stopped_by, "rules of others on this host refuse it" + (
+            ", although ours let it in" if outcome.ours else ""
+        )
+    return "policy drop", _refused(asked)
+
+
+def _but(outcome: Outcome, expected: bool | None) -> list[str]:
+    if expected is None or outcome.allowed is None or expected == outcome.allowed:
+        return []
+    if outcome.stopped_by_others:
+        return [f"the node document lets it in, and {outcome.stopped_by} does not: change the rules of that table"]
+    said = "lets it in" if expected else "does not let it in"
+    return [f"the node document {said}, and the rules that are loaded say otherwise: {_AGREE}"]
+
+
+def _allowed(name: str, asked: list[Rule]) -> str:
+    rule = next((rule for rule in asked if rule.name == name), None)
+    if rule is None:
+        return "a rule that is loaded, and that the node document does not have"
+    return f"{rule.who}: {rule.why}"
 
 
 def _refused(asked: list[Rule]) -> str:
@@ -54,5 +90,6 @@ def _who(rules: RuleSet, address: str) -> str:
 def _what(document: NodeDocument, port: int, protocol: str) -> str:
     if protocol == "tcp" and port == document.limits.firewall.ssh_port:
         return "ssh"
-    ours = [f"{name} of the ledger ({one.scope})" for name, one in document.ledger.ports.items() if one.port == port]
+    both = (("the ledger", document.ledger.ports), ("nodeops", document.ports))
+    ours = [f"{name} of {whose} ({one.scope})" for whose, ports in both for name, one in ports.items() if one.port == port]
     return ours[0] if ours and protocol == "tcp" else "not a port of the node document"

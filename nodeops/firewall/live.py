@@ -47,6 +47,9 @@ def loaded() -> str | None:
 
 def load(script: Path) -> None:
     """Load a script in one transaction. Raise HostError when the kernel refuses it: then nothing changed."""
+    if not Path(NFT).exists():
+        hint = "apt-get install nftables, then run this again; until then the rules that are loaded stay"
+        raise HostError("is gone, and nothing else can change the rules", where=NFT, hint=hint)
     run([NFT, "-f", script], timeout_seconds=_SECONDS)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from nodeops.core.errors import HostError
 from nodeops.document.models import NodeDocument
 from nodeops.firewall.addresses import current_rules
-from nodeops.firewall.drift_rules import Seen, state
+from nodeops.firewall.drift_rules import Seen
 from nodeops.firewall.live import loaded, normalised
 from nodeops.firewall.rules import RuleSet
 from nodeops.firewall.ruleset import nft_text
@@ -14,6 +14,7 @@ from nodeops.host.units import systemd
 
 NAME = "firewall"
 UNIT = "nodeops-firewall.service"
+WATCH = "nodeops-firewall-watch.timer"
 
 
 def state_folder(document: NodeDocument) -> Path:
@@ -34,21 +35,19 @@ def observe(document: NodeDocument, rules: RuleSet | None = None) -> Seen:
         wanted=normalised(script),
         script=script,
         live=loaded(),
-        confirmed=_confirmed(confirmed_file(document)),
+        confirmed=confirmed_text(document),
         enabled=systemd.unit(UNIT).enabled,
+        watched=systemd.unit(WATCH).active,
         trial_seconds=None if running is None else running.remaining_seconds,
     )
 
 
-def _confirmed(path: Path) -> str | None:
+def confirmed_text(document: NodeDocument) -> str | None:
+    """Return the script that is loaded at boot; None when no rules were ever confirmed."""
+    path = confirmed_file(document)
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
     except OSError as error:
         raise HostError(f"cannot be read: {error.strerror}", where=str(path), hint="run as root") from error
-
-
-def firewall_state(document: NodeDocument) -> str:
-    """Return "on", "on trial", "drift" or "off". Raise as `observe` does."""
-    return state(observe(document))

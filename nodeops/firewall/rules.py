@@ -1,32 +1,20 @@
 """Which rules follow from the node document: who may reach what, and why. Pure.
 
-Everything that no rule names is dropped. Sources and destinations are networks in canonical spelling, collapsed, of
+Everything that no rule names is dropped. No rule counts or limits what a source asks: a source can be forged, and then a
+stranger would use up what belongs to an operator or a member. What was answered is limited by who answers: sshd by
+MaxStartups, the ledger by one connection an address. Sources and destinations are networks in canonical spelling, collapsed, of
 either family; names are resolved by the caller (addresses.py), because resolving asks the network.
 """
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from nodeops.document.models import Model, NodeDocument, Port
+from nodeops.document.models import NodeDocument, Port
 
 IpNetwork = IPv4Network | IPv6Network
 Networks = tuple[IpNetwork, ...]
-
-
-class Limit(Model):
-    """What one source address may ask of a port: new connections a minute, how many in a burst, connections at once."""
-
-    new_per_minute: Annotated[int, Field(ge=1)]
-    burst: Annotated[int, Field(ge=1)]
-    at_once: Annotated[int, Field(ge=1)]
-    why: str
 
 
 @dataclass(frozen=True)
@@ -44,7 +32,6 @@ class Rule:
     who: str
     networks: Networks
     why: str
-    limit: Limit | None = None
 
 
 @dataclass(frozen=True)
@@ -58,13 +45,6 @@ class RuleSet:
     def towards(self, direction: str) -> Iterator[Rule]:
         """Yield the rules of one direction."""
         return (rule for rule in self.rules if rule.direction == direction)
-
-
-@cache
-def limits() -> dict[str, Limit]:
-    """Return the limits by the name of the port they hold for."""
-    text = (resources.files("nodeops.firewall") / "limits.toml").read_text(encoding="utf-8")
-    return {name: Limit.model_validate(row) for name, row in tomllib.loads(text).items()}
 
 
 def collapsed(networks: Iterable[str]) -> Networks:
@@ -85,7 +65,7 @@ def rules_for(document: NodeDocument, addresses: Mapping[str, Sequence[str]]) ->
     """Return the rules of a host. `addresses` are those of every value of `named_hosts`, as text."""
     sources = _Sources(document, addresses)
     choices = document.limits.firewall
-    rules = [_ssh(document), *_ledger(document, sources), *_published(document)]
+    rules = [_ssh(document), *_ports(document, sources), *_published(document)]
     if choices.egress is not None:
         rules += _egress(document, sources)
     echo = collapsed([*sources.of("members"), *sources.of("monitors"), *choices.operators])
@@ -109,17 +89,17 @@ class _Sources:
 def _ssh(document: NodeDocument) -> Rule:
     choices = document.limits.firewall
     why = "operators and the controller log in; nobody else needs a shell"
-    return Rule("ssh", "in", "tcp", choices.ssh_port, "operators", collapsed(choices.operators), why, limits()["ssh"])
+    return Rule("ssh", "in", "tcp", choices.ssh_port, "operators", collapsed(choices.operators), why)
 
 
-def _ledger(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
-    for name, port in sorted(document.ledger.ports.items()):
-        yield _ledger_rule(name, port, sources)
+def _ports(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
+    for name, port in sorted({**document.ledger.ports, **document.ports}.items()):
+        yield _port_rule(name, port, sources)
 
 
-def _ledger_rule(name: str, port: Port, sources: _Sources) -> Rule:
+def _port_rule(name: str, port: Port, sources: _Sources) -> Rule:
     networks = collapsed(sources.of(port.scope))
-    return Rule(name, "in", "tcp", port.port, port.scope, networks, port.why, limits().get(name))
+    return Rule(name, "in", "tcp", port.port, port.scope, networks, port.why)
 
 
 def _published(document: NodeDocument) -> Iterator[Rule]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 
-from nodeops.firewall.rules import IpNetwork, Limit, Networks, Rule, RuleSet
+from nodeops.firewall.rules import IpNetwork, Networks, Rule, RuleSet
 
 FAMILY, TABLE = "inet", "nodeops"
 # In one transaction: made if it is absent, so that deleting it never fails.
@@ -16,14 +16,13 @@ _NEIGHBOURS = (
     "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report"
 )
 _ERRORS = "destination-unreachable, time-exceeded, parameter-problem"
-_MOST_SOURCES = 4096
 
 
 def nft_text(rules: RuleSet) -> str:
     """Return the whole table as a script for `nft -f`. The same rules always give the same bytes."""
     # A chain stands before those that jump to it.
     chains = [*_output(rules), *_input(rules), *_forward(rules)]
-    lines = [f"table {FAMILY} {TABLE} {{", *_sets(rules), *chains, "}"]
+    lines = [f"table {FAMILY} {TABLE} {{", *chains, "}"]
     return CLEAR + "\n".join(lines) + "\n"
 
 
@@ -97,33 +96,8 @@ def _destination(rule: Rule) -> Iterator[str]:
 
 def _permission(rule: Rule) -> Iterator[str]:
     for family in ("ip", "ip6"):
-        chosen = _members(rule.networks, family)
-        if not chosen:
-            continue
-        wanted = f"{family} saddr {chosen} {rule.protocol} dport {rule.port}"
-        if rule.limit:
-            yield from _limited(rule, rule.limit, family, wanted)
-        yield f'{wanted} accept comment "{rule.name}"'
-
-
-def _limited(rule: Rule, limit: Limit, family: str, wanted: str) -> Iterator[str]:
-    """Yield what drops a source that asks too much. Its established connections are accepted before this."""
-    version = "4" if family == "ip" else "6"
-    count, rate = f"@{rule.name}_count{version}", f"@{rule.name}_rate{version}"
-    note = f'counter drop comment "{rule.name}-limit"'
-    yield f"{wanted} add {count} {{ {family} saddr ct count over {limit.at_once} }} {note}"
-    burst = f"limit rate over {limit.new_per_minute}/minute burst {limit.burst} packets"
-    yield f"{wanted} update {rate} {{ {family} saddr {burst} }} {note}"
-
-
-def _sets(rules: RuleSet) -> Iterator[str]:
-    """Yield the sets that remember each source of a limited port: how many connections it has, how fast it asks."""
-    for rule in rules.towards("in"):
-        for family, kind, version in (("ip", "ipv4_addr", "4"), ("ip6", "ipv6_addr", "6")):
-            if rule.limit and _members(rule.networks, family):
-                size = f"type {kind}; size {_MOST_SOURCES};"
-                yield f"\tset {rule.name}_count{version} {{ {size} flags dynamic; }}"
-                yield f"\tset {rule.name}_rate{version} {{ {size} flags dynamic,timeout; timeout 2m; }}"
+        if chosen := _members(rule.networks, family):
+            yield f'{family} saddr {chosen} {rule.protocol} dport {rule.port} accept comment "{rule.name}"'
 
 
 def _members(networks: Networks, family: str) -> str:

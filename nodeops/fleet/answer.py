@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodeops.core.errors import HostError
-from nodeops.fleet.reply import Reply, State, one_line
+from nodeops.fleet.reply import Reply, State, json_text, one_line
 from nodeops.ledger.node.status import NodeStatus, parse_status
 
 _WAITING = "asking"
@@ -41,11 +41,19 @@ def answer_of(node: str, reply: Reply | None) -> Answer:
     if reply.state is not State.ANSWERED:
         return Answer(node, None, reply.state.value, reply.error, reply.hint, reply.seconds)
     try:
-        status = parse_status(reply.stdout.encode(errors="replace"), node)
+        status = parse_status((json_text(reply.stdout) or reply.stdout).encode(errors="replace"), node)
     except HostError as error:
-        said = one_line(reply.stderr, 200) or error.what
-        return Answer(node, None, _NO_STATUS, f"exit code {reply.exit_code}: {said}", error.hint, reply.seconds)
+        return Answer(node, None, _NO_STATUS, *_why_none(reply, error), reply.seconds)
     if status.node != node:
         hint = "HostName in ssh_config or the address in consortium.yml leads to another host"
         return Answer(node, None, _NO_STATUS, f"the host says that it is {status.node}", hint, reply.seconds)
     return Answer(node, status, State.ANSWERED.value, seconds=reply.seconds)
+
+
+def _why_none(reply: Reply, error: HostError) -> tuple[str, str]:
+    """Return what the host said instead of a status, and what to do."""
+    said = one_line(reply.stderr, 200)
+    if reply.stdout.strip() and json_text(reply.stdout) is None:
+        hint = f"silence what the login shell prints to programs (~/.bashrc of the SSH user); else {error.hint}"
+        return f"exit code {reply.exit_code}: it printed '{one_line(reply.stdout, 100)}' instead", hint
+    return f"exit code {reply.exit_code}: {said or error.what}", error.hint

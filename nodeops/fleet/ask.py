@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import console, plain_text
+from nodeops.console import console, finite, plain_text
 from nodeops.core.errors import InputError
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder, managed_nodes
@@ -21,7 +21,13 @@ from nodeops.fleet.ssh import Host, Limits, read_ssh_config
 InventoryOption = Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)]
 ConnectOption = Annotated[
     float | None,
-    typer.Option("--connect-timeout", min=0.1, max=600, help="Seconds to connect and log in (default: ssh_config's, else 5)."),
+    typer.Option(
+        "--connect-timeout",
+        min=0.1,
+        max=600,
+        callback=finite,
+        help="Seconds to connect and log in (default: ssh_config's, else 5).",
+    ),
 ]
 
 

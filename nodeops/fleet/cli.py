@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import JsonFlag, console, emit, plain_text
+from nodeops.console import JsonFlag, console, emit, finite, plain_text
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
@@ -34,10 +34,16 @@ _STATUS_SECONDS = 10.0
 def status(
     inventory: InventoryOption = None,
     watched: Annotated[bool, typer.Option("--watch", "-w", help="Ask again and again until Ctrl-C.")] = False,
-    interval: Annotated[float, typer.Option("--interval", min=0.2, max=3600, help="Seconds between rounds of --watch.")] = 2.0,
-    rounds: Annotated[int | None, typer.Option("--rounds", min=1, help="Leave --watch after so many rounds.")] = None,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.2, max=3600, callback=finite, help="Seconds between rounds of --watch.")
+    ] = 2.0,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", min=1, max=1_000_000, help="Leave --watch after so many rounds.")
+    ] = None,
     connect_timeout: ConnectOption = None,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds for a host to answer.")] = _STATUS_SECONDS,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, max=86400, callback=finite, help="Seconds for a host to answer.")
+    ] = _STATUS_SECONDS,
     as_json: JsonFlag = False,
 ) -> None:
     """Show all nodes by organisation, and whether the network runs. Exits with 1 when a finding fails."""
@@ -64,7 +70,9 @@ def run(
     inventory: InventoryOption = None,
     node: Annotated[list[str] | None, typer.Option("--node", "-n", help="Only this node; may be given again.")] = None,
     connect_timeout: ConnectOption = None,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds for the verb to finish on a host.")] = 60.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, max=86400, callback=finite, help="Seconds for the verb to finish on a host.")
+    ] = 60.0,
     as_json: JsonFlag = False,
 ) -> None:
     """Run one verb of nodeops on all managed nodes at once, as root. Exits with the highest code of any host, 3 for a dead one.

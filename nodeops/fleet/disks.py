@@ -10,7 +10,7 @@ from nodeops.core.result import Result, Table
 from nodeops.core.units import size
 from nodeops.disk.model import Stage
 from nodeops.disk.view import bar
-from nodeops.fleet.reply import Reply, State, one_line, parsed
+from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
 
 COLUMNS = ("node", "fullest", "used", "", "free", "stage", "forecast", "log", "sealed")
 _CELL_CHARACTERS = 40
@@ -68,7 +68,7 @@ def answer_of(reply: Reply) -> DiskAnswer | str:
     if reply.state is not State.ANSWERED:
         return one_line(f"{reply.state.value}: {reply.error}", 200)
     try:
-        return DiskAnswer.model_validate(parsed(reply.stdout))
+        return DiskAnswer.model_validate(parsed(json_text(reply.stdout) or ""))
     except ValidationError:
         return one_line(f"exit code {reply.exit_code}: {reply.stderr or 'no valid answer'}", 200)
 

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from nodeops.core.errors import HostError, Timeout
@@ -14,6 +15,9 @@ from nodeops.core.errors import HostError, Timeout
 OUTPUT_LIMIT_BYTES = 4 << 20
 # Codes that a verb of nodeops may leave with (docs/architecture.md). Anything else is trouble of the host.
 _VERB_CODES = range(Timeout.exit_code + 1)
+# A login shell may greet whoever comes, programs too; that its greeting begins lines like this so often is no accident.
+_OBJECT = re.compile(r"^\{", re.MULTILINE)
+_ATTEMPTS = 5
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 
 
@@ -63,13 +67,37 @@ class OutputCounter:
         """Do nothing: nothing is held back here."""
 
 
-def sudo_said_no(reply: Reply) -> Reply:
-    """Return the reply, told apart from a verb's own exit code 1 when it was sudo that refused or found no nodeops."""
-    if reply.exit_code != 1 or reply.stdout or not reply.stderr.startswith("sudo:"):
+# What is missing on a host, as a shell or sudo says it, and what to do.
+_MISSING = {
+    "python3": "install python3 there: apt-get install python3",
+    "nodeops": "run ansible-playbook site.yml for this host",
+    "sudo": "install sudo there, and allow this SSH user to use it without password",
+}
+_SUDO_HINT = "allow this SSH user sudo without password"
+# What a shell reports for a program that it cannot run, or cannot find.
+_NO_PROGRAM = (126, 127)
+_NOT_FOUND = re.compile(r"not found|No such file")
+
+
+def not_run(reply: Reply) -> Reply:
+    """Return the reply, told apart from a verb's own exit code when it was sudo that refused, or a program is missing."""
+    said = [line for line in reply.stderr.splitlines() if line.strip()]
+    words = one_line(said[-1], 160) if said else ""
+    refused = reply.exit_code == 1 and words.startswith("sudo:") and json_text(reply.stdout) is None
+    if not refused and (reply.exit_code not in _NO_PROGRAM or json_text(reply.stdout) is not None):
         return reply
-    said = one_line(reply.stderr.removeprefix("sudo:").strip().partition("\n")[0], 160)
-    hint = "run ansible-playbook site.yml for this host" if "not found" in said else "allow this SSH user sudo without password"
-    return replace(reply, state=State.NOT_RUN, exit_code=None, error=said, hint=hint)
+    words = words.removeprefix("sudo:").strip() or "the program cannot be run"
+    missing = next((name for name in _MISSING if name in words), "nodeops") if _NOT_FOUND.search(words) else None
+    hint = _MISSING[missing] if missing else _SUDO_HINT
+    return replace(reply, state=State.NOT_RUN, exit_code=None, error=words, hint=hint)
+
+
+def json_text(text: str) -> str | None:
+    """Return the JSON object of an answer without what the login shell printed before it, or None when there is none."""
+    for begin in islice(_OBJECT.finditer(text), _ATTEMPTS):
+        if parsed(text[begin.start() :]) is not None:
+            return text[begin.start() :]
+    return None
 
 
 def counted_code(reply: Reply) -> int:
@@ -90,7 +118,7 @@ def as_data(reply: Reply, answer_is_json: bool) -> dict[str, Any]:
     """Return a reply for --json; what a verb printed as JSON becomes `answer`, everything else stays text in `stdout`."""
     data: dict[str, Any] = {"state": reply.state.value, "exit_code": reply.exit_code, "stderr": reply.stderr}
     data |= {"error": reply.error, "hint": reply.hint, "seconds": round(reply.seconds, 3)}
-    answer = parsed(reply.stdout) if answer_is_json else None
+    answer = parsed(json_text(reply.stdout) or "") if answer_is_json else None
     return data | ({"stdout": reply.stdout} if answer is None else {"answer": answer})
 
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from io import StringIO
@@ -14,7 +14,6 @@ from typing import Any
 from fabric import Config, Connection
 from invoke.exceptions import ThreadException
 from paramiko import (  # type: ignore[import-untyped]
-    Agent,
     AuthenticationException,
     BadHostKeyException,
     HostKeys,
@@ -27,8 +26,9 @@ from paramiko.hostkeys import InvalidHostKey  # type: ignore[import-untyped]
 from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize  # type: ignore[import-untyped]
 
 from nodeops.core.errors import InputError
-from nodeops.fleet.reply import OUTPUT_LIMIT_BYTES, OutputCounter, OutputTooLongError, Reply, State, one_line, sudo_said_no
+from nodeops.fleet.reply import OUTPUT_LIMIT_BYTES, OutputCounter, OutputTooLongError, Reply, State, not_run, one_line
 from nodeops.fleet.ssh_choices import SshChoices, ssh_choices
+from nodeops.fleet.ssh_keys import login_options
 
 SSH_CONFIG_FILE = "ssh_config"
 _USER_FILES = (Path("~/.ssh/config"), Path("/etc/ssh/ssh_config"))
@@ -129,32 +129,6 @@ def _known_keys(file: Path) -> Any:
         raise InputError(f"is not a known hosts file: {one_line(str(error), 120)}", where=str(file)) from error
 
 
-def _login(choices: SshChoices, seconds: float) -> dict[str, Any]:
-    """Return what paramiko may use to log in: the keys named, and of the agent no other where IdentitiesOnly says so."""
-    named = [file for file in choices.identity_files if file.is_file() and file.suffix != ".pub"]
-    return {
-        "key_filename": [str(file) for file in named],
-        "pkey": _agent_key(choices) if choices.use_agent and choices.identities_only else None,
-        "allow_agent": choices.use_agent and not choices.identities_only,
-        "look_for_keys": not choices.identity_files,
-        "banner_timeout": seconds,
-        "auth_timeout": seconds,
-        "channel_timeout": seconds,
-    }
-
-
-def _agent_key(choices: SshChoices) -> Any:
-    """Return the agent's key whose public half lies beside a named identity file, or None."""
-    wanted = set()
-    for file in choices.identity_files:
-        public = file if file.suffix == ".pub" else file.with_name(f"{file.name}.pub")
-        if public.is_file():
-            wanted.update(public.read_text(encoding="utf-8", errors="replace").split()[1:2])
-    with suppress(SSHException, OSError):
-        return next((key for key in Agent().get_keys() if wanted and key.get_base64() in wanted), None)
-    return None
-
-
 def _meaning(error: Exception) -> tuple[State, str]:
     """Return the state and the hint for what went wrong on the way to a host."""
     for kinds, state, hint in _MEANINGS:
@@ -182,6 +156,7 @@ class Host:
         self.connect_seconds = limits.connect_seconds or choices.connect_seconds
         self.command_seconds = limits.command_seconds
         self._known_hosts = choices.known_hosts
+        self._passed_over = choices.passed_over
         self._connection = source.connection(node, choices)
         self._make_strict(self._connection, choices)
         for jump in _jumps(self._connection):
@@ -190,7 +165,7 @@ class Host:
     def _make_strict(self, connection: Any, choices: SshChoices) -> None:
         connection.forward_agent = False
         connection.connect_timeout = self.connect_seconds
-        connection.connect_kwargs = _login(choices, self.connect_seconds)
+        connection.connect_kwargs = login_options(choices, self.connect_seconds)
         connection.client.set_missing_host_key_policy(_RefuseUnknown())
         shown_as = connection.host if connection.port == _SSH_PORT else f"[{connection.host}]:{connection.port}"
         for file in choices.known_hosts:
@@ -235,7 +210,7 @@ class Host:
             return Reply(self.node, State.TOO_LONG, error=f"more than {OUTPUT_LIMIT_BYTES} bytes of output")
         if done.exited < 0 and not self._connection.is_connected:
             raise SSHException("the connection broke while the command ran")
-        return sudo_said_no(Reply(self.node, State.ANSWERED, done.exited, done.stdout, done.stderr))
+        return not_run(Reply(self.node, State.ANSWERED, done.exited, done.stdout, done.stderr))
 
     @contextmanager
     def _cut_after(self, seconds: float) -> Iterator[None]:
@@ -263,6 +238,8 @@ class Host:
     def _failed(self, error: Exception) -> Reply:
         state, hint = _meaning(error)
         files = " ".join(map(str, self._known_hosts)) or "a known hosts file"
+        if state is State.LOGIN and self._passed_over:
+            hint += f"; not used by nodeops fleet: {', '.join(self._passed_over)}"
         return Reply(self.node, state, error=_said(error), hint=hint.format(files=files))
 
     def close(self) -> None:

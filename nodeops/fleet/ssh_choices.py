@@ -8,12 +8,24 @@ from pathlib import Path
 from nodeops.core.errors import InputError
 
 DEFAULT_CONNECT_SECONDS = 5.0
+# ssh and Ansible may get in by these.
+_NOT_USED = {
+    "identityagent": "IdentityAgent (the agent of SSH_AUTH_SOCK is)",
+    "pkcs11provider": "PKCS11Provider",
+    "gssapiauthentication": "GSSAPIAuthentication",
+    "hostbasedauthentication": "HostbasedAuthentication",
+}
+# Values that ask for nothing more than what is done anyway.
+_UNSAID = ("no", "none", "ssh_auth_sock")
 DEFAULT_KNOWN_HOSTS = "~/.ssh/known_hosts"
 
 
 @dataclass(frozen=True)
 class SshChoices:
-    """How one host is reached and known. `identity_files` empty means the user's default keys, as ssh does it."""
+    """How one host is reached and known. `identity_files` empty means the user's default keys, as ssh does it.
+
+    `certificate` is what an authority signed for one of the keys. `passed_over` are ways to log in that ssh has and we have not.
+    """
 
     known_hosts: tuple[Path, ...]
     identity_files: tuple[Path, ...]
@@ -22,6 +34,8 @@ class SshChoices:
     host_key_alias: str | None
     connect_seconds: float
     direct: bool
+    certificate: Path | None = None
+    passed_over: tuple[str, ...] = ()
 
 
 def ssh_choices(options: Mapping[str, str | Sequence[str] | None], where: str) -> SshChoices:
@@ -37,6 +51,8 @@ def ssh_choices(options: Mapping[str, str | Sequence[str] | None], where: str) -
         host_key_alias=text.get("hostkeyalias"),
         connect_seconds=_seconds(text.get("connecttimeout"), where),
         direct=text.get("proxyjump", "").lower() == "none",
+        passed_over=tuple(name for key, name in _NOT_USED.items() if text.get(key, "no").lower() not in _UNSAID),
+        certificate=_path(text["certificatefile"]) if text.get("certificatefile", "none").lower() != "none" else None,
     )
 
 

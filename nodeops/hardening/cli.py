@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
-from nodeops.hardening.audit.audit import applied_controls, named_controls
+from nodeops.hardening.audit.audit import applied_controls, forwarding_notes, named_controls
 from nodeops.hardening.audit.audit import audit as audited
 from nodeops.hardening.audit.markdown import markdown
 from nodeops.hardening.audit.oscal import oscal
@@ -23,9 +23,11 @@ from nodeops.hardening.audit.view import controls_table, explanation, ordered, r
 from nodeops.hardening.change import engine, journal
 from nodeops.hardening.change import plan as planning
 from nodeops.hardening.change.eyes import HostEyes
-from nodeops.hardening.controls.catalogue import Control, catalogue
+from nodeops.hardening.change.losers import losers, loss_notes
+from nodeops.hardening.controls.catalogue import catalogue
 from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.controls.settings import Check
+from nodeops.hardening.controls.values import expanded
 from nodeops.hardening.host.facts import observe_facts
 from nodeops.hardening.summary import record_score
 from nodeops.host.lock import held
@@ -69,18 +71,32 @@ def audit(
 def plan(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     """Print what apply would change, and do nothing."""
     node = _document(document)
-    emit(_planned(node, []), as_json)
+    emit(_would(node, _applying(node)), as_json)
 
 
-def _planned(node: NodeDocument, without: Sequence[str]) -> Result:
-    facts = observe_facts()
-    found = planning.plan(_chosen(node, without)(facts), facts, engine.kept(node), HostEyes())
+def _would(node: NodeDocument, planned: engine.Planned) -> Result:
+    found = planned(observe_facts(), engine.kept(node))
     changes = planning.changes(found)
-    return Result({"trial": None}, lines=[] if changes else ["nothing to do"], changes=changes)
+    notes = [*found.notes, *found.skipped, *loss_notes(node, losers(found.steps))]
+    return Result({"trial": None}, lines=[*notes, *([] if changes else ["nothing to do"])], changes=changes)
 
 
-def _chosen(node: NodeDocument, without: Sequence[str]) -> Callable[[Facts], list[Control]]:
-    return lambda facts: applied_controls(node, facts, without)
+def _applying(node: NodeDocument) -> engine.Planned:
+    def planned(facts: Facts, old: planning.Kept) -> planning.Plan:
+        return planning.plan(applied_controls(node, facts), facts, old, HostEyes(), forwarding_notes(node, facts))
+
+    return planned
+
+
+def _undoing(node: NodeDocument, names: Sequence[str]) -> engine.Planned:
+    """Return how an undo is planned: what else is applied stays as it is, whether it fits or is waived by now or not."""
+
+    def planned(facts: Facts, old: planning.Kept) -> planning.Plan:
+        left, undone = ([name for name in old.applied if (name in names) is gone] for gone in (False, True))
+        controls = [[expanded(catalogue()[name], node) for name in each if name in catalogue()] for each in (left, undone)]
+        return planning.undo_plan(controls[0], controls[1], facts, old, HostEyes())
+
+    return planned
 
 
 @app.command()
@@ -90,18 +106,18 @@ def apply(
     """Apply every control that fits and is not waived, on trial: undone unless `confirm` comes in time."""
     node = _document(document)
     if dry_run:
-        emit(_planned(node, []), as_json)
+        emit(_would(node, _applying(node)), as_json)
         return
     with engine.at_work(node, wait) as folder:
-        found, begun = _change(node, folder, [])
+        found, begun = _change(node, folder, _applying(node))
         report = audited(node)
         record_score(node, report)
         emit(_applied(found, begun, [_softened(one) for one in _loud(report)], report), as_json)
 
 
-def _change(node: NodeDocument, folder: Any, without: Sequence[str]) -> tuple[planning.Plan, Trial | None]:
+def _change(node: NodeDocument, folder: Any, planned: engine.Planned) -> tuple[planning.Plan, Trial | None]:
     with console(stderr=True).status("looking at this host") as shown:
-        return engine.change(node, folder, _chosen(node, without), lambda text: shown.update(plain_text(text)))
+        return engine.change(node, folder, planned, lambda text: shown.update(plain_text(text)))
 
 
 def _loud(report: Report) -> list[Finding]:
@@ -118,7 +134,7 @@ def _softened(finding: Finding) -> Finding:
 def _applied(found: planning.Plan, begun: Trial | None, findings: list[Finding], report: Report | None) -> Result:
     changes = planning.changes(found) if begun else []
     data: dict[str, Any] = {"trial": None, "score": report.score_percent if report else None}
-    lines = score_lines(report) if report else []
+    lines = [*found.notes, *found.skipped, *(score_lines(report) if report else [])]
     if begun:
         seconds = int(begun.remaining_seconds)
         data["trial"] = {"token": begun.token, "seconds": seconds}
@@ -159,14 +175,12 @@ def undo(
 ) -> None:
     """Give the original bytes, modes and live values of these controls back, all when none is named. On trial like apply."""
     node = _document(document)
-    without = list(named_controls(controls or []))
+    planned = _undoing(node, list(named_controls(controls or [])))
     if dry_run:
-        emit(_planned(node, without), as_json)
+        emit(_would(node, planned), as_json)
         return
     with engine.at_work(node, wait) as folder:
-        # What is not applied now stays so: an undo never applies anything.
-        idle = [name for name in catalogue() if name not in journal.kept(folder).applied]
-        found, begun = _change(node, folder, [*without, *idle])
+        found, begun = _change(node, folder, planned)
         if begun and at_console:
             engine.confirm(folder, begun.token, at_console)
             begun = None

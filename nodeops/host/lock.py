@@ -6,7 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from nodeops.core.errors import HostError, Refused
+
+_PAUSE_SECONDS = 0.5
 
 
 @contextlib.contextmanager
@@ -21,6 +25,16 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def waited(folder: Path, seconds: float) -> Iterator[None]:
+    """Hold a folder while the block runs, waiting so long for whoever holds it. Raise as `held` does after that."""
+    until, pause = stop_after_delay(seconds), wait_fixed(_PAUSE_SECONDS)
+    attempts = Retrying(retry=retry_if_exception_type(Refused), stop=until, wait=pause, reraise=True)
+    with contextlib.ExitStack() as stack:
+        attempts(lambda: stack.enter_context(held(folder)))
+        yield
 
 
 def _lock(handle: int, folder: Path) -> None:

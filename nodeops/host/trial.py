@@ -18,7 +18,7 @@ from nodeops.core.errors import HostError, Refused
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
 from nodeops.host.lock import held
-from nodeops.host.session import session_start
+from nodeops.host.ssh.session import session_start
 from nodeops.host.units import undo_timer
 
 _RECORD = "trial.json"
@@ -60,7 +60,9 @@ def _boot() -> str:
 
 @contextmanager
 def turn(name: str, folder: Path, wait_seconds: float) -> Iterator[None]:
-    """Hold a capability's state folder while the block runs, with no change on trial.
+    """Hold the host and a capability's state folder while the block runs, with no change on trial.
+
+    The host is held by the folder of all states, so that changes of two capabilities never meet; an undo needs only its own.
 
     What a controller that died has left there ends by itself: it is waited for that long. Raise Refused after that.
     """
@@ -73,6 +75,7 @@ def turn(name: str, folder: Path, wait_seconds: float) -> Iterator[None]:
 
 def _take(stack: ExitStack, name: str, folder: Path) -> None:
     with ExitStack() as taken:
+        taken.enter_context(held(folder.parent))
         taken.enter_context(held(folder))
         # Not held while it is waited for: the undo of that trial needs the folder.
         require_none(name, folder)

@@ -14,6 +14,7 @@ from nodeops.lab.engine import images
 from nodeops.lab.packages import cache
 from nodeops.lab.parallel import each
 from nodeops.lab.state import (
+    CERTIFICATES_FOLDER,
     GENESIS_FILE,
     IDENTITIES_FOLDER,
     KNOWN_HOSTS_FILE,
@@ -91,5 +92,6 @@ def routes(table: str) -> Iterable[tuple[str, str]]:
 def inventory_texts(folder: Path) -> dict[str, str]:
     """Return the content of what a lab has in its inventory folder; of a folder or a broken link only that it exists."""
     identities = [f"{IDENTITIES_FOLDER}/{path.name}" for path in (folder / IDENTITIES_FOLDER).glob("*.yml")]
-    names = [SSH_CONFIG_FILE, KNOWN_HOSTS_FILE, GENESIS_FILE, LAB_FOLDER, *identities]
+    certificates = [f"{CERTIFICATES_FOLDER}/{path.name}" for path in (folder / CERTIFICATES_FOLDER).glob("*.pem")]
+    names = [SSH_CONFIG_FILE, KNOWN_HOSTS_FILE, GENESIS_FILE, LAB_FOLDER, *identities, *certificates]
     return {name: _read(folder / name) for name in names if (folder / name).exists() or (folder / name).is_symlink()}

@@ -18,8 +18,8 @@ from nodeops.lab.state import (
     SeenNetwork,
     Step,
     container_name,
-    identity_file,
     network_name,
+    published_files,
 )
 
 # Why something goes that other labs could use again.
@@ -199,8 +199,9 @@ def _additions(lab: Lab, images: Mapping[str, str], replaced: Mapping[str, str],
 
 def _stale_files(lab: Lab, new: Collection[str], seen: Seen) -> Iterator[Step]:
     for name in new:
-        if identity_file(name) in seen.texts:
-            yield Step(Act.REMOVE_FILE, identity_file(name), f"{name} is made anew and will have another identity")
+        for file in published_files(name):
+            if file in seen.texts:
+                yield Step(Act.REMOVE_FILE, file, f"{name} is made anew and will have another identity")
     if len(new) == len(lab.hosts) and GENESIS_FILE in seen.texts:
         yield Step(Act.REMOVE_FILE, GENESIS_FILE, "all hosts are made anew: a new ledger begins")
 
@@ -224,7 +225,7 @@ def plan_down(lab: str, folder: str, declared: Iterable[str], seen: Seen, purge:
     _refuse_other_folder(lab, folder, seen)
     why = f"lab {lab} goes down"
     nodes = sorted({*declared, *(host.node for host in seen.hosts)})
-    files = [SSH_CONFIG_FILE, LAB_FOLDER, GENESIS_FILE, *map(identity_file, nodes)]
+    files = [SSH_CONFIG_FILE, LAB_FOLDER, GENESIS_FILE, *(file for node in nodes for file in published_files(node))]
     return [
         *(Step(Act.REMOVE_HOST, host.node, why) for host in seen.hosts),
         *(Step(Act.REMOVE_NETWORK, network.name, why) for network in _own_networks(lab, seen)),

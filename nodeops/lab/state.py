@@ -12,11 +12,17 @@ KNOWN_HOSTS_FILE = f"{LAB_FOLDER}/known_hosts"
 SSH_CONFIG_FILE = "ssh_config"
 GENESIS_FILE = "genesis.json"
 IDENTITIES_FOLDER = "identities"
+CERTIFICATES_FOLDER = "certificates"
 
 
 def identity_file(node: str) -> str:
     """Return where a node's public identity lies, relative to the inventory folder."""
     return f"{IDENTITIES_FOLDER}/{node}.yml"
+
+
+def published_files(node: str) -> tuple[str, str]:
+    """Return where what a host published lies, relative to the inventory folder: its identity and its certificate."""
+    return identity_file(node), f"{CERTIFICATES_FOLDER}/{node}.pem"
 
 
 def container_name(lab: str, node: str) -> str:

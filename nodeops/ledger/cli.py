@@ -29,8 +29,12 @@ app.command("verify")(verify)
 # One question may take this long, however long the whole wait is.
 _QUESTION_SECONDS = 5.0
 
-HeightOption = Annotated[int | None, typer.Option("--height", min=1, help="Until the node has stored this height.")]
-BlocksOption = Annotated[int | None, typer.Option("--blocks", min=1, help="Until this many more blocks are stored.")]
+HeightOption = Annotated[
+    int | None, typer.Option("--height", min=1, max=(1 << 63) - 1, help="Until the node has stored this height.")
+]
+BlocksOption = Annotated[
+    int | None, typer.Option("--blocks", min=1, max=1_000_000, help="Until this many more blocks are stored.")
+]
 SyncedOption = Annotated[bool, typer.Option("--synced", help="Until the node has caught up with its peers.")]
 TimeoutOption = Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds to wait before giving up.")]
 

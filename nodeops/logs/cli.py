@@ -43,7 +43,13 @@ ModuleOption = Annotated[list[str] | None, typer.Option("--module", help="Only l
 FollowFlag = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until interrupted.")]
 LinesOption = Annotated[
     int | None,
-    typer.Option("--lines", "-n", min=0, help="Only the last of the lines asked for; with --follow: look at so many before."),
+    typer.Option(
+        "--lines",
+        "-n",
+        min=0,
+        max=1_000_000_000,
+        help="Only the last of the lines asked for; with --follow: look at so many before.",
+    ),
 ]
 
 

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +43,12 @@ class Gap:
     end: int
     at: float
     reason: str
+
+
+def lost(gap: Gap) -> str:
+    """Return a gap in words."""
+    when = datetime.fromtimestamp(gap.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"the log was {gap.reason}: at least {gap.end - gap.start} bytes are lost, up to byte {gap.end}; seen {when}"
 
 
 @dataclass(frozen=True)

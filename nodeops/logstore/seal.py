@@ -73,15 +73,16 @@ def _room(folder: int, block: int) -> int:
     return room
 
 
-def observe(live: Path, journal: Journal, stream: str, now: Clock) -> None:
+def observe(live: Path, journal: Journal, stream: str, now: Clock, *, alone: bool = False) -> None:
     """Look at a live log between cuts, so that a log that was replaced or shortened is noticed and times are known closely.
 
     Costs microseconds; the disk is written to only when something was noticed. Nothing happens while a cut is under way, and
-    while it is not known which file comes next: that may be a rotated one, so only sealing says it.
+    while it is not known which file comes next: that may be a rotated one, so only sealing says it. `alone`: nobody rotates
+    this log, so none but the live one comes next, and it is known from its first byte on.
     Raise Unfinished as `seal` does, Gone when there is no log.
     """
     require_own(journal, stream)
-    if journal.record.state != "idle" or journal.record.identity is None:
+    if journal.record.state != "idle" or (journal.record.identity is None and not alone):
         return
     with opened(live, writing=False) as source:
         before, after = journal.record, followed(source, journal, now())

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from nodeops.console import DryRunFlag, JsonFlag, emit
+from nodeops.console import DryRunFlag, JsonFlag, emit, finite
 from nodeops.core.errors import HostError, Timeout
 from nodeops.document.host import load_node_document
 from nodeops.ledger.cometbft.proof import ProofError
@@ -33,7 +33,9 @@ def add(
     files: Files,
     key: KeyOption = None,
     revise: Annotated[bool, typer.Option("--revise", help="Put a new version where the ledger has another hash.")] = False,
-    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait for each commit.")] = 60.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, max=86400, callback=finite, help="Seconds to wait for each commit.")
+    ] = 60.0,
     dry_run: DryRunFlag = False,
     document: DocumentOption = None,
     as_json: JsonFlag = False,

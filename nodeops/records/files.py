@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nodeops.core.errors import InputError
 from nodeops.core.printable import escaped
-from nodeops.records.versions import RECORD_SPACE, FileDigest, ledger_key
+from nodeops.records.versions import RECORD_SPACE, FileDigest, ledger_key, one_spelling
 
 _CHUNK_BYTES = 1 << 20
 
@@ -20,7 +20,7 @@ def name_keys(files: Sequence[Path], key: str | None) -> dict[Path, str]:
     if key is not None and len(files) > 1:
         raise InputError("--key names one record", where="--key", allowed="one file", hint="add the files one by one")
     names = {file: key if key is not None else file.name or file.resolve().name for file in files}
-    for name, count in Counter(file.name for file in files).items():
+    for name, count in Counter(one_spelling(file.name) for file in files).items():
         if count > 1:
             hint = "files are known by their base name: add one of them with --key"
             raise InputError(f"{count} files have this name", where=ascii(name), hint=hint)

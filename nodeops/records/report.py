@@ -28,17 +28,17 @@ _WOULD = {Plan.ADD: "would be added", Plan.REVISE: "would be revised", Plan.KEEP
 
 @dataclass(frozen=True)
 class Checked:
-    """One verified file; without a history when what the node showed could not be proven."""
+    """One verified file, and what is odd under its key. The history itself is not kept: it may be long, and files many."""
 
     file: FileDigest
     judgement: Judgement
-    history: History | None = None
+    warnings: Sequence[Finding] = ()
 
 
 def check(file: FileDigest, found: History | HostError | Timeout) -> Checked:
     """Return how a file stands against what a node showed and proved, or failed to prove."""
     if isinstance(found, History):
-        return Checked(file, judge(file, found), found)
+        return Checked(file, judge(file, found), _warnings(file.key, found))
     reason = f"{file.key} cannot be proven: {found.where}: {found.what}"
     return Checked(file, Judgement(Standing.UNPROVEN, None, reason, found.hint))
 
@@ -48,7 +48,7 @@ def verified(checked: Sequence[Checked]) -> Result:
     rows = [(one.file.name, _verdict(one.judgement.standing), *_version_cells(one.judgement.version)) for one in checked]
     table = Table(("file", "verdict", "height", "time (UTC)", "written by", "signed power"), rows)
     findings = [_finding(one) for one in checked if one.judgement.standing is not Standing.MATCHES]
-    findings += [warning for one in checked if one.history for warning in _warnings(one.file.key, one.history)]
+    findings += [warning for one in checked for warning in one.warnings]
     data = {"records": [_checked_data(one) for one in checked]}
     return Result(data, [table], _summary(checked), findings)
 

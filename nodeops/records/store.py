@@ -4,6 +4,7 @@ The general layer under records: anything small that must be agreed between orga
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from nodeops.ledger.driver import Driver, driver_for
 from nodeops.records.versions import MAX_TRANSACTION_BYTES, History, Version, content, record_history, transaction
 
 _POLL_SECONDS = 0.25
+_KEPT_BLOCKS = 1_000
 _MAX_GENESIS_BYTES = 16 << 20
 # What CometBFT v0.38 says, inside the driver's error, when that is no fault (rpc/core/tx.go, mempool/errors.go).
 _NOT_FOUND = "not found"
@@ -64,7 +66,8 @@ class Store:
     def __init__(self, driver: Driver, trusted: TrustedSet) -> None:
         self.driver = driver
         self.trusted = trusted
-        self._blocks: dict[int, ProvenBlock] = {}
+        # Entries come in ledger order, so those of one block follow each other; a few thousand blocks are a few MB.
+        self._block = lru_cache(maxsize=_KEPT_BLOCKS)(self._prove_block)
 
     def put(self, key: str, value: bytes, timeout_seconds: float = 60.0) -> Version:
         """Put bytes under a key and return them with their proof, once committed.
@@ -144,9 +147,10 @@ class Store:
         return found
 
     def _prove(self, answer: TransactionAnswer) -> ProvenTransaction:
-        if answer.height not in self._blocks:
-            self._blocks[answer.height] = prove_block(self._signed_header(answer.height), answer.height, self.trusted)
-        return prove_transaction(answer, self._blocks[answer.height])
+        return prove_transaction(answer, self._block(answer.height))
+
+    def _prove_block(self, height: int) -> ProvenBlock:
+        return prove_block(self._signed_header(height), height, self.trusted)
 
     def _signed_header(self, height: int) -> dict[str, Any]:
         try:

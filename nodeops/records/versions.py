@@ -6,6 +6,7 @@ the key-value application takes a transaction with exactly one `=` and no `:` (a
 
 import base64
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,12 +31,20 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _HASH_PATTERN = r"^[0-9a-f]{64}$"
 
 
+def one_spelling(name: str) -> str:
+    """Return the composed form (Unicode NFC) of a name."""
+    return unicodedata.normalize("NFC", name)
+
+
 def ledger_key(space: str, name: str) -> str:
-    """Return the key of a name within a space (such as 'record'). Raise InputError for a name no ledger key can hold."""
+    """Return the key of a name within a space (such as 'record'). Raise InputError for a name no ledger key can hold.
+
+    A name is one name however its accents are encoded: some systems hand file names on decomposed.
+    """
     allowed = f"printable text of at most {MAX_KEY_LENGTH - len(space) - 1} characters once percent-encoded"
     if not name or not name.isprintable():
         raise InputError("is not a key", where=ascii(name), allowed=allowed, hint="give another one with --key")
-    key = f"{space}/{quote(name, safe='')}"
+    key = f"{space}/{quote(one_spelling(name), safe='')}"
     if len(key) > MAX_KEY_LENGTH:
         raise InputError(f"the key is too long: {len(key)} characters", where=name, allowed=allowed, hint="give a shorter --key")
     return key

@@ -1,17 +1,18 @@
 """`nodeops status`: this node at a glance."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
 from nodeops.console import DocumentOption, JsonFlag, emit
 from nodeops.core.errors import NodeopsError
+from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
 from nodeops.disk.state import disk_state
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
-from nodeops.firewall.observe import firewall_state
+from nodeops.firewall.standing import standing
 from nodeops.hardening.summary import hardening_state
 from nodeops.ledger.node.observe import observe_status
 from nodeops.ledger.node.status import findings
@@ -19,8 +20,8 @@ from nodeops.ledger.node.view import status_table
 
 app = typer.Typer()
 
+_LINE_CHARACTERS = 300
 _GUARDS: Mapping[str, Callable[[NodeDocument], str]] = {
-    "firewall": firewall_state,
     "hardening": hardening_state,
     "disk": disk_state,
 }
@@ -28,18 +29,36 @@ _GUARDS: Mapping[str, Callable[[NodeDocument], str]] = {
 
 @app.callback(invoke_without_command=True)
 def status(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
-    """This node at a glance: height, signing, peers, disk. Exit code 1 when its ledger does not run or its chain stands."""
+    """This node at a glance: height, signing, peers, disk.
+
+    Exit code 1 when its ledger does not run, its chain stands, or rules of the firewall that were confirmed are not in force.
+    """
     node = load_node_document(document)
-    seen = observe_status(node).model_copy(update={"guards": guards(node)})
-    judged = findings(seen, node.ledger.block_seconds)
+    words, failing = guards(node)
+    troubles = [_line(finding) for finding in failing]
+    seen = observe_status(node).model_copy(update={"guards": words, "troubles": troubles})
+    judged = [*findings(seen, node.ledger.block_seconds), *failing]
     emit(Result(seen.model_dump(mode="json"), tables=[status_table(seen)], findings=judged), as_json)
 
 
-def guards(document: NodeDocument) -> dict[str, str]:
-    """Return in a word or two how each guard is doing. Rules and reports are for root; a status is for everyone."""
+def guards(document: NodeDocument) -> tuple[dict[str, str], Sequence[Finding]]:
+    """Return in a word or two how each guard is doing, and what fails. Rules are for root; a status is for everyone."""
     if os.geteuid() != 0:
-        return dict.fromkeys(_GUARDS, "ask as root")
-    return {name: _state(ask, document) for name, ask in _GUARDS.items()}
+        return dict.fromkeys(["firewall", *_GUARDS], "ask as root"), []
+    word, failing = _firewall(document)
+    return {"firewall": word, **{name: _state(ask, document) for name, ask in _GUARDS.items()}}, failing
+
+
+def _firewall(document: NodeDocument) -> tuple[str, Sequence[Finding]]:
+    try:
+        return standing(document)
+    except NodeopsError as error:
+        expected = "the rules that are loaded can be compared with the node document"
+        return "unknown", [Finding("firewall.live", Verdict.UNKNOWN, expected, error.what, error.hint)]
+
+
+def _line(finding: Finding) -> str:
+    return f"{finding.id}: {finding.actual}".partition("\n")[0][:_LINE_CHARACTERS]
 
 
 def _state(ask: Callable[[NodeDocument], str], document: NodeDocument) -> str:

@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
     """A door to nodeops.document.resolve."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset({"inventory", "node", "choices"})
+    _VALID_ARGS = frozenset({"inventory", "node", "choices", "jump_for"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Return `document`. Fail with the line of every mistake in the files it is resolved from."""
@@ -37,14 +37,24 @@ class ActionModule(ActionBase):
                 "inventory": {"type": "path", "required": True},
                 "node": {"type": "str", "required": True},
                 "choices": {"type": "dict", "default": {}},
+                "jump_for": {"type": "list", "elements": "str", "default": []},
             }
         )
         folder = Path(given["inventory"])
         # Strict models want plain data, not Ansible's tagged values.
-        choices = json.loads(json.dumps(given["choices"], default=str))
+        choices = _passing(json.loads(json.dumps(given["choices"], default=str)), [str(each) for each in given["jump_for"]])
         try:
             consortium, _ = checked_consortium(folder)
             document = resolve(consortium, str(given["node"]), choices, load_waivers(folder, consortium, catalogue()))
         except NodeopsError as error:
             return {"failed": True, "msg": str(error)}
         return {"changed": False, "document": document.model_dump(mode="json")}
+
+
+def _passing(choices: dict[str, Any], jump_for: list[str]) -> dict[str, Any]:
+    """Return the choices for a host through which others are reached, chosen so or found in the ssh_config."""
+    hardening = choices.get("hardening") or {}
+    if not jump_for or not isinstance(hardening, dict):
+        return choices
+    ends = sorted({*jump_for, *hardening.get("jump_for", [])})
+    return {**choices, "hardening": {**hardening, "jump_for": ends}}

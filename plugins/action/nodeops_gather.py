@@ -37,7 +37,8 @@ class ActionModule(ActionBase):
 
     def _gather(self, folder: Path, identities: dict[str, Any], dry_run: bool) -> Gathered:
         consortium, _ = checked_consortium(folder)
-        observed = {name: answer for name, answer in identities.items() if answer.get("node_id")}
+        # What is no mapping is refused by name; hosts may answer anything.
+        observed = {name: answer for name, answer in identities.items() if not isinstance(answer, dict) or answer.get("node_id")}
         managed, agreed = managed_nodes(consortium, folder), chosen(folder).genesis
         return gather(folder, consortium, observed, managed, dry_run=dry_run, agreed=agreed)
 

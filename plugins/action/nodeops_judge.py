@@ -12,7 +12,7 @@ from nodeops.core.finding import failures
 from nodeops.document.check import checked_consortium
 from nodeops.ledger.founding.gather import read_folder
 from nodeops.ledger.network.judge import NetworkView, judge
-from nodeops.ledger.node.status import parse_status
+from nodeops.ledger.node.status import NodeStatus, parse_status
 
 
 class ActionModule(ActionBase):
@@ -28,17 +28,29 @@ class ActionModule(ActionBase):
             {"inventory": {"type": "path", "required": True}, "answers": {"type": "dict", "required": True}}
         )
         try:
-            view = _view(Path(given["inventory"]), given["answers"])
+            statuses, untrue = _statuses(given["answers"])
+            view = _view(Path(given["inventory"]), statuses)
         except NodeopsError as error:
             return {"failed": True, "msg": str(error)}
-        failing = failures(view.findings)
+        failing = [*failures(view.findings), *untrue]
         said = {"changed": False, "failed": bool(failing), "msg": "\n".join([view.asked, view.summary, *failing])}
         # What was judged, and from whom, is the point of the run: it is shown when all is well, too.
         return {**said, "_ansible_verbose_always": True}
 
 
-def _view(folder: Path, answers: Mapping[str, Any]) -> NetworkView:
+def _statuses(answers: Mapping[str, Any]) -> tuple[dict[str, NodeStatus | None], list[str]]:
+    """Return the status of each node, and why some are none: such a node counts as dead, the others are judged."""
+    statuses: dict[str, NodeStatus | None] = dict.fromkeys(answers)
+    untrue = []
+    for name, answer in answers.items():
+        try:
+            statuses[name] = parse_status(json.dumps(answer).encode(), name) if answer else None
+        except NodeopsError as error:
+            untrue.append(str(error))
+    return statuses, untrue
+
+
+def _view(folder: Path, statuses: Mapping[str, NodeStatus | None]) -> NetworkView:
     consortium, _ = checked_consortium(folder)
     published = {name: identity.validator_address for name, identity in read_folder(folder).published.items()}
-    statuses = {name: parse_status(json.dumps(answer).encode(), name) if answer else None for name, answer in answers.items()}
     return judge(consortium, statuses, published)

@@ -2,13 +2,21 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from pydantic import ValidationError
 
 from nodeops.core.finding import failures
+from nodeops.core.printable import printable
+from nodeops.document.facts import HostFacts
 from nodeops.document.models import NodeDocument
-from nodeops.document.preflight import HostFacts, judge_host
+from nodeops.document.names_rules import names_of
+from nodeops.document.preflight import judge_host
+from nodeops.fleet.ansible_words import explained
+from nodeops.host import names
 
 
 class ActionModule(ActionBase):
@@ -30,13 +38,36 @@ class ActionModule(ActionBase):
         observe = self._task.resolved_action.replace("nodeops_preflight", "nodeops_observe")
         # The controller's clock before and after: a clock can be judged without guessing latency.
         before = time.time()
-        seen = self._execute_module(module_name=observe, module_args=_wanted(document, given["packages"]), task_vars=task_vars)
+        seen = self._observe(observe, _wanted(document, given["packages"]), task_vars)
         if seen.get("failed"):
-            return dict(seen)
-        findings = judge_host(document, HostFacts.model_validate_json(json.dumps(seen["observed"])), (before, time.time()))
+            return seen
+        facts = _facts(seen)
+        if isinstance(facts, str):
+            return {"failed": True, "msg": facts}
+        findings = judge_host(document, facts, (before, time.time()))
         failing = failures(findings)
         judged = {**seen, "findings": [finding.as_dict() for finding in findings]}
         return {**judged, "failed": True, "msg": "\n".join(failing)} if failing else judged
+
+    def _observe(self, module: str, wanted: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+        """Return what the module saw. This is the first thing that a run does on a host: what it lacks shows here."""
+        try:
+            seen = self._execute_module(module_name=module, module_args=wanted, task_vars=task_vars)
+        except AnsibleConnectionFailure:
+            raise
+        except AnsibleError as error:
+            seen = {"failed": True, "msg": str(error)}
+        return explained(seen)
+
+
+def _facts(seen: dict[str, Any]) -> HostFacts | str:
+    """Return what a host answered, or why that is nothing: a host that was taken over may answer anything."""
+    try:
+        return HostFacts.model_validate_json(json.dumps(seen.get("observed")))
+    except ValidationError as error:
+        place = ".".join(str(step) for step in error.errors(include_input=False)[0]["loc"])
+        what = f"this host did not answer as nodeops_observe does: {printable(place or 'observed', 80)}"
+        return f"{what}\n  do: look at the host: its python3, or a program that it runs, was replaced"
 
 
 def _wanted(document: NodeDocument, packages: list[str]) -> dict[str, Any]:
@@ -45,7 +76,9 @@ def _wanted(document: NodeDocument, packages: list[str]) -> dict[str, Any]:
     return {
         "packages": packages,
         "filesystems": [ledger.paths["data"], ledger.paths["log_directory"], "/"],
-        "ports": [one.port for one in ledger.ports.values()],
+        "ports": [one.port for one in (*ledger.ports.values(), *document.ports.values())],
         "hash": [ledger.paths["version_binary"]],
         "links": [f"{document.paths['agent']}/current"],
+        "names": names_of(document),
+        "names_program": Path(names.__file__).read_text(encoding="utf-8"),
     }

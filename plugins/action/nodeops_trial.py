@@ -1,11 +1,15 @@
 """Make a change on a host that undoes itself unless this controller still gets in: apply, log in anew, confirm."""
 
+import shlex
 import time
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
+from nodeops.host.ssh.client import new_login
+
+_LOGIN_SECONDS = 10
 _PAUSE_SECONDS = 1.0
 # The agent's exit codes: what did not happen yet may still happen; a gate that refused stays shut.
 _NOT_YET = 5
@@ -17,6 +21,18 @@ _SPECIFICATION = {
 }
 
 
+# A host may say anything; no trial that a consortium can choose is longer (nodeops_choices, confirm_seconds).
+_MOST_SECONDS = 600
+
+
+def _trial(answer: Any) -> dict[str, Any] | None:
+    """Return the trial that a host says it began: its token, and the seconds until it undoes itself. None when there is none."""
+    trial = answer.get("trial") if isinstance(answer, dict) else None
+    if not isinstance(trial, dict) or not isinstance(trial.get("seconds"), int | float):
+        return None
+    return {"token": str(trial.get("token")), "seconds": min(trial["seconds"], _MOST_SECONDS)}
+
+
 class ActionModule(ActionBase):
     """Run the verb that applies; when it put a change on trial, confirm it over a new connection while there is time."""
 
@@ -26,11 +42,13 @@ class ActionModule(ActionBase):
         """Return the answer of the apply verb; `confirmation` is that of the confirm verb."""
         super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(_SPECIFICATION)
+        # One that cannot be reached now proves nothing afterwards.
+        behind = [] if self._task.check_mode else [name for name in self._behind(task_vars) if not self._trouble(name, task_vars)]
         applied = self._verb(arguments, arguments["apply"], task_vars, changes=True)
-        trial = (applied.get("answer") or {}).get("trial")
+        trial = _trial(applied.get("answer"))
         if applied.get("failed") or self._task.check_mode or not trial:
             return applied
-        confirmed = self._confirm(arguments, trial, task_vars)
+        confirmed = self._confirm(arguments, trial, task_vars, behind)
         if confirmed.get("failed"):
             left = f"The change was not confirmed and undoes itself within {trial['seconds']} s."
             return {**applied, "failed": True, "msg": f"{confirmed['msg']}\n{left}", "confirmation": confirmed.get("answer", {})}
@@ -43,15 +61,38 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = self._execute_module(module_name=verb, module_args=given, task_vars=task_vars)
         return result
 
-    def _confirm(self, arguments: dict[str, Any], trial: dict[str, Any], task_vars: Any) -> dict[str, Any]:
-        """Return the confirmation, tried again over another new connection while the host cannot be reached."""
+    def _behind(self, task_vars: Any) -> list[str]:
+        """Return the hosts of this inventory that are reached through this one."""
+        return [str(name) for name in task_vars.get("nodeops_hosts_behind") or [] if name in task_vars["hostvars"]]
+
+    def _trouble(self, name: str, task_vars: Any) -> str:
+        """Return what keeps a new login to a host from working, empty when it works."""
+        known = task_vars["hostvars"][name]
+        words = shlex.split(str(known.get("ansible_ssh_common_args", "")))
+        for option, variables in (
+            ("-l", ("ansible_user", "ansible_ssh_user")),
+            ("-p", ("ansible_port", "ansible_ssh_port")),
+            ("-i", ("ansible_ssh_private_key_file", "ansible_private_key_file")),
+        ):
+            words += next(([option, str(known[each])] for each in variables if known.get(each)), [])
+        return new_login(words, name, _LOGIN_SECONDS)
+
+    def _cut_off(self, behind: list[str], task_vars: Any) -> dict[str, Any]:
+        """Return a failure that may pass, naming the hosts behind this one that let nobody in; empty when all do."""
+        lost = [f"{name}: {trouble}" for name in behind if (trouble := self._trouble(name, task_vars))]
+        what = f"reached through this host before the change, and not after it: {'; '.join(lost)}"
+        return {"failed": True, "rc": _NOT_YET, "msg": what} if lost else {}
+
+    def _confirm(self, arguments: dict[str, Any], trial: dict[str, Any], task_vars: Any, behind: list[str]) -> dict[str, Any]:
+        """Return the confirmation, tried again over a new connection while this host, or one behind it, cannot be reached."""
         until = time.monotonic() + trial["seconds"]
         said = {"failed": True, "msg": "there was no time to confirm"}
+        words = [*arguments["confirm"], trial["token"]]
         while time.monotonic() < until:
             try:
                 # Without this the old connection would be used again, and it may live on where a new one is refused.
                 self._connection.reset()
-                said = self._verb(arguments, [*arguments["confirm"], trial["token"]], task_vars)
+                said = self._cut_off(behind, task_vars) or self._verb(arguments, words, task_vars)
             except AnsibleConnectionFailure as error:
                 said = {"failed": True, "unreachable": False, "msg": f"no new connection to this host: {error}"}
             else:

@@ -7,13 +7,16 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.utils.display import Display
 
 try:
+    from nodeops.console import guarded
     from nodeops.core.errors import NodeopsError
     from nodeops.document.check import checked_consortium
     from nodeops.document.inventory import managed_nodes
     from nodeops.document.load import CONSORTIUM_FILE
-    from nodeops.host.ssh import ssh_arguments
+    from nodeops.host.ssh.client import ssh_arguments, ssh_means
+    from nodeops.host.ssh.jumps import jump_hosts
 except ImportError as error:
     # The door that every run enters first: without this, Ansible shows a traceback.
     folder = Path(__file__).parents[2]
@@ -35,6 +38,14 @@ options: {}
 _FILLED_BY_A_RUN = ("nodeops_roll_disk", "nodeops_roll_ledger")
 
 
+def _guard_the_terminal() -> None:
+    """Keep what hosts send from steering this terminal, whichever callback and module brings it: every line goes through here."""
+    display = Display()
+    if not hasattr(display.display, "guards"):
+        display.display = guarded(display.display)
+        display.display.guards = True
+
+
 class InventoryModule(BaseInventoryPlugin):
     """Hosts and groups of the consortium file beside this controller's choices."""
 
@@ -47,10 +58,13 @@ class InventoryModule(BaseInventoryPlugin):
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Fill the inventory. Mistakes in the file stop the run with their lines."""
         super().parse(inventory, loader, path, cache)
+        _guard_the_terminal()
         try:
             self._fill(Path(path).absolute())
         except NodeopsError as error:
-            raise AnsibleParserError(str(error)) from error
+            # Ansible prints an exception and everything it came from, each twice: said here, it is said once.
+            self.display.error(str(error))
+            raise AnsibleParserError("what is wrong with it is said above; nothing was read") from None
 
     def _fill(self, path: Path) -> None:
         consortium, _ = checked_consortium(path)
@@ -63,6 +77,16 @@ class InventoryModule(BaseInventoryPlugin):
         for name, monitor in consortium.monitors.items():
             if monitor.organisation in managed:
                 self._add(path, name, monitor, ("monitors",))
+        self._say_jumps(path.parent / "ssh_config", {**consortium.nodes, **consortium.monitors})
+
+    def _say_jumps(self, config: Path, known: Any) -> None:
+        """Tell each host which others are reached through it: it must go on letting them through."""
+        address = {name: known[name].address for name in self.inventory.hosts if name in known}
+        means = {name: ssh_means(config, name) for name in address}
+        found = jump_hosts(means, address, lambda name: ssh_means(config, name).get("hostname", name))
+        for name, behind in found.items():
+            self.inventory.set_variable(name, "nodeops_hosts_behind", sorted({one.name for one in behind}))
+            self.inventory.set_variable(name, "nodeops_jump_for", sorted({end for one in behind for end in one.destinations}))
 
     def _add(self, path: Path, name: str, host: Any, groups: tuple[str, ...]) -> None:
         organisation = self.inventory.add_group(host.organisation.replace("-", "_"))

@@ -12,6 +12,7 @@ options:
   inventory: {description: Folder of the consortium file., type: path, required: true}
   node: {description: Name of the node in the consortium file., type: str, required: true}
   choices: {description: "What this organisation chose, C(nodeops_choices).", type: dict, default: {}}
+  jump_for: {description: "Destinations (host:port) of logins through this host.", type: list, elements: str, default: []}
 """
 
 RETURN = r"""

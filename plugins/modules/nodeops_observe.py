@@ -3,6 +3,7 @@
 
 import glob
 import hashlib
+import json
 import os
 import platform
 import socket
@@ -22,6 +23,8 @@ options:
   ports: {description: TCP ports to look for., type: list, elements: int, default: []}
   hash: {description: Files to name by their SHA-256., type: list, elements: path, default: []}
   links: {description: Links to read., type: list, elements: path, default: []}
+  names: {description: What nodeops/host/names.py is asked., type: dict, default: {}}
+  names_program: {description: The text of nodeops/host/names.py., type: str, default: ""}
 """
 
 RETURN = r"""
@@ -43,6 +46,8 @@ def main() -> None:
             "ports": {"type": "list", "elements": "int", "default": []},
             "hash": options,
             "links": options,
+            "names": {"type": "dict", "default": {}},
+            "names_program": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -56,6 +61,8 @@ def main() -> None:
         "time_synchronised": os.path.exists("/run/systemd/timesync/synchronized") or None,
         "filesystems": [filesystem(path) for path in wanted["filesystems"]],
         "listening": listening(wanted["ports"]),
+        "login": login(),
+        **names(module, wanted["names_program"], wanted["names"]),
         "packages_missing": missing_packages(module, wanted["packages"]),
         "time": time.time(),
     }
@@ -85,6 +92,35 @@ def filesystem(path: str) -> "dict[str, Any]":
     room = os.statvfs(present)
     free, total = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
     return {"path": path, "free_bytes": free, "total_bytes": total, "free_inodes": room.f_favail}
+
+
+def names(module: AnsibleModule, program: str, asked: "dict[str, Any]") -> "dict[str, Any]":
+    """Return who has the names that a node uses; the program that looks is the agent's own, for a host without an agent."""
+    if not program:
+        return {}
+    words = [sys.executable, "-I", "-", json.dumps(asked)]
+    _, out, _ = module.run_command(words, data=program, check_rc=True)
+    return {"names": json.loads(out)}
+
+
+def login() -> "dict[str, Any] | None":
+    """Return where the SSH connection above this process came from, and the port it came to; None without one.
+
+    sudo does not hand SSH_CONNECTION on, so the environments of the session's own processes are read.
+    """
+    process = os.getpid()
+    while process > 1:
+        try:
+            with open(f"/proc/{process}/environ", "rb") as file:
+                pairs = dict(entry.split("=", 1) for entry in os.fsdecode(file.read()).split("\0") if "=" in entry)
+            with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+                process = int(file.read().rpartition(")")[2].split()[1])
+        except OSError:
+            return None
+        words = pairs.get("SSH_CONNECTION", "").split()
+        if len(words) == 4 and words[3].isdigit():
+            return {"address": words[0].partition("%")[0], "port": int(words[3])}
+    return None
 
 
 def listening(ports: "list[int]") -> "list[dict[str, Any]]":
@@ -135,12 +171,12 @@ def first_line(path: str) -> str:
 
 
 def missing_packages(module: AnsibleModule, packages: "list[str]") -> "list[str]":
-    """Return the packages that are not installed."""
-    if not packages:
-        return []
-    _, out, _ = module.run_command(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages])
-    installed = {line.split()[0] for line in out.splitlines() if line.endswith(" installed")}
-    return sorted(set(packages) - installed)
+    """Return the packages that are not installed. `one | another` asks for either; what provides a package counts as it."""
+    _, out, _ = module.run_command(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}, ${Provides}\n"])
+    rows = [line.partition(" ")[2] for line in out.splitlines() if line.startswith("installed ")]
+    installed = {name.split()[0] for row in rows for name in row.split(",") if name.strip()}
+    wanted = [[name.strip() for name in package.split("|")] for package in packages]
+    return sorted(choice[0] for choice in wanted if not installed & set(choice))
 
 
 def sha256(path: str) -> "str | None":

@@ -6,6 +6,7 @@ module: nodeops_trial
 short_description: Make a change that undoes itself unless the controller still gets in
 description:
   - Runs the verb C(apply). When its answer holds a C(trial), opens a new connection and runs the verb C(confirm) with the token.
+  - Hosts that are reached through this one (C(nodeops_hosts_behind), from the inventory) must let a new login in first.
   - A controller that dies, or a host that lets no new connection in, confirms nothing, and the host undoes the change.
 options:
   command: {description: Path of the agent's command., type: path, required: true}

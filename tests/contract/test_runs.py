@@ -54,6 +54,20 @@ def test_a_skip_that_is_not_named_fails_where_that_is_asked_for(tmp_path):
     assert any("no engine here" in line for line in said)
 
 
+def test_lanes_are_one_run_and_a_failure_in_any_of_them_is_its_failure(tmp_path):
+    lines = """
+import os, pathlib
+LANE = os.environ["PYTEST_XDIST_WORKER"]
+def test_1(): pathlib.Path("{0}").write_text(LANE)
+def test_2(): assert pathlib.Path("{0}").read_text() == LANE
+def test_3(): assert "{0}" != "b"
+"""
+    for name in "abc":
+        (tmp_path / f"test_{name}.py").write_text(lines.format(name))
+    said = run(tmp_path, "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *(f"test_{name}.py" for name in "abc"))
+    assert "1 failed, 8 passed" in said[-1]
+
+
 def test_every_named_skip_has_its_reason():
     assert all(reason and why for reason, why in ALLOWED.items())
     assert not is_allowed("rclone is not installed")

@@ -22,13 +22,16 @@ HERE = Path(__file__).parent
 FOLDER = ROOT / "build/lab"
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
 LAB_SECONDS = 600
+_LONGEST = ("test_scenarios", "test_scenarios_apart", "test_network", "test_bad_input")
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark everything here as needing real hosts."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.lab)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything here as needing real hosts, and put the longest first: lanes take files in this order."""
+    here = [item for item in items if HERE in item.path.parents]
+    for item in here:
+        item.add_marker(pytest.mark.lab)
+    here.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
+    items[:] = [item for item in items if HERE not in item.path.parents] + here
 
 
 def command(*words: str | Path, seconds: int = LAB_SECONDS, **environment: str) -> subprocess.CompletedProcess[str]:

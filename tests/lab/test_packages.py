@@ -1,10 +1,14 @@
 """The package cache: hosts use it while it answers, their mirror when it does not, and believe it nothing."""
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import docker
 import pytest
 
+from nodeops.lab.engine.engine import HOME
+from nodeops.lab.packages import cache as packages
 from tests.lab.conftest import LabHosts
 
 CACHE, NODE = "nodeops-packages", "t-1"
@@ -69,3 +73,16 @@ def test_without_the_cache_hosts_ask_their_mirror_and_up_brings_it_back(lab, cac
         changes = lab.answer("lab", "up")["changes"]
     assert [change["what"] for change in changes] == ["package cache"]
     assert said(lab, "/usr/local/sbin/lab-packages").startswith("http://")
+
+
+def test_two_labs_that_come_up_at_once_start_one_cache(cache):
+    client = cache.client
+    where = packages.address(client)
+    packages.remove(client)
+    begun = time.time_ns()
+    with ThreadPoolExecutor(2) as pool:
+        wrong = list(pool.map(lambda _: packages.ensure(client, where, lambda _: None, HOME), range(2)))
+    seen = {"type": "container", "event": "create", "container": CACHE}
+    events = client.events(since=begun // 10**9, until=int(time.time()) + 1, filters=seen, decode=True)
+    made = [event for event in events if event["timeNano"] > begun]
+    assert (wrong, len(made), packages.answers(where)) == (["", ""], 1, True)

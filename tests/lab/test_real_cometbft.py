@@ -170,3 +170,17 @@ def test_a_genesis_of_seven_is_read_as_it_was_meant(tmp_path):
         answer = wait_for(rpc, "/genesis", '"chain_id":"real-1"')
     assert all(f'"name":"{name}"' in answer for name in names)
     assert '"power":"1"' in answer
+
+
+def test_nothing_is_signed_at_or_below_a_signing_state_that_was_written_by_hand(tmp_path):
+    layouts, genesis = founded(tmp_path, "n1")
+    home = as_home(layouts["n1"], tmp_path / "run")
+    (home / "config/genesis.json").write_text(genesis)
+    (home / "data/priv_validator_state.json").write_text('{"height":"4711","round":0,"step":3}\n')
+    with running(home) as rpc:
+        assert '"latest_block_height":"0"' in wait_for(rpc, "/status", '"network":"real-1"')
+        end = time.monotonic() + FIRST_BLOCK_SECONDS
+        while "height regression" not in (home / "log").read_text() and time.monotonic() < end:
+            time.sleep(0.2)
+        assert "height regression" in (home / "log").read_text()
+        assert '"latest_block_height":"0"' in ask(rpc, "/status")

@@ -154,4 +154,6 @@ def test_what_cannot_be_is_said(lab, words, code):
 def test_forget_leaves_nothing(lab, client):
     assert command("nodeops", "lab", "forget", SAVE).returncode == 0
     assert saves() == []
-    assert not [tag for image in client.images.list() for tag in image.tags if tag.startswith(f"nodeops-lab-saved:{SAVE}-")]
+    assert not [
+        tag for image in client.api.images() for tag in image["RepoTags"] or [] if tag.startswith(f"nodeops-lab-saved:{SAVE}-")
+    ]

@@ -48,9 +48,39 @@ def test_every_verb_says_what_it_does_and_what_its_options_mean(verb):
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
+def test_no_number_is_taken_that_no_code_can_use(verb):
+    for path, command in leaves(cli.load_verb(verb), (verb,)):
+        for parameter in command.params:
+            if kind := {int, float} & {parameter.type_descriptor.annotation}:
+                assert None not in (parameter.min, parameter.max), (path, parameter.name)
+                assert kind == {int} or parameter.callback, (path, parameter.name)
+
+
+NUMBERS = [
+    ("logs", "show", "-n", "99999999999999999999"),
+    ("logs", "show", "-n", "-1"),
+    ("disk", "purge", "99999999999999999999999"),
+    ("ledger", "wait", "--height", "9223372036854775808"),
+    ("ledger", "verify", "--timeout", "nan"),
+    ("record", "add", "x", "--timeout", "inf"),
+    ("fleet", "status", "--timeout", "nan"),
+    ("fleet", "run", "--connect-timeout", "NaN", "--", "status"),
+]
+
+
+@pytest.mark.parametrize("words", NUMBERS, ids=" ".join)
+def test_an_impossible_number_is_a_usage_error(capsys, words):
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err
+    code, out, _ = run(capsys, words[0], words[1], "--json", *words[2:])
+    assert (code, json.loads(out)["error"]["kind"]) == (2, "input")
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
 def test_every_verb_speaks_json(verb):
     # The last two are what units run: nobody reads their answer.
-    speaks_to_people_only = {("lab", "ssh"), ("lab", "tour"), ("disk", "guard"), ("disk", "admit")}
+    speaks_to_people_only = {("lab", "ssh"), ("lab", "tour"), ("disk", "guard"), ("exporter", "serve"), ("disk", "admit")}
     for path, command in leaves(cli.load_verb(verb), (verb,)):
         options = {option for parameter in command.params for option in parameter.opts}
         assert "--json" in options or path in speaks_to_people_only, path

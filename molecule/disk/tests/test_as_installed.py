@@ -6,8 +6,10 @@ import time
 import hosts
 import pytest
 from conftest import LOG_PLACE, log_place, remember, status
+from tier import FULL
 
 MIB = 1 << 20
+# What benchmarks/RESULTS.md shows is measured in full.
 IDLE_SECONDS = 40
 
 
@@ -35,11 +37,13 @@ def test_the_guard_cannot_write_chain_data_or_read_keys() -> None:
 
 def test_idle_it_is_small() -> None:
     pid = hosts.must("alpha-1", "systemctl show -p MainPID --value nodeops-disk").strip()
-    before = ticks(pid)
-    time.sleep(IDLE_SECONDS)
-    share = (ticks(pid) - before) / os.sysconf("SC_CLK_TCK") / IDLE_SECONDS
+    if FULL:
+        before = ticks(pid)
+        time.sleep(IDLE_SECONDS)
+        share = (ticks(pid) - before) / os.sysconf("SC_CLK_TCK") / IDLE_SECONDS
+        remember(idle_percent_of_a_core=round(100 * share, 2))
     resident = int(hosts.must("alpha-1", f"awk '/^VmRSS/ {{print $2}}' /proc/{pid}/status"))
-    remember(idle_percent_of_a_core=round(100 * share, 2), resident_mebibytes=round(resident / 1024, 1))
+    remember(resident_mebibytes=round(resident / 1024, 1))
     assert resident <= 40 << 10, f"{resident} KiB"
 
 

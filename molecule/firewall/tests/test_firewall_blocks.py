@@ -30,7 +30,7 @@ def test_no_peer_is_lost_and_no_block_is_late_under_load() -> None:
         done = hosts.play("firewall.yml")
         assert done.returncode == 0, done.stdout[-6000:]
         hosts.verb("alpha-1", "ledger", "wait", "--blocks", "6")
-        blocks.assert_undisturbed(mark, 3 * BLOCK_SECONDS)
+        blocks.assert_undisturbed(mark, blocks.most_seconds(BLOCK_SECONDS))
     finally:
         hosts.must("beta-2", "touch /run/enough")
         load.join()

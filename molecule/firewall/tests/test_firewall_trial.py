@@ -27,8 +27,11 @@ def changed_document(node: str, program: str = LOCK_OUT) -> None:
     hosts.must(node, MADE.format(program=program))
 
 
-@pytest.mark.parametrize("node", ["alpha-1", "alpha-2"])
-def test_rules_that_lock_everyone_out_are_gone_within_the_timer(node: str) -> None:
+def test_rules_that_lock_everyone_out_are_gone_within_the_timer() -> None:
+    hosts.at_once(lock_out, ("alpha-1", "alpha-2"))
+
+
+def lock_out(node: str) -> None:
     before = live(node)
     changed_document(node)
     # At the console, where no login can be cut off, so nothing refuses the rules.
@@ -67,7 +70,7 @@ def test_a_change_by_hand_is_found_and_taken_back() -> None:
     said = hosts.verb("beta-1", "firewall", "check", codes=(1,))
     assert [one["id"] for one in said["findings"] if one["verdict"] == "fail"] == ["firewall.live"]
     assert "9999" in json.dumps(said["findings"])
-    assert hosts.verb("beta-1", "status")["guards"]["firewall"] == "drift"
+    assert hosts.verb("beta-1", "status", codes=(1,))["guards"]["firewall"] == "drift"
     assert apply("beta-1")["changed"]
     assert not apply("beta-1")["changed"]
     assert "9999" not in live("beta-1")
@@ -94,7 +97,9 @@ def test_tables_of_others_survive_and_a_flush_of_all_brings_ours_back() -> None:
     # Debian's own unit begins with `flush ruleset`.
     hosts.must("beta-2", "systemctl start nftables; systemctl restart nftables; systemctl reload nftables")
     assert "stranger" not in hosts.must("beta-2", "nft list tables")
-    hosts.must("beta-2", "nodeops firewall check; code=$?; systemctl disable --now nftables; exit $code")
+    # A flush may overtake the load that follows the one before it: then it is the watch that loads them.
+    back = "for _ in $(seq 30); do nodeops firewall check && break; sleep 1; done"
+    hosts.must("beta-2", f"{back}; nodeops firewall check; code=$?; systemctl disable --now nftables; exit $code")
 
 
 def test_a_killed_apply_leaves_the_old_rules_or_the_new_ones_on_trial() -> None:
@@ -139,7 +144,7 @@ def other_inventory(tmp_path: Path) -> Iterator[Path]:
     choices = folder / "group_vars/all.yml"
     choices.write_text(choices.read_text().replace("172.30.40.60/32]", "172.30.40.60/32, 203.0.113.0/24]"))
     yield folder
-    done = hosts.play("firewall.yml")
+    done = hosts.play("firewall.yml", "--limit", "alpha-1")
     assert done.returncode == 0, done.stdout[-4000:]
 
 

@@ -1,4 +1,4 @@
-"""Every test starts on hosts that are hardened, whatever the test before left."""
+"""The order of this scenario, what an audit says, and hosts that are hardened whatever the tests before left."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,8 +6,30 @@ import pytest
 import remote
 
 from nodeops.core.finding import Verdict
+from nodeops.hardening.controls import settings
+from nodeops.hardening.controls.catalogue import Control, catalogue
 
 GOOD = (Verdict.PASS, Verdict.WAIVED, Verdict.NOT_APPLICABLE, Verdict.NOT_TESTABLE_HERE)
+# Measured as installed; taken back and hardened again, packages and all, once; then used and broken; at last booted.
+_FIRST, _LAST = ("test_witnesses", "test_undo", "test_blocks"), ("test_when_booted",)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files into the order of the story."""
+    items.sort(key=lambda item: _place(item.path.stem))
+
+
+def _place(file: str) -> int:
+    return _FIRST.index(file) - len(_FIRST) if file in _FIRST else int(file in _LAST)
+
+
+def packages(control: Control, state: str = "present") -> list[str]:
+    """Return the packages that a control wants on a host, or off it."""
+    return [one.name for one in control.sets if isinstance(one, settings.Package) and one.state == state]
+
+
+# Controls that bring no package: they are taken back and applied in seconds, by the same engine.
+LIGHT = sorted(control.id for control in catalogue().values() if not packages(control))
 
 
 def verdicts(node: str, *controls: str) -> dict[str, str]:
@@ -28,9 +50,9 @@ def assert_nothing(found: Mapping[str, Sequence[str]]) -> None:
     assert not lines, "\n".join(lines[:100])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def hardened() -> Iterator[None]:
-    """Leave the hosts that tests break as they were found: hardened."""
+    """Leave the hosts as they were found, whatever a test of the module did: hardened, with nothing on trial."""
     yield
-    remote.at_once(lambda node: remote.run(node, "nodeops hardening rollback"), remote.BROKEN)
-    remote.at_once(remote.apply, remote.BROKEN)
+    remote.at_once(lambda node: remote.run(node, "nodeops hardening rollback"), remote.NODES)
+    remote.at_once(remote.apply, remote.NODES)

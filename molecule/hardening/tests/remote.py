@@ -1,4 +1,4 @@
-"""The hosts of this scenario, and which of them a test may break."""
+"""The hosts of this scenario, one of each release: measured first, then broken on purpose."""
 
 from typing import Any
 
@@ -6,9 +6,6 @@ from hosts import ADDRESS, NODES, RELEASE, ROOT, SCENARIO, at_once, must, play, 
 
 # What is written for people and for benchmarks/witnesses.py; git-ignored.
 BUILD = ROOT / "build/witnesses"
-# These keep their hardening for the whole run and are measured; those are broken on purpose.
-MEASURED = ("alpha-1", "alpha-2")
-BROKEN = ("beta-1", "beta-2")
 __all__ = [
     "ADDRESS",
     "NODES",

@@ -14,10 +14,10 @@ ABSENT = 77
 _OTHERS = {"yes": "no", "no": "yes", "0": "1", "1": "0"}
 # Refused by sshd as a whole when it is wrong, so a wrong value is one that sshd knows.
 _SSHD = {
-    "ciphers": "aes128-ctr",
+    "ciphers": "+aes128-cbc",
     "macs": "hmac-sha2-256",
     "kexalgorithms": "diffie-hellman-group14-sha256",
-    "hostkeyalgorithms": "ssh-ed25519",
+    "hostkeyalgorithms": "+ssh-rsa",
     "pubkeyacceptedalgorithms": "+ssh-rsa",
     "loglevel": "ERROR",
     "maxstartups": "77:30:99",
@@ -37,6 +37,12 @@ def other(value: str) -> str:
     if value.replace(" ", "").isdigit() and " " in value:
         return " ".join(str(int(word) - 1) for word in value.split())
     return str(int(value) + 7) if value.lstrip("-").isdigit() else "spoiled"
+
+
+def looser(setting: settings.Sshd | settings.KeyValue) -> str:
+    """Return another value for a key that is not stricter: what is stricter is good."""
+    value = setting.value.split()[0] if isinstance(setting, settings.Sshd) else setting.value
+    return str(max(0, int(value) - 7)) if setting.bound.startswith("at_least") else other(value)
 
 
 def lines(control: Control, stock: Collection[str]) -> list[str]:
@@ -77,7 +83,7 @@ def _literal(text: str) -> str:
 
 
 def _sshd(setting: settings.Sshd) -> str:
-    wrong = _SSHD.get(setting.key.lower(), other(setting.value.split()[0]))
+    wrong = _SSHD.get(setting.key.lower(), looser(setting))
     # Only in files, the listener keeps what it has: who is spoiling is not to be shut out.
     line = rf"s/^\s*{setting.key}\s.*$/{setting.key} {wrong.replace('/', chr(92) + '/')}/I"
     return f"for file in /etc/ssh/sshd_config.d/*nodeops*.conf; do sed -i -E {shlex.quote(line)} $file; done"
@@ -125,7 +131,7 @@ def _lines(setting: settings.Lines) -> str:
 
 
 def _key_value(setting: settings.KeyValue) -> str:
-    return _edit(setting.path, rf"s/^(\s*{_literal(setting.key)}\b).*$/\1{_literal(setting.separator)}{other(setting.value)}/")
+    return _edit(setting.path, rf"s/^(\s*{_literal(setting.key)}\b).*$/\1{_literal(setting.separator)}{looser(setting)}/")
 
 
 def _content(setting: settings.Content) -> str:

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import remote
 import snapshot
-from conftest import assert_nothing, failing
+from conftest import LIGHT, assert_nothing, failing, packages
 from test_undo import VOLATILE
 from tier import FULL
 
-from nodeops.hardening.controls import settings
 from nodeops.hardening.controls.catalogue import catalogue
 
 pytestmark = pytest.mark.usefixtures("hardened")
@@ -19,20 +18,17 @@ pytestmark = pytest.mark.usefixtures("hardened")
 MOMENTS = (0.4, 0.6, 0.8)
 # The folder that gets full, and how many pages are left there; one for each host, in full each on both.
 FULL_DISKS = (("/var/lib/nodeops/hardening", 0), ("/etc", 12), ("/etc", 0))
-PACKAGES = sorted(
-    setting.name
-    for control in catalogue().values()
-    for setting in control.sets
-    if isinstance(setting, settings.Package) and setting.state == "present"
-)
+# What is taken back and applied; in full everything, with the packages put there by hand.
+UNDO = ("undo",) if FULL else ("undo", *LIGHT)
+PACKAGES = sorted(name for control in catalogue().values() for name in packages(control))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def packages_by_hand() -> Iterator[None]:
     """Install what would be installed: what is interrupted is our own work, not dpkg's."""
-    added = remote.at_once(with_packages, remote.BROKEN)
+    added = remote.at_once(with_packages, remote.NODES) if FULL else {}
     yield
-    remote.at_once(lambda node: without_packages(node, added[node]), remote.BROKEN)
+    remote.at_once(lambda node: without_packages(node, added[node]), added)
 
 
 def with_packages(node: str) -> list[str]:
@@ -52,15 +48,15 @@ def without_packages(node: str, names: list[str]) -> None:
 
 def chosen(node: str, cases: Sequence[Any]) -> Sequence[Any]:
     """Return the cases of a host: its own one, or all of them."""
-    return cases if FULL else [cases[remote.BROKEN.index(node)]]
+    return cases if FULL else [cases[remote.NODES.index(node)]]
 
 
 def test_killed_in_the_middle() -> None:
-    assert_nothing(remote.at_once(killed, remote.BROKEN))
+    assert_nothing(remote.at_once(killed, remote.NODES))
 
 
 def killed(node: str) -> list[str]:
-    remote.apply(node, "undo")
+    remote.apply(node, *UNDO)
     before = snapshot.take(node)
     began = time.monotonic()
     remote.apply(node)
@@ -68,7 +64,7 @@ def killed(node: str) -> list[str]:
     after = snapshot.take(node)
     wrong = []
     for moment in chosen(node, MOMENTS):
-        remote.apply(node, "undo")
+        remote.apply(node, *UNDO)
         wrong += [f"{moment}: undo left {line}" for line in snapshot.differences(before, snapshot.take(node), VOLATILE)]
         remote.must(
             node, f"nodeops hardening apply --json >/run/killed 2>&1 & sleep {took * moment:.2f}; kill -9 $! || true; wait"
@@ -83,7 +79,7 @@ def killed(node: str) -> list[str]:
 
 
 def test_a_full_disk() -> None:
-    assert_nothing(remote.at_once(full_disks, remote.BROKEN))
+    assert_nothing(remote.at_once(full_disks, remote.NODES))
 
 
 def full_disks(node: str) -> list[str]:
@@ -92,7 +88,7 @@ def full_disks(node: str) -> list[str]:
 
 def full(node: str, folder: str, free: int) -> list[str]:
     """Put a folder on a filesystem of its own with so many free pages, apply, and return what is not as it was."""
-    remote.apply(node, "undo")
+    remote.apply(node, *UNDO)
     before = snapshot.take(node)
     remote.must(
         node, f"mkdir -p {folder} /run/small && mount -t tmpfs -o mode=0755 small /run/small && cp -a {folder}/. /run/small"
@@ -111,5 +107,5 @@ def full(node: str, folder: str, free: int) -> list[str]:
         remote.run(node, "nodeops hardening recover")
     remote.apply(node)
     wrong += failing(node)
-    remote.apply(node, "undo")
+    remote.apply(node, *UNDO)
     return wrong + snapshot.differences(before, snapshot.take(node), (*VOLATILE, "nodeops-disk.service"))

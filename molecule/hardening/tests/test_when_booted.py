@@ -26,8 +26,8 @@ def rebooted(node: str) -> None:
 
 def test_no_interface_follows_a_redirect_before_and_after_a_boot_and_nothing_else_fails_then() -> None:
     assert_nothing(remote.at_once(follows, remote.NODES))
-    remote.at_once(rebooted, remote.BROKEN)
-    assert_nothing(remote.at_once(follows, remote.BROKEN))
-    assert_nothing(remote.at_once(failing, remote.BROKEN))
-    for node in remote.BROKEN:
+    remote.at_once(rebooted, remote.NODES)
+    assert_nothing(remote.at_once(follows, remote.NODES))
+    assert_nothing(remote.at_once(failing, remote.NODES))
+    for node in remote.NODES:
         remote.verb(node, "ledger", "wait", "--synced")

@@ -9,6 +9,7 @@ from typing import Any
 import judgements
 import remote
 import ssh_audit
+from tier import FULL
 
 # systemd has no opinion about a unit that is a template or a generator's; ours and these are what the issue is about.
 OTHERS = ("ssh.service", "cron.service")
@@ -16,7 +17,8 @@ _KEPT = "/opt/witness"
 # Debian 12 has no content for OpenSCAP and Debian 13 has content for Debian 12 only: it is carried over.
 _CONTENT = "ssg-debian=0.1.76-1"
 _STREAM = "usr/share/xml/scap/ssg/content/ssg-debian12-ds.xml"
-_PROFILES = ("minimal", "intermediary", "enhanced", "high")
+# Each holds the rules of those before it.
+_PROFILES = ("minimal", "intermediary", "enhanced", "high") if FULL else ("enhanced",)
 _POLICIES = {"debian12": "Hardened Debian 12 (version 3)", "debian13": "Hardened Debian 13 (version 1)"}
 NO_CONTENT = "no content for Debian 13 yet (ssg-debian 0.1.76 ends with Debian 12)"
 

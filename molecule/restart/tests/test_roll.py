@@ -129,8 +129,11 @@ def test_the_next_good_roll_completes() -> None:
     last = hosts.NODES[-1]
     stale = "sed -i s/NODEOPS_CONFIGURATION=./NODEOPS_CONFIGURATION=x/ /etc/systemd/system/ledger.service"
     hosts.must(last, f"{stale}; systemctl daemon-reload")
+    before = height(hosts.NODES[0])
     code, said = rolled(**good())
     assert code == 0, said[-3000:]
+    # Each restart waits for a block above the one before it: blocks were made between the restarts.
+    assert height(hosts.NODES[0]) >= before + len(hosts.NODES)
     now = blocks.mark()
     assert all(now.process[node] != since.process[node] for node in hosts.NODES)
     code, said = rolled(**good())

@@ -69,6 +69,7 @@ class Guard:
     def tick(self) -> Seen:
         """Look, decide, act, and say what was seen and done."""
         self.alarms, self.hands.alarms = [], []
+        self._guarded(self._see_losses)
         self._look(0.0 if self.keeper.is_another else _CALM_LOOK_SECONDS if self.keeper.calm else _LOOK_SECONDS)
         request = requests.pending(Path(self.policy.run))
         asked = Asked(request.seal, request.purge_bytes) if request else Asked()
@@ -82,6 +83,10 @@ class Guard:
         publish(self.policy, seen, self.keeper, alarms, self.done[-_MOST_REMEMBERED:])
         self.done = self.done[-_MOST_REMEMBERED:]
         return seen
+
+    def _see_losses(self) -> None:
+        if said := self.keeper.watch(time.clock_gettime(time.CLOCK_BOOTTIME)):
+            self._note(f"LOST: {said}")
 
     def _look(self, older_than_seconds: float) -> None:
         """Look at the log and its writers, unless that was done just now."""

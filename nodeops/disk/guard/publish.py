@@ -11,6 +11,7 @@ from nodeops.disk.guard.requests import plan_data
 from nodeops.disk.guard.sealer import LogKeeper
 from nodeops.disk.policy.policy import Policy
 from nodeops.host.files import write_atomic
+from nodeops.logstore.intents import lost
 
 
 def publish(policy: Policy, seen: Seen, keeper: LogKeeper, alarms: Sequence[str], done: Sequence[str]) -> None:
@@ -27,6 +28,7 @@ def publish(policy: Policy, seen: Seen, keeper: LogKeeper, alarms: Sequence[str]
             "segments": len(keeper.index.all()),
             "stream_end": record.base + keeper.live_bytes,
             "gaps": record.gaps_total,
+            "lost": lost(record.gaps[-1]) if record.gaps else "",
             "method": keeper.method.kind,
             "reason": keeper.method.reason,
             "rebuilding": keeper.index.rebuilding,

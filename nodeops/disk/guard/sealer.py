@@ -15,7 +15,7 @@ from nodeops.host.writers import deleted_open, writers
 from nodeops.logstore import index, seal
 from nodeops.logstore.cut import Clock, Unfinished
 from nodeops.logstore.holes import mend
-from nodeops.logstore.intents import open_journal
+from nodeops.logstore.intents import lost, open_journal
 from nodeops.logstore.method import Facts, Method, choose
 from nodeops.logstore.naming import STREAM, Segment
 from nodeops.logstore.recover import recover
@@ -24,6 +24,8 @@ from nodeops.logstore.source import opened, opened_deleted
 
 # Reading a trailer costs nothing, its digest reads the file: so much of that in one tick while an index is made anew.
 _REBUILD_BYTES = 256 << 20
+# How much a crash makes us forget of how large the log was.
+_KEEP_SECONDS = 60.0
 
 
 class LogKeeper:
@@ -39,6 +41,7 @@ class LogKeeper:
         self.index = index.open_or_rebuild(Path(policy.index_file), [self.sealed], _REBUILD_BYTES)
         self.method = Method("refused", "not looked at yet")
         self._inode = 0
+        self._kept = (0, float("-inf"))
 
     def close(self) -> None:
         """Let another process seal."""
@@ -101,6 +104,22 @@ class LogKeeper:
         self.method = choose(facts)
         with suppress(Unfinished):
             seal.observe(self.live, self.journal, STREAM, self._now)
+
+    def watch(self, now: float) -> str:
+        """See whether the log is shorter than it ever was, or another file; return what was lost, empty when nothing was.
+
+        Called in every tick: what is lost is what came since the last look. `now` is seconds since boot. How large the log was
+        is kept on disk now and then, so that a guard that begins anew still knows it. Raise HostError when it cannot be kept.
+        """
+        before = self.journal.record.gaps_total
+        with suppress(Unfinished, Gone, Refused):
+            seal.observe(self.live, self.journal, STREAM, self._now, alone=self.log.rotation == "none")
+        record = self.journal.record
+        size, kept = self._kept
+        if record.state == "idle" and record.size != size and now - kept >= _KEEP_SECONDS:
+            self.journal.write(record)
+            self._kept = (record.size, now)
+        return lost(record.gaps[-1]) if record.gaps_total > before else ""
 
     def _has_holes(self) -> bool:
         try:

@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Verdict
 from nodeops.document.models import NodeDocument, Waiver
-from nodeops.hardening.audit.judge import Fact, judge, sshd_line
+from nodeops.hardening.audit.fact import Fact
+from nodeops.hardening.audit.judge import judge
+from nodeops.hardening.audit.judge_sshd import sshd_line
 from nodeops.hardening.audit.observe import Host
 from nodeops.hardening.audit.report import Judged, Report
 from nodeops.hardening.controls.catalogue import Control, catalogue
@@ -36,10 +39,26 @@ def waiver_of(document: NodeDocument, control: str) -> Waiver | None:
     return max(found, key=lambda waiver: waiver.expires, default=None)
 
 
-def applied_controls(document: NodeDocument, facts: Facts, without: Sequence[str] = ()) -> list[Control]:
+def applied_controls(document: NodeDocument, facts: Facts) -> list[Control]:
     """Return the controls that are applied to a host: those that fit it, without waived ones, whose waiver may have expired."""
-    chosen = [control for control in catalogue().values() if control.id not in without and facts.hold(control.applies_when)]
+    known = as_chosen(document, facts)
+    chosen = [control for control in catalogue().values() if known.hold(control.applies_when)]
     return [expanded(control, document) for control in chosen if waiver_of(document, control.id) is None]
+
+
+def as_chosen(document: NodeDocument, facts: Facts) -> Facts:
+    """Return facts as the organisation wants them to count: with `forwarding: never` nothing needs the host to forward."""
+    never = document.limits.hardening.forwarding == "never"
+    return replace(facts, flags={**facts.flags, "forwards": False}) if never else facts
+
+
+def forwarding_notes(document: NodeDocument, facts: Facts) -> list[str]:
+    """Return a line on what needs this host to forward packets, and what is done about it; none where nothing does."""
+    if not facts.forwarders:
+        return []
+    if document.limits.hardening.forwarding == "never":
+        return [f"forwarding is switched off, as hardening.forwarding says (never); it cuts off {', '.join(facts.forwarders)}"]
+    return [f"forwarding is left on: {', '.join(facts.forwarders)} needs it; hardening.forwarding: never switches it off"]
 
 
 def audit(document: NodeDocument, only: Sequence[str] = ()) -> Report:
@@ -61,7 +80,7 @@ def audit(document: NodeDocument, only: Sequence[str] = ()) -> Report:
 
 def _judged(document: NodeDocument, host: Host, control: Control) -> Judged:
     waiver = waiver_of(document, control.id)
-    if not host.facts.hold(control.applies_when):
+    if not as_chosen(document, host.facts).hold(control.applies_when):
         return Judged(
             control, Verdict.NOT_APPLICABLE, control.title, f"only where: {', '.join(control.applies_when)}", waiver=waiver
         )
@@ -85,7 +104,8 @@ def _waived(control: Control, waiver: Waiver) -> Judged:
 def _verdict(control: Control, facts: Sequence[Fact]) -> Judged:
     wrong = [fact for fact in facts if fact.good is False]
     if wrong:
-        actual = "; ".join(f"{fact.expected}: {fact.actual}" for fact in wrong)
+        # What many settings have in common is said once.
+        actual = "; ".join(dict.fromkeys(f"{fact.expected}: {fact.actual}" for fact in wrong))
         return Judged(control, Verdict.FAIL, control.title, actual, _hint(control))
     hidden = [fact for fact in facts if fact.good is None]
     if hidden:

@@ -1,29 +1,23 @@
 """Judge one setting against the host as it is: kind by kind. Looks, changes nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from nodeops.hardening.audit.checks import CHECKS
+from nodeops.hardening.audit.fact import Fact
+from nodeops.hardening.audit.judge_sshd import judge_sshd, sshd_line
 from nodeops.hardening.audit.observe import Host
-from nodeops.hardening.change.desired import GRUB_FILE, MODPROBE_FILE, PAM_PROFILES, SYSCTL_FILE, mode_state, unit_drop_in
+from nodeops.hardening.change.desired import GRUB_FILE, MODPROBE_FILE, PAM_PROFILES, key_of, mode_state, unit_drop_in
 from nodeops.hardening.controls import settings
 from nodeops.hardening.controls.catalogue import Control
 from nodeops.hardening.controls.settings import Setting
+from nodeops.hardening.controls.strictness import as_strict
 from nodeops.hardening.host import pam
-from nodeops.hardening.host.edits import Key, value_of
+from nodeops.hardening.host.edits import value_of
 from nodeops.hardening.host.host_keys import bits_of
 from nodeops.hardening.host.resources import look, matching, sysctl_keys
 from nodeops.hardening.host.states import same
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One judged setting. `good` None: what is written is right, and what is in force cannot be seen on this host."""
-
-    good: bool | None
-    expected: str
-    actual: str
+from nodeops.hardening.host.sysctl_files import said_of
 
 
 def judge(host: Host, control: Control) -> list[Fact]:
@@ -36,21 +30,8 @@ def _hidden(host: Host, control: Control) -> bool:
     return host.container and control.testable == "host"
 
 
-def sshd_line(setting: settings.Sshd) -> str:
-    """Return a setting as sshd_config has it."""
-    return f"{setting.key} {setting.value}"
-
-
 def _sshd(host: Host, _: Control, setting: settings.Sshd) -> Fact:
-    key = setting.key.lower()
-    meant = host.sshd_meaning(sshd_line(setting)).get(key)
-    found = host.sshd.get(key)
-    expected, said = f"sshd: {setting.key} {setting.value}", f"{setting.key} {', '.join(found or ['not known to this sshd'])}"
-    if "error" in host.sshd:
-        return Fact(False, expected, f"sshd cannot read its files: {host.sshd['error'][0]}")
-    if meant is None or found is None or not set(meant) <= set(found):
-        return Fact(False, expected, said)
-    return Fact(host.sshd_is_current, expected, said if host.sshd_is_current else f"{said}, but sshd has not read it yet")
+    return judge_sshd(setting, host.sshd_meaning(sshd_line(setting)), host.sshd_seen)
 
 
 def _host_key(_: Host, __: Control, setting: settings.HostKey) -> Fact:
@@ -61,14 +42,18 @@ def _host_key(_: Host, __: Control, setting: settings.HostKey) -> Fact:
 
 def _sysctl(host: Host, control: Control, setting: settings.Sysctl) -> Fact | None:
     found = {key: str(value) for key in sysctl_keys(setting.key) if (value := look(f"sysctl {key}")) is not None}
-    expected = f"{setting.key} = {setting.value}"
+    good, expected = {setting.value, *setting.accept}, f"{setting.key} = {setting.value}"
     if not found:
         return None
-    wrong = {key: value for key, value in found.items() if value not in {setting.value, *setting.accept}}
+    wrong = {key: value for key, value in found.items() if value not in good}
     shown = wrong or dict.fromkeys([setting.key], next(iter(found.values())))
     actual = ", ".join(value if key == setting.key else f"{value} at {key}" for key, value in shown.items())
-    if f"{setting.key} = " not in (host.text(SYSCTL_FILE) or ""):
-        return Fact(False, expected, f"{actual}; no file of ours says so at boot")
+    said = said_of(host.sysctl_assignments, found)
+    winners = sorted({f"{one.file} says {one.value}" for one in said.values() if one.value not in good})
+    if winners:
+        return Fact(False, expected, f"{actual}; {', '.join(winners)} at boot and at every run of systemd-sysctl")
+    if len(said) < len(found):
+        return Fact(False, expected, f"{actual}; no file says so at boot")
     return Fact(None if _hidden(host, control) else not wrong, expected, actual)
 
 
@@ -87,8 +72,7 @@ def _systemd_conf(host: Host, _: Control, setting: settings.SystemdConf) -> Fact
     expected = f"{setting.file}: {setting.key}={setting.value}"
     if found != setting.value:
         return Fact(False, expected, "not set" if found is None else found)
-    files = (f"/etc/systemd/{setting.file}", f"/etc/systemd/{setting.file}.d/*.conf")
-    if setting.service and not host.service_is_current(setting.service, *files):
+    if setting.service and not host.service_is_current(setting.service, f"/etc/systemd/{setting.file}.d/90-nodeops.conf"):
         return Fact(False, expected, f"{found}, but {setting.service} was started before it was written")
     return Fact(True, expected, found)
 
@@ -139,8 +123,8 @@ def _lines(host: Host, control: Control, setting: settings.Lines) -> Fact:
 
 def _key_value(host: Host, control: Control, setting: settings.KeyValue) -> Fact:
     text = host.text(setting.path)
-    found = None if text is None else value_of(text, Key(setting.key, setting.value, setting.separator))
-    good = found == setting.value
+    found = None if text is None else value_of(text, key_of(setting))
+    good = found is not None and as_strict(setting.bound, setting.value, found)
     expected = f"{setting.path}: {setting.key} {setting.value}"
     return Fact(None if good and _hidden(host, control) else good, expected, "not set" if found is None else found)
 

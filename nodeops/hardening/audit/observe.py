@@ -1,22 +1,25 @@
 """What an audit asks a host, each question once: the merged configuration of sshd and systemd, units, files, kernel."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 from nodeops.core.errors import NodeopsError
+from nodeops.hardening.audit.judge_sshd import SshdSeen
+from nodeops.hardening.change.desired import reads_ours
 from nodeops.hardening.controls.facts import Facts
+from nodeops.hardening.host import sshd
 from nodeops.hardening.host.facts import observe_facts
-from nodeops.hardening.host.reload import in_force_since
-from nodeops.hardening.host.resources import look, look_units
+from nodeops.hardening.host.reload import is_current
+from nodeops.hardening.host.resources import look, look_units, sysctl_assignments
+from nodeops.hardening.host.sshd_config import MAIN, Line, blocks, concerns
 from nodeops.hardening.host.states import State
+from nodeops.hardening.host.sysctl_files import Assignment
 from nodeops.host.command import run
 from nodeops.host.units.unit_settings import exposure
 
 _SECONDS = 30
-_SSHD_FILES = ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*.conf")
 
 
 class Host:
@@ -26,7 +29,7 @@ class Host:
         self._units: dict[str, State] = {}
         self._merged: dict[str, dict[str, str]] = {}
         self._meanings: dict[str, dict[str, list[str]]] = {}
-        self._since: dict[str, float | None] = {}
+        self._current: dict[tuple[str, str], bool] = {}
 
     @cached_property
     def facts(self) -> Facts:
@@ -45,15 +48,12 @@ class Host:
         except OSError:
             return None
 
-    def changed(self, *patterns: str) -> float:
-        """Return when any file that matches was written last, in Unix seconds; 0 when there is none."""
-        files = [file for pattern in patterns for file in Path("/").glob(pattern.lstrip("/"))]
-        return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
-
     @cached_property
-    def sshd(self) -> dict[str, list[str]]:
-        """Return what sshd makes of all its files, by keyword in lower case."""
-        return _sshd_dump([])
+    def sshd_seen(self) -> SshdSeen:
+        """Return what sshd makes of all its files, and of each Match block that can open a way in."""
+        found, accounts = blocks(sshd.lines()), sshd.accounts()
+        said = {block: _said_in(lines) for block, lines in found.items() if concerns(block, accounts)}
+        return SshdSeen(sshd.dump(), said, reads_ours(sshd.files_read()), is_current("ssh.service", MAIN))
 
     def ask_sshd(self, lines: Sequence[str]) -> None:
         """Ask sshd about many lines at once, and about each half where it refuses one; a keyword that is there twice is asked
@@ -62,7 +62,7 @@ class Host:
         self._ask_sshd([line for line in lines if keywords[line.split()[0].lower()] == 1])
 
     def _ask_sshd(self, lines: Sequence[str]) -> None:
-        found = _sshd_said(lines)
+        found = sshd.meaning("".join(f"{line}\n" for line in lines))
         if "error" not in found or len(lines) == 1:
             self._meanings |= dict.fromkeys(lines, found)
             return
@@ -77,20 +77,19 @@ class Host:
     def sshd_meaning(self, line: str) -> dict[str, list[str]]:
         """Return what sshd makes of a line, so that 2m and 120 are the same."""
         if line not in self._meanings:
-            self._meanings[line] = _sshd_said([line])
+            self._meanings[line] = sshd.meaning(f"{line}\n")
         return self._meanings[line]
 
-    @cached_property
-    def sshd_is_current(self) -> bool:
-        """Tell whether the listener has read its files since they were changed last."""
-        return self.service_is_current("ssh.service", *_SSHD_FILES)
+    def service_is_current(self, unit: str, path: str) -> bool:
+        """Tell whether a unit that runs has read a file, and those beside it, since they were changed last."""
+        if (unit, path) not in self._current:
+            self._current[unit, path] = is_current(unit, path)
+        return self._current[unit, path]
 
-    def service_is_current(self, unit: str, *patterns: str) -> bool:
-        """Tell whether a unit that runs has read its files since they were changed last."""
-        if unit not in self._since:
-            self._since[unit] = in_force_since(unit)
-        since = self._since[unit]
-        return since is None or since >= self.changed(*patterns)
+    @cached_property
+    def sysctl_assignments(self) -> list[Assignment]:
+        """Return what all files of kernel parameters say, in the order in which they are read."""
+        return sysctl_assignments()
 
     def unit(self, name: str) -> State:
         """Return whether a unit is enabled and active."""
@@ -131,22 +130,13 @@ class Host:
         return frozenset((self.text("/proc/cmdline") or "").split())
 
 
-def _sshd_said(lines: Sequence[str]) -> dict[str, list[str]]:
-    with tempfile.NamedTemporaryFile("w", prefix="nodeops-sshd-", dir="/run") as file:
-        file.write("".join(f"{line}\n" for line in lines))
-        file.flush()
-        return _sshd_dump(["-f", file.name])
-
-
-def _sshd_dump(options: list[str]) -> dict[str, list[str]]:
-    done = run(["/usr/sbin/sshd", "-T", *options], timeout_seconds=_SECONDS, allowed_codes=range(256))
-    found: dict[str, list[str]] = {}
-    for line in done.stdout.decode(errors="replace").splitlines():
-        key, _, value = line.partition(" ")
-        found.setdefault(key.lower(), []).append(value)
-    if done.returncode or not found:
-        found["error"] = [done.stderr.decode(errors="replace").strip()[-300:]]
-    return found
+def _said_in(lines: Sequence[Line]) -> sshd.Said:
+    """Return what sshd makes of the lines of a block, without what they leave to others; as written where it cannot be asked."""
+    written: sshd.Said = {}
+    for line in lines:
+        written.setdefault(line.key, [line.value])
+    said = sshd.meaning("".join(f"{line.keyword} {line.value}\n" for line in lines))
+    return {key: said.get(key, value) for key, value in written.items()}
 
 
 def _ini(text: str) -> dict[str, str]:

@@ -4,12 +4,14 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import TypeVar
 
+from nodeops.hardening.change.sight import Eyes, SshdSite
 from nodeops.hardening.controls import settings
 from nodeops.hardening.controls.catalogue import Control
-from nodeops.hardening.host.edits import Key, with_keys
+from nodeops.hardening.controls.strictness import as_strict, as_strict_as_both, uses
+from nodeops.hardening.host.edits import Key, stays, value_of, with_keys
 from nodeops.hardening.host.states import State, file_state
 
 T = TypeVar("T")
@@ -28,11 +30,13 @@ _GRUB_UPDATE = ("update-grub",)
 
 @dataclass
 class Desired:
-    """`states` by resource key; `reloads` by path: the commands, in order, that put a changed file in force."""
+    """`states` by resource key; `reloads` by path: the commands, in order, that put a changed file in force; `notes` say what
+    is left to the site, and why."""
 
     states: dict[str, State] = field(default_factory=dict)
     reloads: dict[str, list[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(list))
     pam_profiles: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def file(self, path: str, text: str, mode: int = 0o644) -> None:
         """Ask for a file that is ours alone."""
@@ -48,36 +52,33 @@ def key_value_paths(controls: Iterable[Control]) -> dict[str, list[Key]]:
     """Return the keys that controls set in vendors' files, by path."""
     found: dict[str, list[Key]] = defaultdict(list)
     for setting in _of(controls, settings.KeyValue):
-        found[setting.path].append(Key(setting.key, setting.value, setting.separator))
+        found[setting.path].append(key_of(setting))
     return dict(found)
 
 
-def desired(
-    controls: Sequence[Control],
-    base: Callable[[str], str],
-    host_key: Callable[[settings.HostKey], dict[str, State]],
-    paths: Callable[[str], list[str]],
-    settable: Callable[[str], list[str]],
-    container: bool,
-) -> Desired:
-    """Return what controls ask for.
+def key_of(setting: settings.KeyValue) -> Key:
+    """Return a setting as an edit of a file."""
+    return Key(setting.key, setting.value, setting.separator, setting.bound, setting.until)
 
-    `base` gives the text of a vendor's file without our edits, `host_key` the files of a key of sshd, `paths` what a
-    pattern finds, `settable` the kernel parameters that a key stands for and that can be set here (a container has its
-    machine's). `container` tells whether units that need a machine of their own may stay stopped.
+
+def desired(controls: Sequence[Control], base: Callable[[str], str], eyes: Eyes, container: bool) -> Desired:
+    """Return what controls ask for; what a site chose that is as strict stays as it is.
+
+    `base` gives the text of a vendor's file without our edits. `container` tells whether units that need a machine of their
+    own may stay stopped.
     """
     found = Desired()
     for setting in _of(controls, settings.HostKey):
-        found.states |= host_key(setting)
-    _sshd(found, controls)
-    _sysctls(found, controls, settable)
+        found.states |= eyes.host_key(setting)
+    _sshd(found, controls, eyes)
+    _sysctls(found, controls, eyes)
     _modprobe(found, controls)
     _systemd(found, controls)
     _lines(found, controls)
     _edits(found, controls, base)
-    _modes(found, controls, paths)
+    _modes(found, controls, eyes.matching)
     _pam(found, controls)
-    _password_ages(found, controls)
+    _password_ages(found, controls, eyes)
     _mount_flags(found, controls)
     _boot(found, controls)
     _services(found, controls, container)
@@ -88,23 +89,60 @@ def _of(controls: Iterable[Control], kind: type[T]) -> Iterator[T]:
     return (setting for control in controls for setting in control.sets if isinstance(setting, kind))
 
 
-def _sshd(found: Desired, controls: Sequence[Control]) -> None:
-    lines = [f"{setting.key} {setting.value}\n" for setting in _of(controls, settings.Sshd)]
-    if lines:
+def reads_ours(files: Iterable[PurePath]) -> bool:
+    """Tell whether our drop-in, there or not yet, is among the files that sshd reads: it is when its folder is."""
+    return bool({str(path) for path in files} & {SSHD_FILE, str(PurePosixPath(SSHD_FILE).parent)})
+
+
+def _sshd(found: Desired, controls: Sequence[Control], eyes: Eyes) -> None:
+    wanted = list(_of(controls, settings.Sshd))
+    site = eyes.sshd_site(wanted) if wanted else SshdSite()
+    values = [(setting.key, _sshd_value(setting, site, found.notes)) for setting in wanted]
+    lines = [f"{key} {value}\n" for key, value in values if value is not None]
+    if wanted:
         # It may hold the algorithms and limits of the listener: for root alone, as sshd_config itself is.
         found.file(SSHD_FILE, _HEAD + "".join(lines), 0o600)
     for path in (SSHD_FILE, "/etc/ssh/sshd_config"):
         found.reload(path, *_SSH_RELOAD)
 
 
-def _sysctls(found: Desired, controls: Sequence[Control], settable: Callable[[str], list[str]]) -> None:
-    wanted = {setting.key: setting.value for setting in _of(controls, settings.Sysctl)}
+def _sshd_value(setting: settings.Sshd, site: SshdSite, notes: list[str]) -> str | None:
+    """Return the value that we give a keyword; None where the site's own stays."""
+    key = setting.key.lower()
+    if setting.factor and key in site.on and any(uses(methods, setting.factor) for methods in site.methods):
+        notes.append(f"sshd {setting.key} stays yes: {setting.factor} is the second factor of logins here")
+        return None
+    chosen = site.chosen.get(key)
+    if chosen is None or setting.bound == "exact" or chosen.value == chosen.ours:
+        return setting.value
+    if as_strict(setting.bound, chosen.ours, chosen.value):
+        notes.append(f"sshd {setting.key} stays {chosen.value} ({chosen.place}): it is stricter than {setting.value}")
+        return None
+    both = as_strict_as_both(setting.bound, chosen.ours, chosen.value)
+    if both == chosen.ours and setting.bound == "within":
+        notes.append(
+            f"sshd {setting.key} becomes ours: {chosen.value} ({chosen.place}) shares no name with what is held strong today"
+        )
+    return setting.value if both == chosen.ours else both
+
+
+def _sysctls(found: Desired, controls: Sequence[Control], eyes: Eyes) -> None:
+    wanted = {setting.key: _sysctl_value(setting, eyes, found.notes) for setting in _of(controls, settings.Sysctl)}
     # Forwarding comes first: a change of it sets others anew (inet_forward_change in net/ipv4/devinet.c).
     rows = sorted(wanted.items(), key=lambda row: ("forward" not in row[0], row))
     if rows:
         found.file(SYSCTL_FILE, _HEAD + "".join(f"{key} = {value}\n" for key, value in rows))
     for setting in _of(controls, settings.Sysctl):
-        found.states |= {f"sysctl {key}": setting.value for key in settable(setting.key)}
+        found.states |= {f"sysctl {key}": wanted[setting.key] for key in eyes.settable(setting.key)}
+
+
+def _sysctl_value(setting: settings.Sysctl, eyes: Eyes, notes: list[str]) -> str:
+    """Return the value of a parameter: one as good that the site chose stays."""
+    chosen = eyes.chosen_sysctl(setting.key) if setting.accept else None
+    if chosen not in setting.accept:
+        return setting.value
+    notes.append(f"{setting.key} stays {chosen}: it is as good as {setting.value}")
+    return str(chosen)
 
 
 def _modprobe(found: Desired, controls: Sequence[Control]) -> None:
@@ -157,7 +195,10 @@ def _head_for(path: str) -> str:
 
 def _edits(found: Desired, controls: Sequence[Control], base: Callable[[str], str]) -> None:
     for path, keys in key_value_paths(controls).items():
-        found.states[f"file {path}"] = file_state(with_keys(base(path), keys), 0o644)
+        text = base(path)
+        found.states[f"file {path}"] = file_state(with_keys(text, keys), 0o644)
+        chosen = [(key, value) for key in keys if (value := value_of(text, key)) is not None and stays(key, value)]
+        found.notes += [f"{path}: {key.name} stays {value}: it is stricter than {key.value}" for key, value in chosen]
     for setting in _of(controls, settings.Content):
         found.states[f"file {setting.path}"] = file_state(setting.content, int(setting.mode, 8))
 
@@ -185,9 +226,11 @@ def _pam(found: Desired, controls: Sequence[Control]) -> None:
         found.pam_profiles.append(setting.name)
 
 
-def _password_ages(found: Desired, controls: Sequence[Control]) -> None:
+def _password_ages(found: Desired, controls: Sequence[Control], eyes: Eyes) -> None:
     for setting in _of(controls, settings.PasswordAge):
-        found.states[f"password_age {setting.account}"] = setting.max_days
+        present = eyes.look(f"password_age {setting.account}")
+        stricter = present is not None and 0 <= present < setting.max_days
+        found.states[f"password_age {setting.account}"] = present if stricter else setting.max_days
 
 
 def _mount_flags(found: Desired, controls: Sequence[Control]) -> None:

@@ -13,20 +13,21 @@ from pathlib import Path
 from nodeops.core.errors import NodeopsError, Refused
 from nodeops.document.models import NodeDocument
 from nodeops.hardening.change import journal
-from nodeops.hardening.change.eyes import HostEyes
 from nodeops.hardening.change.journal import NAME, Journal
-from nodeops.hardening.change.plan import Kept, Plan, packages_of, plan
+from nodeops.hardening.change.losers import require_nobody_lost
+from nodeops.hardening.change.plan import Kept, Plan, packages_of
 from nodeops.hardening.change.preview import require_valid
-from nodeops.hardening.controls.catalogue import Control, catalogue
+from nodeops.hardening.controls.catalogue import catalogue
 from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.host import packages, pam
 from nodeops.hardening.host.facts import installed_packages, observe_facts
 from nodeops.hardening.host.reload import reload_all
-from nodeops.hardening.host.resources import look, mask_at_once, put
+from nodeops.hardening.host.resources import look, lost_now, mask_at_once, put
 from nodeops.host import trial
 from nodeops.host.trial import Trial
 
 Tell = Callable[[str], None]
+Planned = Callable[[Facts, Kept], Plan]
 
 
 @contextlib.contextmanager
@@ -51,25 +52,24 @@ def settle(folder: Path) -> bool:
     return True
 
 
-def change(
-    document: NodeDocument, folder: Path, chosen: Callable[[Facts], Sequence[Control]], tell: Tell
-) -> tuple[Plan, Trial | None]:
-    """Make the host be as the chosen controls ask, on trial; None when there was nothing to do.
+def change(document: NodeDocument, folder: Path, planned: Planned, tell: Tell) -> tuple[Plan, Trial | None]:
+    """Make the host be as planned, on trial; None when there was nothing to do. It is planned again when packages came or went.
 
     Called in the block of `at_work`. Raise Refused when the merged whole is not valid, HostError when the host refuses: then
     everything is as it was before.
     """
     old, facts = journal.kept(folder), observe_facts()
-    first = plan(chosen(facts), facts, old, HostEyes())
+    first = planned(facts, old)
     if first.empty:
         return first, None
     require_valid(first.steps)
+    require_nobody_lost(document, first.steps)
     opened = Journal(before=[], old=old, new=old, reloads=[])
     try:
         found = first
         if first.install or first.remove:
             opened, facts = _packages(folder, first, opened, tell), observe_facts()
-            found = plan(chosen(facts), facts, opened.new, HostEyes())
+            found = planned(facts, opened.new)
             require_valid(found.steps)
         return first, _files(document, folder, found, opened, tell)
     except BaseException:
@@ -84,6 +84,7 @@ def _packages(folder: Path, found: Plan, opened: Journal, tell: Tell) -> Journal
     opened = replace(opened, packages=sorted(before))
     journal.open_journal(folder, opened)
     if found.remove:
+        packages.require_alone(found.remove)
         packages.remove(found.remove)
     if found.install:
         packages.install(found.install)
@@ -98,7 +99,8 @@ def _files(document: NodeDocument, folder: Path, found: Plan, opened: Journal, t
     if found.profiles or found.profiles_off:
         touched += [(key, look(key)) for key in (f"file {path}" for path in pam.FILES)]
     reloads = [list(command) for command in found.reloads]
-    written = replace(opened, before=touched, new=found.kept, reloads=reloads, purge=list(found.purge))
+    purge, back = list(found.purge), list(found.reinstall)
+    written = replace(opened, before=touched, new=found.kept, reloads=reloads, purge=purge, reinstall=back)
     undo = [document.paths["command"], NAME, "rollback"]
     begun = trial.begin(NAME, folder, undo, document.limits.hardening.confirm_seconds)
     journal.open_journal(folder, written)
@@ -133,7 +135,8 @@ def take_back(folder: Path, begun: Journal) -> None:
     mask_at_once(begun.before)
     for key, state in reversed(begun.before):
         try:
-            put(key, state)
+            if not lost_now(key, state):
+                put(key, state)
         except NodeopsError as error:
             errors.append(error)
     reload_all(begun.reloads, strict=False)
@@ -180,9 +183,9 @@ def _finish(folder: Path, done: Journal) -> None:
         gone = packages.with_what_came_along(done.purge, new.installed, needed)
         packages.purge(gone)
         new = replace(new, installed=[name for name in new.installed if name not in gone])
-    if not new.applied and new.removed:
-        packages.install(new.removed)
-        new = replace(new, removed=[])
+    if done.reinstall:
+        packages.install(done.reinstall)
+        new = replace(new, removed=[name for name in new.removed if name not in done.reinstall])
     journal.keep(folder, new)
     journal.close_journal(folder)
 

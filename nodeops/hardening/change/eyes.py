@@ -1,15 +1,18 @@
 """What a plan sees of this host. Looks, and changes nothing but one thing: a key that is not there yet is made, nowhere yet."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from nodeops.hardening.change.desired import SSHD_FILE, SYSCTL_FILE
+from nodeops.hardening.change.sight import Chosen, SshdSite
 from nodeops.hardening.controls.catalogue import catalogue
-from nodeops.hardening.controls.settings import HostKey, Service
-from nodeops.hardening.host import pam, resources
+from nodeops.hardening.controls.settings import HostKey, Service, Sshd
+from nodeops.hardening.host import pam, resources, sshd, sysctl_files
 from nodeops.hardening.host.host_keys import host_key_states
-from nodeops.hardening.host.reload import in_force_since
+from nodeops.hardening.host.reload import is_current
+from nodeops.hardening.host.sshd_config import flat, for_everyone
 from nodeops.hardening.host.states import State
 
 
@@ -38,7 +41,9 @@ class HostEyes:
     def settable(self, key: str) -> list[str]:
         """Return the kernel parameters that a key stands for, are there and may be written: a container may not write its
         machine's."""
-        return [one for one in resources.sysctl_keys(key) if os.access(resources.sysctl_path(one), os.W_OK)]
+        found = (one for one in resources.sysctl_keys(key) if os.access(resources.sysctl_path(one), os.W_OK))
+        # The kernel takes this one back at the next boot only (Documentation/admin-guide/LSM/Yama.rst).
+        return [one for one in found if (one, resources.look(f"sysctl {one}")) != ("kernel.yama.ptrace_scope", "3")]
 
     def enabled(self, profiles: Iterable[str]) -> list[str]:
         """Return which profiles of PAM are enabled."""
@@ -48,7 +53,30 @@ class HostEyes:
         """Tell whether a folder is there."""
         return Path(path).is_dir()
 
-    def older(self, unit: str, path: str) -> bool:
-        """Tell whether a unit's process read its files before this one was written: a reload was lost, or a hand wrote it."""
-        since, file = in_force_since(unit), Path(path)
-        return since is not None and file.exists() and since < file.stat().st_mtime
+    def is_current(self, unit: str, path: str) -> bool:
+        """Tell whether a unit's process read its files after they were changed last."""
+        return is_current(unit, path)
+
+    def chosen_sysctl(self, key: str) -> str | None:
+        """Return the value that a file of the site's gives a kernel parameter."""
+        said = sysctl_files.deciding(self._site_sysctls, key)
+        return said.value if said else None
+
+    @cached_property
+    def _site_sysctls(self) -> list[sysctl_files.Assignment]:
+        others = (one for one in resources.sysctl_assignments() if one.file != SYSCTL_FILE)
+        return [one for one in others if not one.file.startswith("/usr/lib/")]
+
+    def sshd_site(self, wanted: Sequence[Sshd]) -> SshdSite:
+        """Return the SSH server as it would be without our drop-in."""
+        lines = [line for line in sshd.lines() if line.file != SSHD_FILE]
+        said = sshd.meaning(flat(lines))
+        there = for_everyone(lines)
+        chosen = {}
+        for setting in (one for one in wanted if one.bound != "exact" and one.key.lower() in there):
+            key = setting.key.lower()
+            ours = sshd.meaning(f"{setting.key} {setting.value}\n").get(key)
+            if ours and key in said:
+                chosen[key] = Chosen(said[key][0], ours[0], f"{there[key].file} line {there[key].number}")
+        methods = [line.value for line in lines if line.key == "authenticationmethods"]
+        return SshdSite(chosen, methods, frozenset(key for key, values in said.items() if values == ["yes"]))

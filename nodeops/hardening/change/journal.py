@@ -23,7 +23,7 @@ class Journal:
     """A change under way: every resource it touches as it was, in the order of the change, and both states to keep.
 
     `packages` are those installed before the change, None when it installs none; `reloads` are run after it and after its
-    undo; `purge` are the packages that go once the change is confirmed.
+    undo; `purge` are the packages that go once the change is confirmed, `reinstall` those of the site's that come back.
     """
 
     before: list[tuple[str, State]]
@@ -32,6 +32,7 @@ class Journal:
     reloads: list[list[str]]
     packages: list[str] | None = None
     purge: list[str] = field(default_factory=list)
+    reinstall: list[str] = field(default_factory=list)
 
 
 def folder_of(document: NodeDocument) -> Path:

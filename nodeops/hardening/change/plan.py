@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Protocol
 
 from nodeops.core.digest import sha256
 from nodeops.core.result import Change
 from nodeops.hardening.change.desired import Desired, desired, key_value_paths
+from nodeops.hardening.change.sight import Eyes
 from nodeops.hardening.controls import settings
 from nodeops.hardening.controls.catalogue import Control, catalogue
 from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.host.edits import rebased
-from nodeops.hardening.host.states import KINDS, State, content_of, file_state, same
+from nodeops.hardening.host.states import KINDS, State, content_of, file_state, lost, same
 
 _SHOWN_CHARACTERS = 4000
 
@@ -32,31 +32,6 @@ class Kept:
     removed: list[str] = field(default_factory=list)
     profiles: list[str] = field(default_factory=list)
     reloads: dict[str, list[list[str]]] = field(default_factory=dict)
-
-
-class Eyes(Protocol):
-    """What a plan may ask of a host; `host/eyes` answers for this one."""
-
-    def look(self, key: str) -> State:
-        """Return the state of a resource as it is now; None when it is absent."""
-
-    def host_key(self, setting: settings.HostKey) -> dict[str, State]:
-        """Return the files of a key of the SSH server, by resource key."""
-
-    def matching(self, pattern: str) -> list[str]:
-        """Return the paths that a pattern finds."""
-
-    def settable(self, key: str) -> list[str]:
-        """Return the kernel parameters that a key stands for and that can be set here."""
-
-    def enabled(self, profiles: Iterable[str]) -> list[str]:
-        """Return which of these profiles of PAM are in force."""
-
-    def is_folder(self, path: str) -> bool:
-        """Tell whether a folder is there."""
-
-    def older(self, unit: str, path: str) -> bool:
-        """Tell whether a unit's process read its files before this one was written."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +56,15 @@ class Plan:
     profiles: Sequence[str] = ()
     profiles_off: Sequence[str] = ()
     stale: Sequence[Sequence[str]] = ()
+    reinstall: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    skipped: Sequence[str] = ()
 
     @property
     def empty(self) -> bool:
         """Tell whether nothing is to be done."""
-        return not any((self.steps, self.install, self.remove, self.purge, self.profiles, self.profiles_off, self.stale))
+        packages = (self.install, self.remove, self.purge, self.reinstall)
+        return not any((self.steps, *packages, self.profiles, self.profiles_off, self.stale))
 
 
 def packages_wanted(controls: Iterable[Control], facts: Facts) -> tuple[list[str], list[str]]:
@@ -96,15 +75,16 @@ def packages_wanted(controls: Iterable[Control], facts: Facts) -> tuple[list[str
     return sorted(install), sorted(remove)
 
 
-def plan(controls: Sequence[Control], facts: Facts, old: Kept, eyes: Eyes) -> Plan:
+def plan(controls: Sequence[Control], facts: Facts, old: Kept, eyes: Eyes, notes: Sequence[str] = ()) -> Plan:
     """Return what changes when exactly these controls are applied, beginning with a host of which `old` is kept."""
     bases = _Bases(controls, old, eyes)
-    asked = desired(controls, bases.text, eyes.host_key, eyes.matching, eyes.settable, facts.flags["container"])
+    asked = desired(controls, bases.text, eyes, facts.flags["container"])
     originals = _originals(asked, old, bases, eyes)
     target = {**{key: state for key, state in old.originals.items() if key not in asked.states}, **asked.states}
     target |= _folders(asked, originals, old, eyes)
     seen = {key: eyes.look(key) for key in target}
     steps = [Step(key, seen[key], target[key]) for key in _ordered(target) if not same(key, seen[key], target[key])]
+    steps, skipped = _possible(steps, asked, eyes)
     off = [name for name in old.profiles if name not in asked.pam_profiles]
     install, remove = packages_wanted(controls, facts)
     stale = _stale(asked, eyes)
@@ -118,7 +98,47 @@ def plan(controls: Sequence[Control], facts: Facts, old: Kept, eyes: Eyes) -> Pl
         purge=_purged(controls, old),
         profiles=sorted(set(asked.pam_profiles) - set(eyes.enabled(asked.pam_profiles))) or _changed_profiles(steps, asked),
         profiles_off=eyes.enabled(off),
+        notes=[*notes, *asked.notes],
+        skipped=skipped,
     )
+
+
+def undo_plan(left: Sequence[Control], undone: Sequence[Control], facts: Facts, old: Kept, eyes: Eyes) -> Plan:
+    """Return what changes when some controls are undone: what they asked for, and nothing that only others ask for."""
+    whole = plan(left, facts, old, eyes)
+    bases = _Bases([*left, *undone], old, eyes)
+    asked = desired(undone, bases.text, eyes, facts.flags["container"])
+    keys = set(asked.states)
+    folders = {f"folder {parent}" for key in keys for parent in PurePosixPath(key.partition(" ")[2]).parents}
+    # A control that is not in the catalogue any more goes with the last one.
+    steps = [step for step in whole.steps if not left or step.key in keys | folders]
+    absent = {
+        row.name for control in undone for row in control.sets if isinstance(row, settings.Package) and row.state == "absent"
+    }
+    return replace(
+        whole,
+        steps=steps,
+        notes=(),
+        install=(),
+        remove=(),
+        stale=(),
+        profiles=(),
+        reloads=_sorted(_reloads(steps, asked, old)),
+        profiles_off=[name for name in whole.profiles_off if not left or name in asked.pam_profiles],
+        reinstall=sorted(name for name in old.removed if not left or name in absent),
+    )
+
+
+def _possible(steps: Sequence[Step], asked: Desired, eyes: Eyes) -> tuple[list[Step], list[str]]:
+    """Return the steps that can be made, and in words those that give back what it was to what somebody has taken away."""
+    why = {step.key: _lost(step, eyes) for step in steps if step.key not in asked.states}
+    notes = [f"{key} is left out: {reason}" for key, reason in why.items() if reason]
+    return [step for step in steps if not why.get(step.key)], notes
+
+
+def _lost(step: Step, eyes: Eyes) -> str:
+    folder = PurePosixPath(step.key.partition(" ")[2]).parent
+    return lost(step.key, step.before, step.after, eyes.is_folder(str(folder)))
 
 
 class _Bases:
@@ -205,7 +225,7 @@ def _stale(asked: Desired, eyes: Eyes) -> list[list[str]]:
     found: list[list[str]] = []
     for path, commands in asked.reloads.items():
         for command in (list(one) for one in commands if len(one) == 3):
-            if command not in found and eyes.older(command[2], path):
+            if command not in found and not eyes.is_current(command[2], path):
                 found.append(command)
     return found
 
@@ -238,6 +258,7 @@ def changes(found: Plan) -> list[Change]:
     rows += [Change(f"package {name}", "a control asks for it", "absent", "installed") for name in found.install]
     rows += [Change(f"package {name}", "a control asks for it", "installed", "removed") for name in found.remove]
     rows += [Change(f"package {name}", "no control asks for it any more", "installed", "purged") for name in found.purge]
+    rows += [Change(f"package {name}", "it was there before us", "absent", "installed") for name in found.reinstall]
     rows += [Change(f"PAM profile {name}", "a control asks for it", "off", "on") for name in found.profiles]
     rows += [Change(" ".join(command), "the process is older than its files", "old", "current") for command in found.stale]
     return rows + [Change(f"PAM profile {name}", "no control asks for it any more", "on", "off") for name in found.profiles_off]

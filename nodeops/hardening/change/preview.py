@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nodeops.core.errors import Refused
+from nodeops.hardening.change.desired import SSHD_FILE, reads_ours
 from nodeops.hardening.change.plan import Step
+from nodeops.hardening.host import sshd
 from nodeops.hardening.host.resources import look
+from nodeops.hardening.host.sshd_config import MAIN
 from nodeops.host.command import run
 
 _SECONDS = 120
@@ -26,6 +29,7 @@ JUDGES: dict[str, tuple[str, ...]] = {
 
 def require_valid(steps: Sequence[Step]) -> None:
     """Raise Refused when a program could not read its files as they would be: then nothing was changed."""
+    _require_read(steps)
     new = {_path(step): step.after for step in steps if step.key.startswith("file /etc/")}
     modes = {_path(step): int(step.after["mode"]) for step in steps if step.key.startswith("mode /etc/") and step.after}
     if not (new or modes):
@@ -38,6 +42,14 @@ def require_valid(steps: Sequence[Step]) -> None:
     finally:
         run(["umount", "-l", folder], timeout_seconds=_SECONDS, allowed_codes=(0, 1, 32))
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _require_read(steps: Sequence[Step]) -> None:
+    """Raise Refused once, instead of a failure for each keyword, where sshd would never see our file."""
+    ours = any(step.key == f"file {SSHD_FILE}" and step.after is not None for step in steps)
+    if ours and not reads_ours(sshd.files_read()):
+        hint = f"put this at its top: Include {Path(SSHD_FILE).parent}/*.conf. Nothing was changed"
+        raise Refused("has no Include of our drop-in, so that sshd would not read it", where=MAIN, hint=hint)
 
 
 def _path(step: Step) -> str:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a host. `release` such as "debian 12"; `packages` are installed, `units` have a unit file."""
+    """What is known of a host. `release` such as "debian 12"; `packages` are installed, `units` have a unit file; `forwarders`
+    need the host to forward packets."""
 
     release: str
     flags: Mapping[str, bool]
     packages: frozenset[str]
     units: frozenset[str]
+    forwarders: tuple[str, ...] = ()
 
     def hold(self, names: list[str]) -> bool:
         """Tell whether all names are true; "not:" before one means false. Raise KeyError for one that is not known."""

@@ -5,17 +5,24 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nodeops.document.models import Model
+from nodeops.hardening.controls.strictness import Bound
 
 Mode = Annotated[str, Field(pattern=r"^0[0-7]{3}$|^[0-7]{4}$")]
 AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00-\x20]*$")]
 
 
 class Sshd(Model):
-    """A keyword of sshd_config, in our drop-in that sorts first (the first value wins). Live: `sshd -T`."""
+    """A keyword of sshd_config, in our drop-in that sorts first (the first value wins). Live: `sshd -T`, and every Match block.
+
+    `bound` says which other values are as good: what a site chose stricter stays. `factor` is the method that the keyword
+    switches: it may be on where AuthenticationMethods asks for it after a key.
+    """
 
     kind: Literal["sshd"]
     key: str
     value: str
+    bound: Bound = "exact"
+    factor: Literal["password", "keyboard-interactive"] | None = None
 
 
 class HostKey(Model):
@@ -115,13 +122,19 @@ class Lines(Model):
 
 
 class KeyValue(Model):
-    """A key of a vendor's file that has no drop-in folder (login.defs, pwquality.conf): edited in place, the original is kept."""
+    """A key of a vendor's file that has no drop-in folder (login.defs, pwquality.conf): edited in place, the original is kept.
+
+    `bound` says which other values are as good: they stay. A line that begins with the word `until` ends what is for everyone:
+    ours stand before it.
+    """
 
     kind: Literal["key_value"]
     path: AbsolutePath
     key: str
     value: str
     separator: str = " "
+    bound: Bound = "exact"
+    until: str = ""
 
 
 class Content(Model):

@@ -44,6 +44,9 @@ def _values(document: NodeDocument) -> dict[str, str]:
         "{operators}": ",".join(choices.firewall.operators),
         "{operators_spaced}": " ".join(choices.firewall.operators),
         "{ssh_port}": str(choices.firewall.ssh_port),
+        "{jump_for}": " ".join(choices.hardening.jump_for),
+        "{tcp_forwarding}": "local" if choices.hardening.jump_for else "no",
+        "{no_forwarding}": "no" if choices.hardening.jump_for else "yes",
         "{ssh_groups}": " ".join(choices.hardening.ssh_groups),
         "{ledger_unit}": document.ledger.unit,
     }

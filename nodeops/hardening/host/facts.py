@@ -1,9 +1,12 @@
 """Facts that decide which controls apply to a host, computed once a run."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nodeops.document.preflight import CONTAINERS
 from nodeops.hardening.controls.facts import Facts
+from nodeops.hardening.host.resources import sysctl_assignments
+from nodeops.hardening.host.sysctl_files import said_of
 from nodeops.host.command import run
 
 _SECONDS = 30
@@ -14,6 +17,21 @@ _UNIT_FOLDERS = (
     *("/run/systemd/generator.early", "/run/systemd/generator", "/run/systemd/generator.late"),
     *("/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"),
 )
+# Units whose engines switch forwarding on for what they run.
+_ENGINES = {
+    "docker.service": "Docker",
+    "podman.service": "podman",
+    "containerd.service": "containerd",
+    "crio.service": "CRI-O",
+    "kubelet.service": "Kubernetes",
+    "k3s.service": "k3s",
+    "k3s-agent.service": "k3s",
+    "libvirtd.service": "libvirt",
+    "virtqemud.service": "libvirt",
+    "lxc-net.service": "LXC",
+    "lxd.service": "LXD",
+    "incus.service": "Incus",
+}
 _KINDS = ("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
 
 
@@ -23,17 +41,39 @@ def observe_facts() -> Facts:
     release = f"{words.get('ID', 'unknown')} {words.get('VERSION_ID', '')}".replace('"', "").strip()
     said = run(["systemd-detect-virt"], timeout_seconds=_SECONDS, allowed_codes=(0, 1)).stdout.decode().strip()
     units = unit_files()
+    needing = tuple(forwarders(units, _tunnels(), _forwarding_is_on()))
     flags = {
         "container": said in CONTAINERS,
         "debian12": release == "debian 12",
         "debian13": release == "debian 13",
         "ipv6": Path("/proc/sys/net/ipv6").exists(),
         "ipv6_from_router": is_leased(_read("/proc/net/if_inet6")) or is_announced(_read("/proc/net/ipv6_route")),
-        "docker": "docker.service" in units,
+        "forwards": bool(needing),
         "grub": Path("/etc/default/grub").exists(),
         "apparmor": Path("/sys/kernel/security/apparmor").exists(),
     }
-    return Facts(release, flags, installed_packages(), units)
+    return Facts(release, flags, installed_packages(), units, needing)
+
+
+def forwarders(units: Iterable[str], tunnels: Sequence[str], on: bool) -> list[str]:
+    """Return what on a host needs it to forward packets: engines of containers and of virtual machines, and tunnels where
+    somebody switched forwarding on."""
+    engines = sorted({name for unit in units for name in [_ENGINES.get(unit)] if name})
+    return [*engines, *(tunnels if on else ())]
+
+
+def _tunnels() -> list[str]:
+    """Return tunnels that are there or configured: WireGuard's by their kind, those of others by the driver that they share."""
+    links = [path.parent.name for path in Path("/sys/class/net").glob("*/uevent") if "DEVTYPE=wireguard" in _read(str(path))]
+    links += [path.parent.name for path in Path("/sys/class/net").glob("*/tun_flags")]
+    return sorted({f"tunnel {name}" for name in [*links, *(path.stem for path in Path("/etc/wireguard").glob("*.conf"))]})
+
+
+def _forwarding_is_on() -> bool:
+    """Tell whether somebody lets this host forward: now, or by a file that is not ours."""
+    others = [one for one in sysctl_assignments() if not one.file.endswith("/90-nodeops.conf")]
+    chosen = said_of(others, ("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding")).values()
+    return _read("/proc/sys/net/ipv4/ip_forward").strip() == "1" or any(one.value == "1" for one in chosen)
 
 
 def is_leased(addresses: str) -> bool:

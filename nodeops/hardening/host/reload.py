@@ -1,18 +1,18 @@
-"""Put changed files in force, each service once, and remember when, so that an audit can tell file from process."""
+"""Put changed files in force, each service once, and tell from the system whether a process has read its files."""
 
-import json
+import contextlib
+import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nodeops.core.errors import NodeopsError
+from nodeops.hardening.host import sshd
 from nodeops.host.command import run
-from nodeops.host.files import write_atomic
 from nodeops.host.units.unit_settings import unit_settings
 
 _SECONDS = 120
-# In memory: after a reboot every process is younger than its files.
-_MARKS = Path("/run/nodeops/hardening-reloads.json")
+_SSHD = "/etc/ssh/"
 
 
 def reload_all(commands: Sequence[Sequence[str]], *, strict: bool = True) -> None:
@@ -24,8 +24,6 @@ def reload_all(commands: Sequence[Sequence[str]], *, strict: bool = True) -> Non
         except NodeopsError:
             if strict:
                 raise
-        if command[:2] == ["systemctl", "reload"]:
-            _mark(command[2])
 
 
 def _mended(command: Sequence[str]) -> list[str]:
@@ -46,19 +44,58 @@ def _require_readable(command: Sequence[str]) -> None:
         run(["/usr/sbin/sshd", "-t"], timeout_seconds=_SECONDS)
 
 
-def _mark(unit: str) -> None:
-    _MARKS.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    write_atomic(_MARKS, json.dumps({**_marks(), unit: time.time()}).encode(), 0o644)
+def in_force_since(unit: str, path: str) -> float | None:
+    """Return when a running unit last read a file, in Unix seconds, whoever made it do so; None when it does not run.
+
+    Asked of the system, never of what we remember: its start, the last reload that systemd saw end well, and for sshd the
+    signal that it says it got: `kill -HUP` goes past systemd. What a drop-in of its unit says counts from its start alone.
+    """
+    seen = unit_settings(unit)
+    if seen.started is None or path.startswith("/etc/systemd/system/"):
+        return seen.started
+    since = max(seen.started, seen.reloaded or 0.0)
+    return max(since, _hung_up(seen.main)) if path.startswith(_SSHD) and seen.main else since
 
 
-def _marks() -> dict[str, float]:
+def _hung_up(process: int) -> float:
+    """Return when a process of sshd last said in the journal of this boot that it reads its files anew; 0 when it never did."""
+    words = ["journalctl", "--boot", f"_PID={process}", "--grep=^Received SIGHUP", "--lines=1", "--output=short-unix", "--quiet"]
+    said = run(words, timeout_seconds=_SECONDS, allowed_codes=range(256)).stdout.decode(errors="replace").split()
+    with contextlib.suppress(ValueError):
+        return float(said[0]) if said else 0.0
+    return 0.0
+
+
+def files_read_with(path: str) -> list[Path]:
+    """Return all that a unit reads together with a file, folders of drop-ins too: what is taken out of them changes them."""
+    if path.startswith(_SSHD):
+        return sshd.files_read()
+    folder = Path(path).parent
+    if folder.name.endswith(".conf.d"):
+        return [folder, folder.with_suffix(""), *folder.glob("*.conf")]
+    return [Path(path)]
+
+
+def changed(paths: Iterable[Path], now: float) -> float:
+    """Return when any of these was changed last, in Unix seconds; 0 when none is there.
+
+    A file that is moved into place keeps the time of its content, so the time of its inode counts too. One that lies ahead
+    of the clock says nothing: no process could ever be younger.
+    """
+    times = [moment for path in paths for moment in _times(path)]
+    return max((moment for moment in times if moment <= now), default=0.0)
+
+
+def _times(path: Path) -> list[float]:
     try:
-        return dict(json.loads(_MARKS.read_bytes()))
-    except (OSError, ValueError):
-        return {}
+        found = path.stat()
+    except OSError:
+        return []
+    # What tidies up the modes of a folder changes nothing of what is read.
+    return [found.st_mtime] if stat.S_ISDIR(found.st_mode) else [found.st_mtime, found.st_ctime]
 
 
-def in_force_since(unit: str) -> float | None:
-    """Return when a running unit last read its files, in Unix seconds: its start or our reload; None when it does not run."""
-    started = unit_settings(unit).started
-    return None if started is None else max(started, _marks().get(unit, 0.0))
+def is_current(unit: str, path: str) -> bool:
+    """Tell whether a unit read its files after they were changed last; one that does not run will."""
+    since = in_force_since(unit, path)
+    return since is None or since >= changed(files_read_with(path), time.time())

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodeops.core.errors import HostError
-from nodeops.hardening.host.states import State
+from nodeops.hardening.host import sysctl_files
+from nodeops.hardening.host.states import State, lost
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
 from nodeops.host.units import systemd
@@ -35,6 +36,12 @@ def look(key: str) -> State:
     """Return the state of a resource as it is now; None when it is absent."""
     kind, _, path = key.partition(" ")
     return KINDS[kind].look(path)
+
+
+def lost_now(key: str, before: State) -> str:
+    """Return why a resource cannot be given back what it was; empty when it can."""
+    kind, _, path = key.partition(" ")
+    return lost(key, look(key) if kind in ("unit", "password_age") else None, before, Path(path).parent.is_dir())
 
 
 def put(key: str, state: State) -> None:
@@ -93,7 +100,9 @@ def _put_mode(path: str, state: State) -> None:
     if state is None or not Path(path).exists():
         return
     if "user" in state:
-        os.chown(path, _uid(state["user"]), _gid(state["group"]))
+        # The owner that it had may have gone: then it stays with whom it has.
+        with contextlib.suppress(KeyError):
+            os.chown(path, _uid(state["user"]), _gid(state["group"]))
     Path(path).chmod(state["mode"])
 
 
@@ -130,6 +139,14 @@ def sysctl_keys(key: str) -> list[str]:
         return [key]
     found = (path.relative_to("/proc/sys").parts for path in map(Path, matching(str(sysctl_path(key)))))
     return [".".join(part.replace(".", "/") for part in parts) for parts in found if parts[-2] not in ("all", "default")]
+
+
+def sysctl_assignments() -> list[sysctl_files.Assignment]:
+    """Return what all files of kernel parameters say, in the order in which they are read."""
+    paths = [str(path) for folder in sysctl_files.FOLDERS for path in Path(folder).glob("*.conf")]
+    texts = [(path, Path(path)) for path in sysctl_files.in_order(paths)]
+    readable = [(path, file) for path, file in texts if file.is_file()]
+    return sysctl_files.assignments([(path, file.read_text(encoding="utf-8", errors="replace")) for path, file in readable])
 
 
 def _look_sysctl(key: str) -> State:

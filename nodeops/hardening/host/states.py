@@ -38,6 +38,20 @@ def same(key: str, present: State, wanted: State) -> bool:
     return bool(present == wanted)
 
 
+def lost(key: str, present: State, before: State, folder: bool) -> str:
+    """Return why a resource cannot be given back what it was, empty when it can: somebody has taken away what it belongs to.
+
+    `folder` tells whether the folder of a file is there.
+    """
+    if key.startswith("unit ") and present["enabled"] == "not-found" and before["enabled"] not in ("masked", "not-found"):
+        return "its package is not installed any more"
+    if key.startswith("file ") and before is not None and not folder:
+        return "its folder has gone"
+    if key.startswith("password_age ") and present is None and before is not None:
+        return "the account has gone"
+    return ""
+
+
 def _mode_fits(present: State, wanted: State) -> bool:
     """Tell whether owner and mode are as wanted; where it says "at_most", fewer permissions are as good."""
     if wanted is None:

@@ -14,20 +14,32 @@ _EXPOSURE = re.compile(r"exposure level for \S+: (\d{1,2}\.\d)")
 
 @dataclass(frozen=True)
 class UnitSettings:
-    """The unit file and its drop-ins, and the start of the main process in Unix seconds; None while none was started."""
+    """The unit file and its drop-ins; when its main process was started, and when a reload of it last succeeded, in Unix seconds:
+    None while there was none. `main` is the id of the main process, 0 while none runs."""
 
     files: tuple[Path, ...]
     started: float | None
+    reloaded: float | None = None
+    main: int = 0
 
 
 def unit_settings(name: str) -> UnitSettings:
     """Return what systemd read for a unit. Raise HostError without systemd."""
-    keys = ("FragmentPath", "DropInPaths", "ExecMainStartTimestamp")
+    keys = ("FragmentPath", "DropInPaths", "ExecMainStartTimestamp", "ExecReload", "MainPID")
     words = ["systemctl", "show", name, "--timestamp=us+utc", *(f"--property={key}" for key in keys)]
     out = run(words, timeout_seconds=_QUESTION_SECONDS).stdout.decode(errors="replace")
     known = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
     files = [known.get("FragmentPath", ""), *known.get("DropInPaths", "").split()]
-    return UnitSettings(tuple(Path(file) for file in files if file), moment(known.get("ExecMainStartTimestamp", "")))
+    started = moment(known.get("ExecMainStartTimestamp", ""))
+    # Of several commands of a reload the last one says whether it came to its end.
+    reloaded = _ended_well(known.get("ExecReload", ""))
+    return UnitSettings(tuple(Path(file) for file in files if file), started, reloaded, int(known.get("MainPID", "0") or 0))
+
+
+def _ended_well(command: str) -> float | None:
+    """Return when a command of a unit was started that left with 0, from systemd's own words for it."""
+    found = re.search(r"start_time=\[([^]]*)\].* status=0[ /]?", command)
+    return moment(found[1]) if found and "code=exited" in command else None
 
 
 def moment(text: str) -> float | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import JsonFlag, console, emit, plain_text
+from nodeops.console import JsonFlag, console, emit, finite, plain_text
 from nodeops.core.errors import HostError, InputError
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import INVENTORY_HELP, chosen, inventory_folder, managed_nodes
@@ -20,9 +20,11 @@ _MB = 1_000_000
 def flood(
     node: Annotated[str | None, typer.Argument(help="The host; none: the last one that is managed here.")] = None,
     inventory: Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)] = None,
-    rate: Annotated[float, typer.Option("--rate", min=0.001, max=1000, help="Megabytes a second.")] = 100.0,
-    seconds: Annotated[float, typer.Option("--seconds", min=1, max=3600, help="For how long.")] = 20.0,
-    settle: Annotated[float, typer.Option("--settle", min=0, max=3600, help="Look on for at most so many seconds more.")] = 60.0,
+    rate: Annotated[float, typer.Option("--rate", min=0.001, max=1000, callback=finite, help="Megabytes a second.")] = 100.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, max=3600, callback=finite, help="For how long.")] = 20.0,
+    settle: Annotated[
+        float, typer.Option("--settle", min=0, max=3600, callback=finite, help="Look on for at most so many seconds more.")
+    ] = 60.0,
     as_json: JsonFlag = False,
 ) -> None:
     """Flood a node's log and watch its disk guard. Exits with 1 at 98 % used, with a line missing, or when the chain stood."""

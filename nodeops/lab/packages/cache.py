@@ -13,6 +13,7 @@ from nodeops.core.digest import sha256
 from nodeops.core.errors import NodeopsError
 from nodeops.lab.engine.engine import EngineHome, Say, explained
 from nodeops.lab.engine.images import REPOSITORY, build_image
+from nodeops.lab.lock import lock
 
 NAME = "nodeops-packages"
 IMAGE = f"{REPOSITORY}:packages-"
@@ -49,28 +50,35 @@ def ensure(client: docker.DockerClient, where: str, say: Say, home: EngineHome) 
     """Start the cache, and return what is wrong when that is not possible: a lab comes up without it, too."""
     say("package cache: starting")
     try:
-        dockerfile = (resources.files("nodeops.lab.packages") / "Dockerfile").read_bytes()
-        tag = build_image(_RELEASE, f"{IMAGE}{sha256(dockerfile)[:12]}", {"Dockerfile": dockerfile}, say, home)
-        remove(client)
-        with explained("the package cache cannot be started"):
-            client.containers.run(
-                tag,
-                [f"BindAddress={where.partition(':')[0]}"],
-                name=NAME,
-                detach=True,
-                network_mode="host",
-                cap_drop=["ALL"],
-                security_opt=["no-new-privileges"],
-                volumes={NAME: {"bind": _FOLDER, "mode": "rw"}},
-            )
-        Retrying(retry=retry_if_result(lambda up: not up), stop=stop_after_delay(_START_SECONDS), wait=wait_fixed(0.1))(
-            answers, where
-        )
+        # Two labs that come up at once want one cache: the second finds what the first has started.
+        with lock("packages"):
+            if not answers(where):
+                _start(client, where, say, home)
     except RetryError:
         return f"does not answer at {where}: docker logs {NAME}"
     except NodeopsError as error:
         return str(error)
     return ""
+
+
+def _start(client: docker.DockerClient, where: str, say: Say, home: EngineHome) -> None:
+    dockerfile = (resources.files("nodeops.lab.packages") / "Dockerfile").read_bytes()
+    tag = build_image(_RELEASE, f"{IMAGE}{sha256(dockerfile)[:12]}", {"Dockerfile": dockerfile}, say, home)
+    remove(client)
+    with explained("the package cache cannot be started"):
+        client.containers.run(
+            tag,
+            [f"BindAddress={where.partition(':')[0]}"],
+            name=NAME,
+            detach=True,
+            network_mode="host",
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            volumes={NAME: {"bind": _FOLDER, "mode": "rw"}},
+        )
+    Retrying(retry=retry_if_result(lambda up: not up), stop=stop_after_delay(_START_SECONDS), wait=wait_fixed(0.1))(
+        answers, where
+    )
 
 
 def remove(client: docker.DockerClient, with_packages: bool = False) -> None:

@@ -40,6 +40,8 @@ def entries(ask: Callable[[int, int], SearchPage], key: str, where: str) -> Iter
             offset += len(page.txs)
             if offset >= page.total_count:
                 return
+            # Else it would be held while the next one is read.
+            del page
         elif page is None:
             return
         else:

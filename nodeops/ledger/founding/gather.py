@@ -22,6 +22,8 @@ from nodeops.ledger.founding.gather_plan import plan
 from nodeops.ledger.founding.genesis import MAX_GENESIS_BYTES
 from nodeops.ledger.founding.genesis_models import Genesis, PublishedIdentity
 
+# A YAML reader that knows the lines takes minutes for the largest genesis; that of a hundred validators is smaller than this.
+_LOCATED_BYTES = 128 << 10
 # A published identity is about 500 bytes.
 _MAX_IDENTITY_BYTES = 65_536
 _PUBLIC_FILE = 0o644
@@ -135,6 +137,9 @@ def _read_genesis(file: Path) -> tuple[Genesis | None, str | None]:
     except json.JSONDecodeError as error:
         raise InputError(f"is not JSON: {error.msg}", where=f"{file}:{error.lineno}", hint=hint) from error
     except ValidationError as error:
+        if len(data) > _LOCATED_BYTES:
+            place = ".".join(map(str, error.errors()[0]["loc"]))
+            raise InputError(f"is not a genesis: {printable(place)}", where=str(file), hint=hint) from error
         raise _located(read_source(file), error, hint) from error
     except (ValueError, RecursionError) as error:
         raise InputError("is not a genesis", where=str(file), hint=hint) from error

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from nodeops.core.digest import digest, sha256
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
+from nodeops.core.printable import printable
 from nodeops.document.models import Consortium
 from nodeops.ledger.founding.genesis_models import Genesis, GenesisKey, GenesisValidator, Instant
 from nodeops.ledger.identity.identity import Identity
@@ -100,10 +101,15 @@ def _contradictions(genesis: Genesis, consortium: Consortium, identities: Mappin
         yield f"chain: genesis has {genesis.chain_id!r}, consortium.yml has {consortium.ledger.chain!r}"
     powers = founding_powers(consortium)
     names: set[str] = set()
+    keys: set[str] = set()
     for validator in genesis.validators:
+        shown = printable(validator.name, 60)
         if validator.name in names:
-            yield f"{validator.name}: twice in the genesis"
+            yield f"{shown}: twice in the genesis"
+        if validator.pub_key.value in keys:
+            yield f"{shown}: has the validator key of another founder"
         names.add(validator.name)
+        keys.add(validator.pub_key.value)
         yield from _differences(validator, powers.get(validator.name), identities.get(validator.name))
 
 
@@ -120,4 +126,4 @@ def _membership(genesis: Genesis, consortium: Consortium) -> Iterator[str]:
     for name in sorted(validators - founders):
         yield f"{name}: a validator in consortium.yml, not in the genesis"
     for name in sorted(founders - validators):
-        yield f"{name!r}: a validator in the genesis, not in consortium.yml"
+        yield f"{printable(name, 60)!r}: a validator in the genesis, not in consortium.yml"

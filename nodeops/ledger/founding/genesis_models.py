@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from nodeops.document.models import ChainId, Model
+from nodeops.document.models import MAX_POWER, ChainId, Model
 from nodeops.ledger.identity.identity import Identity, PublicKey, ValidatorAddress, address_of
 
 # RFC 3339 in UTC, as Go's time.Time reads it from JSON.
@@ -42,9 +42,12 @@ class GenesisValidator(Model):
     pub_key: GenesisKey
 
     @model_validator(mode="after")
-    def _address_is_that_of_the_key(self) -> "GenesisValidator":
+    def _can_vote(self) -> "GenesisValidator":
         if self.address != address_of(self.pub_key.value):
             raise ValueError("address is not that of pub_key")
+        # CometBFT starts on no genesis that names one without power (types/genesis.go, ValidateAndComplete).
+        if not 1 <= int(self.power) <= MAX_POWER:
+            raise ValueError(f"power is {self.power}; a founder has 1 to {MAX_POWER}")
         return self
 
 

@@ -4,6 +4,7 @@ Every proof of `nodeops record verify` rests on the validators that it names. So
 refused, unless our own hosts hold that genesis already, or its digest stands in group_vars/all.yml: somebody compared it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,13 +37,14 @@ def agreement(at: Situation, genesis: Genesis, text: str) -> list[Finding]:
     if at.agreed and at.agreed != digest:
         text = f"is not the genesis that was agreed on: its SHA-256 is {digest}, {AGREED_GENESIS} is {at.agreed}"
         raise Refused(text, where=where, hint=f"get {GENESIS_FILE} again from another member")
-    unusual = list(surprises(genesis, at.consortium, at.genesis_time))
+    unusual = [*surprises(genesis, at.consortium, at.genesis_time), *_left_out(at, genesis)]
     shown = Finding(DIGEST, Verdict.PASS, _SAME, f"{GENESIS_FILE} has SHA-256 {digest}")
     if not unusual:
         return [shown]
     what = "is not what would have been made here:\n  " + "\n  ".join(unusual[:_SHOWN])
     hint = (
-        f"compare SHA-256 {digest} with other organisations by telephone; when all have it and these lines are meant, "
+        f"run without --limit when nodes of yours run on it already: they are asked. Else compare SHA-256 {digest} with other "
+        f"organisations by telephone; when all have it and these lines are meant, "
         f'write {AGREED_GENESIS}: "{digest}" into group_vars/all.yml'
     )
     held = any(answer.get("genesis_digest") for answer in at.answers.values())
@@ -51,20 +53,53 @@ def agreement(at: Situation, genesis: Genesis, text: str) -> list[Finding]:
     if asked and not held and not at.agreed:
         raise Refused(what, where=where, hint=hint)
     actual = f"{GENESIS_FILE} {what}"
-    return [shown, Finding("genesis-unusual", Verdict.WARN, "what would have been made here", actual, "" if at.agreed else hint)]
+    return [
+        shown,
+        Finding("genesis-unusual", Verdict.WARN, "what would have been made here", actual, "" if at.agreed or held else hint),
+    ]
 
 
 def surprises(genesis: Genesis, consortium: Consortium, now: str) -> Iterator[str]:
     """Yield what in a genesis differs from one made here now, besides who joined since: one line each."""
-    for founder in genesis.validators:
-        if founder.name not in consortium.nodes and int(founder.power):
-            yield f"{printable(founder.name, 60)!r} has power {founder.power} and is no member in consortium.yml"
+    yield from _powers(genesis, consortium)
     yield from _differences("consensus_params", CONSENSUS_PARAMS, genesis.consensus_params)
     yield from _differences("initial_height", "1", genesis.initial_height)
     yield from _differences("app_hash", "", genesis.app_hash)
     yield from _differences("app_state", None, genesis.app_state)
     if not _sane(genesis.genesis_time, datetime.fromisoformat(now)):
         yield f"genesis_time is {genesis.genesis_time}: a time between {_OLDEST.date()} and now is usual"
+
+
+def _left_out(at: Situation, genesis: Genesis) -> Iterator[str]:
+    """Yield the validators that published their identity before the chain was founded and are not among its founders."""
+    founders = {founder.name for founder in genesis.validators}
+    for name, identity in sorted(at.folder.published.items()):
+        node = at.consortium.nodes.get(name)
+        if identity.revision == 1 and node and node.voting_power and name not in founders:
+            yield f"{name} is a validator that published its identity at revision 1, and has no say in it"
+
+
+def _powers(genesis: Genesis, consortium: Consortium) -> Iterator[str]:
+    """Yield who has a say in the genesis and none, or another, in consortium.yml; and who could sign every block alone."""
+    held: Counter[str] = Counter()
+    for founder in genesis.validators:
+        node = consortium.nodes.get(founder.name)
+        if node is None:
+            yield f"{printable(founder.name, 60)!r} has power {founder.power} and is no member in consortium.yml"
+        elif not node.voting_power:
+            yield f"{founder.name} has power {founder.power} and is a witness in consortium.yml"
+        held[node.organisation if node else ""] += int(founder.power)
+    now: Counter[str] = Counter()
+    for node in consortium.nodes.values():
+        now[node.organisation] += node.voting_power
+    for organisation in sorted(set(held) - {""}):
+        if _alone(organisation, held) and not _alone(organisation, now):
+            share = f"{held[organisation]} of {held.total()}"
+            yield f"{organisation} alone has power {share}: its nodes would prove every block without the others"
+
+
+def _alone(organisation: str, held: Counter[str]) -> bool:
+    return 3 * held[organisation] > 2 * held.total()
 
 
 def _differences(place: str, ours: Any, theirs: Any) -> Iterator[str]:

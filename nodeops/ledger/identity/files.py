@@ -223,7 +223,7 @@ def _put_in_place(at: Layout) -> None:
 
 
 def key_findings(at: Layout) -> list[Finding]:
-    """Return a finding for each folder and file of the identity: its owner and its mode."""
+    """Return findings for each folder and file of the identity: its owner and its mode, and whether it can be read."""
     wanted = [
         (at.keys, at.root, stat.S_IFDIR | _FOLDER_MODE),
         (at.node_key, at.root, stat.S_IFREG | _FILE_MODE),
@@ -231,7 +231,20 @@ def key_findings(at: Layout) -> list[Finding]:
         (at.data, at.user, stat.S_IFDIR | _FOLDER_MODE),
         (at.state, at.user, stat.S_IFREG | _FILE_MODE),
     ]
-    return [_owner_and_mode(*row) for row in wanted]
+    return [*(_owner_and_mode(*row) for row in wanted), *_contents(at)]
+
+
+def _contents(at: Layout) -> Iterator[Finding]:
+    """Yield whether each file holds what it should: a process reads its own again only when it starts."""
+    parsers = ((at.node_key, parse_node_key), (at.validator_key, parse_validator_key), (at.state, parse_signing_state))
+    for file, parse in parsers:
+        name, expected = f"identity-content:{file.name}", f"{file} is whole"
+        try:
+            parse(read_small(file), str(file))
+        except HostError as error:
+            yield Finding(name, Verdict.FAIL, expected, f"{error.where}: {error.what}", error.hint)
+        else:
+            yield Finding(name, Verdict.PASS, expected, f"{file} is whole")
 
 
 def _owner_and_mode(path: Path, owner: tuple[int, int], mode: int) -> Finding:

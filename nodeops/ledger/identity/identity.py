@@ -17,6 +17,11 @@ from nodeops.document.models import Model, Name
 
 # The largest of the three files is 345 bytes; anything far above it is not one of them.
 MAX_FILE_BYTES = 65_536
+# What was signed after a backup was made is not in it: with it, a validator signs those heights a second time.
+STATE_LOST = (
+    "do not put one back from a backup and do not make an empty one: an older state signs twice. Leave the ledger stopped and "
+    "follow 'A lost signing state' in docs/ledger.md"
+)
 _DAMAGED = "restore this node's keys from its backup; never make new ones for a node that has published its identity"
 
 
@@ -110,15 +115,15 @@ class SigningState(_KeyFileModel):
 Parsed = TypeVar("Parsed", bound=Model)
 
 
-def _parse(model: type[Parsed], data: bytes, where: str) -> Parsed:
+def _parse(model: type[Parsed], data: bytes, where: str, hint: str = _DAMAGED) -> Parsed:
     if len(data) > MAX_FILE_BYTES:
-        raise HostError("is far too large to be a key file", where=where, hint=_DAMAGED)
+        raise HostError("is far too large to be a key file", where=where, hint=hint)
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
         text = _without_input(error)
     # Raised outside the handler: the parser's own error holds the file's content and must not travel along.
-    raise HostError(f"is damaged: {text}", where=where, hint=_DAMAGED)
+    raise HostError(f"is damaged: {'it is empty' if not data.strip() else text}", where=where, hint=hint)
 
 
 def _without_input(error: ValidationError) -> str:
@@ -157,4 +162,4 @@ def parse_validator_key(data: bytes, where: str) -> ValidatorKey:
 
 def parse_signing_state(data: bytes, where: str) -> SigningState:
     """Return the signing state of a priv_validator_state.json. Raise HostError when it is damaged."""
-    return _parse(SigningState, data, where)
+    return _parse(SigningState, data, where, STATE_LOST)

@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nodeops.core.errors import Refused
+from nodeops.ledger.identity.identity import STATE_LOST
 
 MAKING = ".identity-making-"
 READY = ".identity-ready"
-_RESTORE = "restore keys and signing state together from this node's backup; nodeops never makes new ones beside old ones"
+_RESTORE = (
+    f"restore the keys from this node's backup; nodeops never makes new ones beside old ones. The signing state: {STATE_LOST}"
+)
 
 
 class Step(StrEnum):
@@ -79,9 +82,8 @@ def decide(seen: Seen, keys: str, data: str) -> Step:
         return Step.NOTHING
     if len(missing) < 3:
         where = data if missing == ["signing state"] else keys
-        raise Refused(
-            f"this node's identity is not whole: its {' and its '.join(missing)} is missing", where=where, hint=_RESTORE
-        )
+        hint = STATE_LOST if missing == ["signing state"] else _RESTORE
+        raise Refused(f"this node's identity is not whole: its {' and its '.join(missing)} is missing", where=where, hint=hint)
     if seen.blocks:
         raise Refused("there are blocks here but no keys: this host was a node before", where=data, hint=_RESTORE)
     _refuse_strangers(seen, keys)

@@ -25,6 +25,7 @@ def network_findings(evidence: Evidence, summary: str) -> list[Finding]:
         _document(evidence),
         _genesis(evidence),
         _version(evidence),
+        _guards(evidence),
     ]
 
 
@@ -192,3 +193,13 @@ def _version(evidence: Evidence) -> Finding:
     wrong = [f"{name} runs {runs[name]}" for name in other if evidence.running[name].release]
     unknown = [f"{name} calls itself {runs[name]}" for name in other if not evidence.running[name].release]
     return _judged("version", f"{wanted} runs everywhere", wrong, unknown, f"{len(runs)} nodes", f"{_SITE}, or upgrade")
+
+
+def _guards(evidence: Evidence) -> Finding:
+    """Judge what protects the hosts by what each says of itself: a ledger may run well on a host that is open to everyone."""
+    problems = [f"{name}: {trouble}" for name, status in evidence.statuses.items() for trouble in status.troubles]
+    shown = problems[:_LISTED] + ([f"and {len(problems) - _LISTED} more"] if len(problems) > _LISTED else [])
+    expected = "what protects each host is in force"
+    return _judged(
+        "guards", expected, shown, [], f"on {len(evidence.statuses)} nodes", "nodeops status on that host, then its hint"
+    )

@@ -7,7 +7,10 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Finding
+from nodeops.document.facts import NameFacts
 from nodeops.document.models import NodeDocument
+from nodeops.document.names_rules import judge_names, names_of
+from nodeops.host.names import seen
 from nodeops.host.process import process
 from nodeops.host.units.systemd import unit
 from nodeops.host.units.unit_settings import exposure, unit_settings
@@ -26,7 +29,12 @@ def live_findings(document: NodeDocument, timeout_seconds: float = 0.0) -> list[
     """
     _await_ports(document, timeout_seconds)
     live = observe_live(document)
-    return [*judge_live(document, live), *key_findings(layout(document))]
+    return [*judge_live(document, live), *key_findings(layout(document)), *_name_findings(document)]
+
+
+def _name_findings(document: NodeDocument) -> list[Finding]:
+    """Return whether account, folders and units are still ours: who shares the account reads the validator key."""
+    return judge_names(document, NameFacts.model_validate(seen(**names_of(document))))
 
 
 def _await_ports(document: NodeDocument, timeout_seconds: float) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import JsonFlag, console, emit
+from nodeops.console import JsonFlag, console, emit, finite
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Verdict
 from nodeops.core.result import Result
@@ -15,7 +15,10 @@ from nodeops.ledger.node.live import live_findings
 _START_SECONDS = 30.0
 
 TimeoutOption = Annotated[
-    float, typer.Option("--timeout", min=0, max=3600, help="Seconds that a ledger just started gets to open its ports.")
+    float,
+    typer.Option(
+        "--timeout", min=0, max=3600, callback=finite, help="Seconds that a ledger just started gets to open its ports."
+    ),
 ]
 
 

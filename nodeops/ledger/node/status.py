@@ -73,7 +73,7 @@ class NodeStatus(_Part):
     directory that its process was started from, None when this user may not see that process. `lag_blocks` is the best
     height that any peer claims minus this node's own. `peers` are the names of members, ids of peers that are none.
     `signers` and `signed_recent` cover the same SIGNED_WINDOW commits. `guards` says in a word how each capability that
-    protects the host is doing. `clock` is the host's time, seconds since 1970.
+    protects the host is doing, `troubles` what of them fails, a line each. `clock` is the host's time, seconds since 1970.
     """
 
     node: Name
@@ -103,6 +103,7 @@ class NodeStatus(_Part):
     document_digest: Digest
     genesis_digest: Digest | None = None
     guards: Annotated[dict[Name, Line], Field(max_length=100)] = {}
+    troubles: Annotated[list[Line], Field(max_length=100)] = []
     clock: float
 
     def signs(self, address: str) -> bool:

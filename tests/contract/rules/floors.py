@@ -1,7 +1,7 @@
 """Who may import whom: floors, no cycles, no relative imports, no imports hidden in functions.
 
-core <- console <- document <- host <- ledger, artifacts, logstore, receipts <- records <- quorum <- capabilities
-<- fleet, lab, status <- cli. Rooms of one floor do not import each other.
+core <- console <- document <- host <- ledger, artifacts, logstore, receipts, metrics <- records <- quorum <- capabilities
+<- fleet, lab, status, exporter <- cli. Rooms of one floor do not import each other.
 """
 
 import ast
@@ -17,12 +17,12 @@ _STOREYS = (
     {"console"},
     {"document"},
     {"host"},
-    {"ledger", "artifacts", "logstore", "receipts"},
+    {"ledger", "artifacts", "logstore", "receipts", "metrics"},
     {"records"},
     {"quorum"},
     # Every room that is not named is a capability.
     set[str](),
-    {"fleet", "lab", "status"},
+    {"fleet", "lab", "status", "exporter"},
     {"cli"},
 )
 _FLOORS = {name: floor for floor, names in enumerate(_STOREYS) for name in names}

@@ -1,6 +1,7 @@
 """The trees of a host: shown, verified, rolled back."""
 
 import json
+import os
 import py_compile
 from collections.abc import Callable
 from pathlib import Path
@@ -65,7 +66,7 @@ def test_a_host_without_an_agent_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_what_was_delivered_passes(host: Host, two: tuple[Packed, Packed]) -> None:
     findings = tree.verify(host.root, host.command)
-    assert len(findings) == 6
+    assert len(findings) == 8
     assert not failed(findings)
 
 
@@ -92,6 +93,9 @@ TAMPERING: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link to a file": (lambda folder: (folder / "lib/link.py").symlink_to("/etc/passwd"), "agent.files"),
     "a link to a folder": (lambda folder: (folder / "lib/link").symlink_to("/etc"), "agent.files"),
     "bytecode of other code": (_compiled_from_elsewhere, "agent.bytecode"),
+    "a folder that others may write to": (lambda folder: (folder / "lib/package").chmod(0o777), "agent.modes"),
+    "the tree open to its group": (lambda folder: folder.chmod(0o775), "agent.modes"),
+    "bytecode that others may write to": (lambda folder: _pyc(folder).chmod(0o666), "agent.modes"),
     "bytecode cut short": (lambda folder: _pyc(folder).write_bytes(_pyc(folder).read_bytes()[:30]), "agent.bytecode"),
     "bytecode of no source": (lambda folder: _pyc(folder).with_name("more.cpython-311.pyc").write_bytes(b""), "agent.bytecode"),
     "something else there": (lambda folder: _pyc(folder).with_name("module.txt").write_bytes(b""), "agent.bytecode"),
@@ -132,3 +136,16 @@ def test_the_verbs_show_plan_and_do(host: Host, two: tuple[Packed, Packed], caps
     assert nodeops(capsys, "rollback", *root)[0] == 4
     assert nodeops(capsys, "verify", *root)[0] == 1
     assert nodeops(capsys, "show", "--root", str(host.root / "absent"))[0] == 3
+
+
+def test_a_folder_above_the_trees_that_others_may_write_to_is_found(host: Host, two: tuple[Packed, Packed]) -> None:
+    host.root.chmod(0o777)
+    bad = {judged.id for judged in tree.verify(host.root, host.command) if judged.verdict is Verdict.FAIL}
+    assert bad == {f"agent.modes.{one.digest}" for one in two}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_file_of_another_user_is_found(host: Host, two: tuple[Packed, Packed]) -> None:
+    os.chown(host.root / two[1].digest / "lib", 12345, 0)
+    bad = {judged.id for judged in tree.verify(host.root, host.command) if judged.verdict is Verdict.FAIL}
+    assert bad == {f"agent.modes.{two[1].digest}"}

@@ -2,9 +2,11 @@
 
 import http.server
 import json
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -147,3 +149,42 @@ def test_two_fetches_at_once_transfer_once(cache: Path, serve: Callable[[Served]
     answers = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
     assert sorted(answer["fresh"] for answer in answers) == [False, True]
     assert asked == [0]
+
+
+def test_a_server_that_sends_a_byte_at_a_time_meets_the_end_of_its_time(
+    cache: Path, serve: Callable[[Served], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "_TRANSFER_SECONDS", 0.3)
+    over = threading.Event()
+
+    def drop(request: http.server.BaseHTTPRequestHandler, _: int) -> None:
+        request.send_response(200)
+        request.end_headers()
+        with suppress(OSError):
+            while not over.wait(0.05):
+                request.wfile.write(b"x")
+
+    with pytest.raises(HostError, match="took more than"):
+        get(cache, from_url(serve(drop)))
+    over.set()
+    assert not files(cache)
+
+
+def test_a_pipe_is_no_binary_and_nobody_waits_for_it(cache: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="no regular file"):
+        get(cache, {"source": "file", "path": str(pipe), "sha256": SHA256})
+
+
+def test_a_pipe_in_the_cache_is_a_change_and_nobody_waits_for_it(cache: Path, serve: Callable[[Served], str]) -> None:
+    source = from_url(serve(lambda request, _: send(request, PROGRAM)))
+    done = get(cache, source)
+    for path in (done.path, done.path.with_name("manifest.json")):
+        kept = path.read_bytes()
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.raises(HostError, match=r"was changed.*no regular file"):
+            get(cache, source)
+        path.unlink()
+        path.write_bytes(kept)

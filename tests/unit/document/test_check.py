@@ -70,7 +70,7 @@ def powers(tmp_path, **held: int) -> list[tuple[str, Verdict, str]]:
     nodes = ""
     for number, (name, power) in enumerate(held.items(), start=1):
         duty = f"duty: validator, power: {power}" if power else "duty: witness"
-        nodes += f"  {name}: {{organisation: org-{name[0]}, {duty}, address: 10.0.0.{number}}}\n"
+        nodes += f"  {name}: {{organisation: org-{name[0]}, {duty}, address: 192.0.2.{number}}}\n"
     organisations = "".join(f"  org-{letter}: {{}}\n" for letter in sorted({name[0] for name in held}))
     head = "consortium: c\nrevision: 1\nledger: {platform: cometbft, version: v0.38.21, chain: c-1, application: 'unix:///run/app.sock'}\n"
     text = f"{head}organisations:\n{organisations}nodes:\n{nodes}"
@@ -122,3 +122,42 @@ def test_the_sample_application_is_said_to_be_for_trials(tmp_path):
 def test_how_many_validators_are_enough(tmp_path, count, verdict):
     held = {f"{letter}1": 1 for letter in "abcd"[:count]} | {"e1": 0}
     assert powers(tmp_path, **held)[0][1] is verdict
+
+
+def reach(tmp_path, *addresses: str, organisations: str = "ab", witnesses: int = 0) -> list[str]:
+    """Return what is said of addresses; the last `witnesses` nodes do not vote, organisations take turns."""
+    nodes = ""
+    for number, address in enumerate(addresses):
+        duty = "witness" if number >= len(addresses) - witnesses else "validator"
+        organisation = organisations[number % len(organisations)]
+        nodes += f'  n{number}: {{organisation: org-{organisation}, duty: {duty}, address: "{address}"}}\n'
+    names = "".join(f"  org-{letter}: {{}}\n" for letter in organisations)
+    head = "consortium: c\nrevision: 1\nledger: {platform: cometbft, version: v0.38.21, chain: c-1}\n"
+    _, findings = checked_consortium(inventory(tmp_path, f"{head}organisations:\n{names}nodes:\n{nodes}"))
+    return [one.actual for one in findings if one.id == "addresses"]
+
+
+REACH = {
+    "public": (["192.0.2.1", "2001:db8::1", "node.example"], {}, None),
+    "private, one organisation": (["10.0.0.1", "192.168.1.2"], {"organisations": "a"}, None),
+    "private, two organisations": (
+        ["10.0.0.1", "10.0.0.2"],
+        {},
+        "private addresses in a consortium of several organisations: n0, n1",
+    ),
+    "one of them": (["192.0.2.1", "172.16.0.1"], {}, "several organisations: n1"),
+    "unique local": (["fd00::1", "192.0.2.1"], {}, "several organisations: n0"),
+    "carrier": (["100.64.0.1", "192.0.2.1"], {}, "several organisations: n0"),
+    "many": ([f"10.0.0.{number}" for number in range(1, 9)], {}, "n4 and 3 more"),
+    "validators behind sentries": (
+        ["10.0.0.1", "10.0.0.2", "192.0.2.1", "192.0.2.2"],
+        {"witnesses": 2},
+        "all validators have private addresses (n0, n1) and only witnesses public ones",
+    ),
+}
+
+
+@pytest.mark.parametrize(("addresses", "more", "said"), REACH.values(), ids=REACH)
+def test_addresses_that_others_may_not_reach_are_a_warning(tmp_path, addresses, more, said):
+    found = reach(tmp_path, *addresses, **more)
+    assert (len(found), said is None or said in found[0]) == (int(said is not None), True)

@@ -94,3 +94,68 @@ def test_an_unknown_node_leaves_with_2(tmp_path, capsys):
     code, _, err = run(capsys, "document", "show", "nobody", "-i", inventory(tmp_path))
     assert code == 2
     assert "allowed: mak-1" in err
+
+
+MISTAKES = """\
+nodeops_manages: [maker]
+nodeops_choices:
+  log_levle: info
+  hardening:
+    ssh_groups: ["Wheel Group"]
+  disk: {max_age_days: .inf, seal_bytes: 1000000000000000000000000000000}
+"""
+WAIVERS = """\
+waivers:
+  - {control: ssh.no-such, scope: maker, owner: Zhang Wei, reason: the migration needs it, expires: 2026-01-01}
+  - {control: ssh.forwarding, scope: maker, owner: Zhang Wei, reason: the migration needs it, expires: 9999-12-31}
+"""
+
+
+def test_check_names_every_mistake_of_the_whole_inventory_with_its_line(tmp_path, capsys):
+    folder = inventory(tmp_path, choices=MISTAKES)
+    (folder / "waivers.yml").write_text(WAIVERS)
+    for given in (folder, folder / "consortium.yml"):
+        code, _, err = run(capsys, "document", "check", given)
+        assert code == 2
+        for said in (
+            "all.yml:3: nodeops_choices.log_levle: unknown key 'log_levle'; allowed: log_level",
+            "all.yml:5: nodeops_choices.hardening.ssh_groups.0: ",
+            "all.yml:6: nodeops_choices.disk.max_age_days: ",
+            "all.yml:6: nodeops_choices.disk.seal_bytes: ",
+            "waivers.yml:2: control: there is no control 'ssh.no-such'",
+            "waivers.yml:3: expires: 9999-12-31 is too far away",
+        ):
+            assert f"{folder}/" + (f"group_vars/{said}" if said.startswith("all") else said) in err
+
+
+def test_check_names_mistakes_of_two_files_at_once(tmp_path, capsys):
+    folder = inventory(tmp_path, with_change("power: 2", "powr: 2"), "nodeops_choices: {log_levle: info}\n")
+    _, _, err = run(capsys, "document", "check", folder)
+    assert ("consortium.yml:12: nodes.tel-1.powr" in err, "all.yml:1: nodeops_choices.log_levle" in err) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ("nodeops_choises: {}\n", "all.yml:1: unknown variable 'nodeops_choises'"),
+        ("---\nnodeops_manages: [nobody]\n", "all.yml:2: nodeops_manages names unknown organisations: nobody"),
+        ("---\n\nnodeops_genesis: 12\n", "all.yml:3: nodeops_genesis is not a SHA-256"),
+        ("nodeops_manages: maker\n", "all.yml:1: nodeops_manages is not a list"),
+    ],
+)
+def test_what_group_vars_says_to_nodeops_is_checked(tmp_path, capsys, choices, said):
+    code, _, err = run(capsys, "document", "check", inventory(tmp_path, choices=choices))
+    assert (code, said in err) == (2, True)
+
+
+def test_a_thousand_members_are_a_thousand_rows_without_padding(tmp_path, capsys):
+    nodes = "".join(
+        f"  n-{number}: {{organisation: maker, duty: witness, address: 192.0.{number // 250}.{number % 250}}}\n"
+        for number in range(1, 1000)
+    )
+    folder = inventory(tmp_path, with_change("nodes:\n", f"nodes:\n{nodes}"))
+    _, out, _ = run(capsys, "document", "show", "mak-1", "-i", folder)
+    rows = out.splitlines()
+    assert sum(row.startswith("members.") for row in rows) == 999 + 5
+    assert [row for row in rows if row != row.rstrip()] == []
+    assert max(map(len, rows)) < 1000

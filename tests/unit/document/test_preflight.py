@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nodeops.core.finding import Finding, Verdict
+from nodeops.document.facts import HostFacts
 from nodeops.document.models import Consortium, NodeDocument
-from nodeops.document.preflight import HostFacts, judge_host, release_support
+from nodeops.document.preflight import judge_host, release_support
 from nodeops.document.resolve import resolve
 
 NOW = 1_800_000_000.0
@@ -228,3 +229,25 @@ def test_a_host_without_operators_is_refused():
     findings = judged(facts(), firewall={"operators": []})
     assert not_passed(findings) == {"operators": Verdict.FAIL}
     assert "nodeops_choices" in findings["operators"].hint
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "operators", "good"),
+    [
+        ("192.0.2.7", 22, ["192.0.2.0/24"], True),
+        ("::ffff:192.0.2.7", 22, ["192.0.2.0/24"], True),
+        ("2001:db8:5::7", 22, ["192.0.2.0/24", "2001:db8:5::/64"], True),
+        ("203.0.113.7", 22, ["192.0.2.0/24"], False),
+        ("2001:db8:6::7", 22, ["192.0.2.0/24", "2001:db8:5::/64"], False),
+        ("192.0.2.7", 2222, ["192.0.2.0/24"], False),
+        ("nonsense", 22, ["192.0.2.0/24"], False),
+    ],
+)
+def test_a_controller_that_the_rules_would_shut_out_is_refused_before_anything_is_written(address, port, operators, good):
+    found = judged(facts(login={"address": address, "port": port}), firewall={"operators": operators})["controller"]
+    assert (found.verdict is Verdict.PASS) == good
+    assert good or (address in found.actual and "operators" in found.hint)
+
+
+def test_at_a_console_nobody_is_shut_out():
+    assert "controller" not in judged(facts())

@@ -70,7 +70,7 @@ def test_the_digest_names_the_content_not_the_layout(consortium, tmp_path):
 @pytest.mark.parametrize(
     ("choices", "said"),
     [
-        ({"log_levle": "info"}, "log_levle: Extra inputs"),
+        ({"log_levle": "info"}, "log_levle: unknown key 'log_levle'; allowed: log_level, min_free_bytes"),
         ({"log_level": "trace"}, "log_level: Input should be"),
         ({"min_free_bytes": "1 GB"}, "min_free_bytes: "),
         ({"max_clock_skew_seconds": 0}, "max_clock_skew_seconds: "),
@@ -80,7 +80,18 @@ def test_a_wrong_choice_is_named_with_what_is_allowed(consortium, choices, said)
     with pytest.raises(InputError) as caught:
         resolve(consortium, "tel-1", choices)
     assert said in str(caught.value)
-    assert "log_level, min_free_bytes" in caught.value.allowed
+
+
+def test_all_wrong_choices_are_named_at_once(consortium):
+    with pytest.raises(InputError) as caught:
+        resolve(consortium, "tel-1", {"log_level": "trace", "disk": {"ship": {"remoot": "x"}}, "firewall": {"sshport": 1}})
+    assert [line.partition(":")[0] for line in caught.value.what.splitlines()] == [
+        "log_level",
+        "firewall.sshport",
+        "disk.ship.remote",
+        "disk.ship.remoot",
+    ]
+    assert "unknown key 'remoot'; allowed: remote, required, most_bytes_per_second" in caught.value.what
 
 
 def test_an_unknown_node_is_named_with_those_there_are(consortium):

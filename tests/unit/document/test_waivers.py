@@ -43,6 +43,10 @@ def test_one_that_expired_is_read_too_because_the_report_must_say_whose_it_was(t
         ("reason: the migration needs it, ", "", "reason"),
         ("the migration needs it", "x", "reason"),
         ("owner: Zhang Wei", "owner: ''", "owner"),
+        ("owner: Zhang Wei", "owner: '     '", "owner: says nothing"),
+        ("owner: Zhang Wei", "owner: '\u200b\u2003...'", "owner: says nothing"),
+        ("the migration needs it", "'- - - - - - - '", "reason: says nothing"),
+        ("2026-06-30", "9999-12-31", "too far away"),
         ("scope: tel-1", "scope: tel-1, force: true", "force"),
         ("2026-06-30", "2026-13-45", "not YAML"),
         ("2026-06-30", "soon", "expires"),
@@ -52,6 +56,15 @@ def test_a_wrong_one_is_refused_with_its_place(tmp_path, old, new, words):
     with pytest.raises(InputError, match=words) as caught:
         loaded(tmp_path, GOOD.replace(old, new))
     assert "waivers.yml" in caught.value.where
+
+
+def test_all_wrong_ones_are_named_at_once(tmp_path):
+    with pytest.raises(InputError) as caught:
+        loaded(
+            tmp_path, GOOD.replace("tel-1", "nobody") + GOOD + GOOD.replace("ssh.forwarding", "ssh.none").replace("2026", "9999")
+        )
+    said = str(caught.value)
+    assert [f"waivers.yml:{line}: {key}:" in said for line, key in ((3, "scope"), (5, "control"), (5, "expires"))] == [True] * 3
 
 
 def test_the_line_is_named(tmp_path):

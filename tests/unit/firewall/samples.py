@@ -16,12 +16,12 @@ RESOLVED = {"node.b.example": ["198.51.100.7", "2001:db8:7::1"]}
 OPERATORS = ["192.0.2.0/24", "2001:db8:5::/64"]
 
 
-def document(node: str = "a-1", **firewall: Any) -> NodeDocument:
-    """Return the document of a node with choices of its firewall."""
+def consortium() -> Consortium:
+    """Return the consortium."""
     members = {
         name: {"organisation": name[0], "duty": "validator", "power": 1, "address": address} for name, address in _NODES.items()
     }
-    consortium = Consortium.model_validate(
+    return Consortium.model_validate(
         {
             "consortium": "test",
             "revision": 1,
@@ -31,7 +31,11 @@ def document(node: str = "a-1", **firewall: Any) -> NodeDocument:
             "monitors": {"mon": {"organisation": "a", "address": "10.0.0.9"}},
         }
     )
-    return resolve(consortium, node, {"firewall": {"operators": OPERATORS, **firewall}})
+
+
+def document(node: str = "a-1", **firewall: Any) -> NodeDocument:
+    """Return the document of a node with choices of its firewall."""
+    return resolve(consortium(), node, {"firewall": {"operators": OPERATORS, **firewall}})
 
 
 def rules(written: NodeDocument) -> RuleSet:

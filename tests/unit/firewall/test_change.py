@@ -13,6 +13,7 @@ from nodeops.core.errors import HostError, Refused
 from nodeops.firewall import change
 from nodeops.firewall.live import NFT, loaded
 from nodeops.firewall.observe import confirmed_file, observe, state_folder
+from nodeops.firewall.standing import standing
 from nodeops.host import trial
 from tests.filesystems.disks import child, ended
 from tests.unit.firewall.samples import document, rules
@@ -123,6 +124,52 @@ def test_without_a_timer_nothing_is_loaded(host):
         with pytest.raises(HostError):
             host.apply()
         assert (loaded(), trial.recorded(state_folder(host.document))) == (None, None)
+
+    alone(work)
+
+
+def verdict_of(host: Host) -> tuple[str, list[str]]:
+    word, failing = standing(host.document)
+    return word, [finding.id for finding in failing]
+
+
+@pytest.mark.parametrize("name_service", ["answers", "is away"])
+def test_rules_that_were_confirmed_and_are_not_in_force_fail_also_without_a_name_service(host, monkeypatch, name_service):
+    def asked(document: object) -> object:
+        if name_service == "is away":
+            raise HostError("the name 'node.b.example' has no address")
+        return host.rules
+
+    monkeypatch.setattr("nodeops.firewall.observe.current_rules", asked)
+
+    def work() -> None:
+        host.confirm(host.apply())
+        (host.systemd.root / "asked").write_text("")
+        assert "firewall.live" not in verdict_of(host)[1]
+        subprocess.run([NFT, "add", "rule", "inet", "nodeops", "input", "tcp", "dport", "9999", "accept"], check=True)
+        assert verdict_of(host)[0] == "drift"
+        assert "firewall.live" in verdict_of(host)[1]
+        subprocess.run([NFT, "flush", "ruleset"], check=True)
+        assert verdict_of(host)[0] == "off"
+        assert "firewall.live" in verdict_of(host)[1]
+
+    alone(work)
+
+
+def test_a_host_without_nft_fails_and_an_undo_goes_on_once_it_is_back(host, monkeypatch):
+    def work() -> None:
+        host.confirm(host.apply())
+        subprocess.run([NFT, "add", "rule", "inet", "nodeops", "input", "tcp", "dport", "9999", "accept"], check=True)
+        before = loaded()
+        host.apply()
+        with monkeypatch.context() as gone:
+            for name in ("NFT", "_LIST"):
+                gone.setattr(f"nodeops.firewall.live.{name}", "/nowhere/nft")
+            assert verdict_of(host) == ("unknown", ["firewall.live"])
+            with pytest.raises(HostError, match="is gone"):
+                change.roll_back(host.document)
+        change.roll_back(host.document)
+        assert (loaded(), host.systemd.timers) == (before, {})
 
     alone(work)
 

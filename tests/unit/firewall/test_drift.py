@@ -19,6 +19,7 @@ GOOD = Seen(wanted="table {\n\ta\n}\n", script="a\n", live="table {\n\ta\n}\n", 
         (replace(GOOD, confirmed=None), "drift", {"firewall.file"}, ["rules at boot"]),
         (replace(GOOD, confirmed="b\n"), "drift", {"firewall.file"}, ["rules at boot"]),
         (replace(GOOD, enabled=False), "drift", {"firewall.unit"}, ["nodeops-firewall.service"]),
+        (replace(GOOD, watched=False), "drift", {"firewall.unit"}, ["nodeops-firewall.service"]),
         (replace(GOOD, confirmed="b\n", trial_seconds=9.0), "on trial", {"firewall.file"}, ["rules at boot"]),
     ],
 )

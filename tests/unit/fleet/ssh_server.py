@@ -48,6 +48,7 @@ class _Server(paramiko.ServerInterface):
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         self.owner.logins.append(username)
+        self.owner.certificates.append(key.public_blob is not None)
         return paramiko.AUTH_SUCCESSFUL if key == self.owner.allowed else paramiko.AUTH_FAILED
 
     def get_allowed_auths(self, username: str) -> str:
@@ -78,6 +79,7 @@ class SshServer:
     family: socket.AddressFamily = socket.AF_INET
     commands: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
+    certificates: list[bool] = field(default_factory=list)
     transports: list[paramiko.Transport] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -16,10 +16,11 @@ from nodeops.fleet.reply import (
     as_data,
     counted_code,
     headed,
+    json_text,
+    not_run,
     one_line,
     parsed,
     readable,
-    sudo_said_no,
     worst_code,
 )
 
@@ -60,15 +61,53 @@ def test_the_worst_host_decides_the_exit_code() -> None:
     [
         (1, "", "sudo: a password is required\n", State.NOT_RUN, "a password is required"),
         (1, "", "sudo: /usr/local/bin/nodeops: command not found\n", State.NOT_RUN, "/usr/local/bin/nodeops: command not found"),
+        (1, "Welcome!\n", "bash: warning: locale\nsudo: a password is required\n", State.NOT_RUN, "a password is required"),
+        (127, "", "bash: line 1: sudo: command not found\n", State.NOT_RUN, "bash: line 1: sudo: command not found"),
+        (127, "hi\n", "nodeops: 3: exec: python3: not found\n", State.NOT_RUN, "nodeops: 3: exec: python3: not found"),
+        (126, "", "", State.NOT_RUN, "the program cannot be run"),
+        (1, "Welcome!\n{}", "sudo: unable to resolve host cu-1\n", State.ANSWERED, ""),
         (1, "{}", "sudo: unable to resolve host cu-1\n", State.ANSWERED, ""),
         (0, "", "sudo: unable to resolve host cu-1\n", State.ANSWERED, ""),
         (1, "", "a finding failed\n", State.ANSWERED, ""),
     ],
 )
 def test_sudo_that_refuses_is_not_a_failed_finding(exit_code: int, stdout: str, stderr: str, state: State, error: str) -> None:
-    told = sudo_said_no(Reply("cu-1", State.ANSWERED, exit_code, stdout, stderr))
+    told = not_run(Reply("cu-1", State.ANSWERED, exit_code, stdout, stderr))
     assert (told.state, told.error) == (state, error)
     assert counted_code(told) == (3 if state is State.NOT_RUN else exit_code)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "do"),
+    [
+        ("sudo: a password is required", "without password"),
+        ("sudo: /usr/local/bin/nodeops: command not found", "site.yml"),
+        ("sh: 1: sudo: not found", "install sudo"),
+        ("/usr/local/bin/nodeops: 3: exec: /usr/bin/python3: not found", "apt-get install python3"),
+    ],
+)
+def test_what_is_missing_on_a_host_is_said_with_what_to_do(stderr: str, do: str) -> None:
+    assert do in not_run(Reply("cu-1", State.ANSWERED, 1 if stderr.startswith("sudo:") else 127, "", stderr)).hint
+
+
+ANSWERS = {
+    '{"a": 1}\n': '{"a": 1}\n',
+    'Welcome to cu-1!\nToday: {nothing}\n{"a": 1}': '{"a": 1}',
+    "{not json}\n{}": "{}",
+    "Welcome": None,
+    "": None,
+    "{\n" * 6 + "{}": None,
+    "[1]": None,
+}
+
+
+@pytest.mark.parametrize(("said", "kept"), ANSWERS.items())
+def test_an_answer_is_found_behind_what_a_login_shell_prints(said: str, kept: str | None) -> None:
+    assert json_text(said) == kept
+
+
+def test_an_answer_of_a_million_beginnings_is_not_tried_for_ever() -> None:
+    assert json_text("{\n" * 1_000_000) is None
 
 
 def test_json_of_a_verb_becomes_an_answer_and_all_else_stays_text() -> None:

@@ -65,9 +65,16 @@ def test_a_healthy_network_is_grouped_by_organisation() -> None:
         (Reply("cu-2", State.HOST_KEY, error="it shows X", hint="compare"), "host key does not match", "it shows X"),
         (Reply("cu-2", State.LOGIN, error="refused"), "login refused", "login refused: refused"),
         (Reply("cu-2", State.LATE, error="10 s"), "no answer in time", "10 s"),
-        (Reply("cu-2", State.ANSWERED, 0, "not json"), "no valid status", "exit code 0: is not a node status"),
+        (Reply("cu-2", State.ANSWERED, 0, "not json"), "no valid status", "exit code 0: it printed 'not json' instead"),
         (Reply("cu-2", State.ANSWERED, 3, "{}", "host: no document\n"), "no valid status", "exit code 3: host: no document"),
-        (Reply("cu-2", State.ANSWERED, 0, "[" * 200_000), "no valid status", "is not a node status"),
+        (Reply("cu-2", State.ANSWERED, 0, "[" * 200_000), "no valid status", "it printed '[[[["),
+        (Reply("cu-2", State.ANSWERED, 0, "Hi!\n{}"), "no valid status", "exit code 0: is not a node status"),
+        (
+            Reply("cu-2", State.ANSWERED, 0, "\x1b[2JHi!"),
+            "no valid status",
+            "do: silence what the login shell prints to programs",
+        ),
+        (Reply("cu-2", State.ANSWERED, 0, "Hi!\n" + json.dumps(status("cu-1"))), "no valid status", "the host says that it is"),
         (Reply("cu-2", State.ANSWERED, 0, json.dumps(status("cu-1"))), "no valid status", "the host says that it is cu-1"),
     ],
 )

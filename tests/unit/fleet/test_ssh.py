@@ -1,6 +1,7 @@
 """SSH for real, over loopback: who is let in, whom we believe, and what a hostile or silent host can do to us."""
 
 import socket
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -87,12 +88,41 @@ def test_no_key_but_the_named_one_is_offered(world: World) -> None:
     assert len(server.logins) == 1
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_certificate_is_shown_wherever_it_lies(world: World, encrypted: bool) -> None:
+    keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", ""]
+    subprocess.run([*keygen, "-f", world.folder / "authority"], check=True)
+    signing = ["ssh-keygen", "-q", "-s", world.folder / "authority", "-I", "ops", "-n", "ops", world.folder / "id_client.pub"]
+    subprocess.run(signing, check=True)
+    (world.folder / "certificates").mkdir()
+    certificate = (world.folder / "id_client-cert.pub").rename(world.folder / "certificates/ops")
+    others = f"  IdentityFile {world.folder / 'id_other'}"
+    new_key(world.folder / "id_other")
+    if encrypted:
+        subprocess.run(["ssh-keygen", "-q", "-p", "-N", "secret", "-f", world.folder / "id_other"], check=True)
+    server = world.server("cu-1", says(b"{}"), more=f"  CertificateFile {certificate}\n{others}")
+    assert world.host("cu-1").run("x").state is State.ANSWERED
+    assert server.certificates[0] is True
+
+
+@pytest.mark.parametrize("name", ["none", "/nowhere/at-all"])
+def test_a_certificate_that_is_not_there_is_passed_over(world: World, name: str) -> None:
+    world.server("cu-1", says(b"{}"), more=f"  CertificateFile {name}")
+    assert world.host("cu-1").run("x").state is State.ANSWERED
+
+
 def test_without_a_key_the_reply_says_so(world: World) -> None:
     world.server("cu-1", says(b"x"))
     (world.folder / "id_client").unlink()
     reply = world.host("cu-1").run("x")
     assert reply.state is State.LOGIN
     assert "IdentityFile" in reply.hint
+
+
+def test_a_refused_login_names_what_ssh_may_use_and_we_do_not(world: World) -> None:
+    world.server("cu-1", says(b""), more="  PKCS11Provider /usr/lib/p11.so").allowed = new_key(world.folder / "id_stranger")
+    reply = world.host("cu-1").run("x")
+    assert (reply.state, "not used by nodeops fleet: PKCS11Provider" in reply.hint) == (State.LOGIN, True)
 
 
 def test_a_port_that_never_speaks_is_dead(world: World) -> None:

@@ -62,3 +62,21 @@ def test_an_option_that_cannot_work_is_refused(options: dict[str, str], named: s
     with pytest.raises(InputError, match=named) as raised:
         ssh_choices(options, "inventories/lab/ssh_config")
     assert raised.value.where == "inventories/lab/ssh_config"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"identityagent": "~/.1password/agent.sock"}, ["IdentityAgent"]),
+        ({"identityagent": "none", "gssapiauthentication": "no", "pkcs11provider": "none"}, []),
+        ({"gssapiauthentication": "yes", "pkcs11provider": "/usr/lib/p.so"}, ["PKCS11Provider", "GSSAPIAuthentication"]),
+        ({"certificatefile": "~/ops-cert.pub", "identityagent": "SSH_AUTH_SOCK"}, []),
+    ],
+)
+def test_ways_to_log_in_that_only_ssh_has_are_named(options: dict[str, str], named: list[str]) -> None:
+    assert [name.split(" ")[0] for name in ssh_choices(options, "ssh_config").passed_over] == named
+
+
+@pytest.mark.parametrize(("value", "path"), [("none", None), ("~/c", Path("~/c").expanduser()), ("/a/c", Path("/a/c"))])
+def test_a_certificate_is_taken(value: str, path: Path | None) -> None:
+    assert ssh_choices({"certificatefile": value}, "ssh_config").certificate == path

@@ -1,15 +1,20 @@
 """A node document, facts of a host, and small controls."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from nodeops.core.finding import Verdict
 from nodeops.document.models import Consortium, NodeDocument, Waiver
 from nodeops.document.resolve import resolve
 from nodeops.hardening.audit.report import Judged, Report
+from nodeops.hardening.change.sight import SshdSite
 from nodeops.hardening.controls.catalogue import Control
 from nodeops.hardening.controls.facts import Facts
+from nodeops.hardening.controls.settings import HostKey, Sshd
+from nodeops.hardening.host.states import State
 
-FLAGS = ("container", "debian12", "debian13", "ipv6", "docker", "grub", "apparmor")
+FLAGS = ("container", "debian12", "debian13", "ipv6", "forwards", "grub", "apparmor")
 
 
 def document(*waivers: Waiver) -> NodeDocument:
@@ -47,3 +52,41 @@ def report(*judged: Judged) -> Report:
 def judged(verdict: Verdict, name: str = "test.one", waiver: Waiver | None = None) -> Judged:
     """Return a control with a verdict."""
     return Judged(control(name), verdict, "a title", "found | this\n<b>", waiver=waiver)
+
+
+@dataclass
+class Sight:
+    """A made-up host, with the interfaces eth0 and lo."""
+
+    can_set: bool = True
+    states: Mapping[str, State] = field(default_factory=dict)
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    sshd: SshdSite = field(default_factory=SshdSite)
+
+    def look(self, key: str) -> State:
+        return self.states.get(key)
+
+    def host_key(self, setting: HostKey) -> dict[str, State]:
+        return {}
+
+    def matching(self, pattern: str) -> list[str]:
+        return [pattern]
+
+    def settable(self, key: str) -> list[str]:
+        names = ("eth0", "lo") if "*" in key else ("",)
+        return [key.replace("*", name) for name in names] if self.can_set else []
+
+    def chosen_sysctl(self, key: str) -> str | None:
+        return self.chosen.get(key)
+
+    def sshd_site(self, wanted: Sequence[Sshd]) -> SshdSite:
+        return self.sshd
+
+    def enabled(self, profiles: Sequence[str]) -> list[str]:
+        return list(profiles)
+
+    def is_folder(self, path: str) -> bool:
+        return True
+
+    def is_current(self, unit: str, path: str) -> bool:
+        return True

@@ -82,13 +82,13 @@ def test_access_that_was_lost_is_given_again(seen, steps):
 
 
 def test_new_hosts_lose_the_identity_of_their_forerunners():
-    files = {**FILES, "identities/n1.yml": "", "identities/n2.yml": "", "genesis.json": ""}
+    files = {**FILES, "identities/n1.yml": "", "identities/n2.yml": "", "genesis.json": "", "certificates/n1.pem": ""}
     one_new = replace(ALL_UP, hosts=[host(N1)], texts=files)
     assert (Act.REMOVE_FILE, "identities/n2.yml") in up(one_new)
     assert {subject for act, subject in up(one_new) if act is Act.REMOVE_FILE} == {"identities/n2.yml"}
     all_new = replace(ALL_UP, hosts=[], texts=files)
     removed = {subject for act, subject in up(all_new) if act is Act.REMOVE_FILE}
-    assert removed == {"identities/n1.yml", "identities/n2.yml", "genesis.json"}
+    assert removed == {"identities/n1.yml", "identities/n2.yml", "genesis.json", "certificates/n1.pem"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from nodeops.host import names
+
 MODULES = Path(__file__).parents[3] / "plugins" / "modules"
 Run = Callable[..., dict[str, Any]]
 FAILING = '{"id": "a", "verdict": "fail", "actual": "b", "expected": "c", "hint": "d"}'
@@ -178,6 +180,20 @@ def test_observe_names_files_links_and_room(run: Run, tmp_path: Path) -> None:
     assert answer["observed"]["filesystems"][0]["free_bytes"] > 0
 
 
+def test_observe_knows_what_is_missing_and_what_another_package_provides(run: Run) -> None:
+    # Every Debian has mawk or another that provides awk.
+    asked = ["base-files", "no-such-package", "no-such-package | base-files", "no-such-awk | awk", "one-absent | other-absent"]
+    missing = run("nodeops_observe", packages=asked)["observed"]["packages_missing"]
+    assert missing == ["no-such-package", "one-absent"]
+
+
+def test_observe_asks_the_program_it_is_given_who_has_the_names(run: Run) -> None:
+    program = Path(names.__file__).read_text(encoding="utf-8")
+    asked = {"user": "daemon", "paths": ["/etc"], "unit": "none.service"}
+    found = run("nodeops_observe", names_program=program, names=asked)["observed"]["names"]
+    assert (found["account"]["uid"], found["paths"][0]["owner"]) == (1, "root")
+
+
 def test_verb_without_an_agent_is_only_allowed_in_check_mode(run: Run, tmp_path: Path) -> None:
     missing = str(tmp_path / "nodeops")
     assert run("nodeops_verb", check=True, command=missing, verb=["status"], changes=True)["changed"]
@@ -213,3 +229,30 @@ def test_a_tolerated_code_is_an_answer_and_what_fails_is_said(run: Run, tmp_path
     answer = run("nodeops_verb", command=str(command), verb=["x"], tolerate=[1])
     # Said outright: Ansible takes the code alone for a failure.
     assert (answer["failed"], answer["rc"], answer["failures"]) == (False, 1, ["a: b (expected c). d"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "missing"),
+    [
+        ("installed sudo, \ninstalled systemd-timesyncd, time-daemon\n", []),
+        ("installed sudo, \n", ["systemd-timesyncd"]),
+        # Ours would remove the one that is there.
+        ("installed sudo, \ninstalled chrony, time-daemon\n", []),
+        ("installed ntpsec, ntp, time-daemon (= 1)\n", ["sudo"]),
+        ("installed sudo, \nconfig-files chrony, time-daemon\n", ["systemd-timesyncd"]),
+    ],
+)
+def test_any_program_that_keeps_the_clock_will_do(rows: str, missing: list[str]) -> None:
+    spec = importlib.util.spec_from_file_location("observe", MODULES / "nodeops_observe.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    class Fake:
+        """Answers as dpkg-query does."""
+
+        def run_command(self, words: list[str]) -> tuple[int, str, str]:
+            return 0, rows, ""
+
+    assert module.missing_packages(Fake(), ["sudo", "systemd-timesyncd | time-daemon"]) == missing

@@ -40,6 +40,21 @@ class Seat:
         self.address = hashlib.sha256(self.public).hexdigest()[:40].upper()
         self.power = power
 
+    def crooked(self, data: bytes) -> bytes:
+        """Return a signature that CometBFT accepts and OpenSSL does not: a point of order 2 is added to R, (x, y) to (-x, -y)."""
+        order, field = 2**252 + 27742317777372353535851937790883648493, 2**255 - 19
+        digest = hashlib.sha512(self.private.private_bytes_raw()).digest()
+        secret = int.from_bytes(digest[:32], "little") & ((1 << 254) - 8) | 1 << 254
+        straight = self.private.sign(data)
+        whole = int.from_bytes(straight[:32], "little")
+        turned = (field - (whole & ((1 << 255) - 1)) | (whole >> 255 ^ 1) << 255).to_bytes(32, "little")
+
+        def challenge(commitment: bytes) -> int:
+            return int.from_bytes(hashlib.sha512(commitment + self.public + data).digest(), "little")
+
+        nonce = int.from_bytes(straight[32:], "little") - challenge(straight[:32]) * secret
+        return turned + ((nonce + challenge(turned) * secret) % order).to_bytes(32, "little")
+
 
 class Chain:
     """One block a transaction as soon as it is broadcast, unless `halted`."""

@@ -84,6 +84,21 @@ def test_a_record_written_by_one_organisation_is_verified_by_another(chain: Chai
     assert version["sha256"] == hashlib.sha256(record.read_bytes()).hexdigest()
 
 
+def test_a_name_is_one_name_however_its_accents_are_encoded(chain: Chain, tmp_path: Path, run: Run):
+    composed, decomposed = tmp_path / "charg\u00e9.csv", tmp_path / "copy/charge\u0301.csv"
+    decomposed.parent.mkdir()
+    for file in (composed, decomposed):
+        file.write_text("synthetic\n", encoding="utf-8")
+    for first, second in ((composed, decomposed), (decomposed, composed)):
+        chain.blocks.clear()
+        with node(chain, tmp_path) as document:
+            assert run("add", document, first)[0] == 0
+            code, answer = run("verify", document, second)
+            assert (code, answer["records"][0]["standing"]) == (0, "matches")
+            assert run("add", document, second)[1]["changed"] is False
+            assert len(run("show", document, second.name)[1]["versions"]) == 1
+
+
 def test_adding_again_changes_nothing(chain: Chain, tmp_path: Path, record: Path, run: Run):
     with node(chain, tmp_path) as document:
         run("add", document, record)

@@ -188,7 +188,12 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("files", "key", "says"),
-    [(["a/x", "b/x"], None, "2 files have this name"), (["a", "b"], "k", "names one record"), (["a\nb"], None, "not a key")],
+    [
+        (["a/x", "b/x"], None, "2 files have this name"),
+        (["a/\u00e9", "b/e\u0301"], None, "2 files have this name"),
+        (["a", "b"], "k", "names one record"),
+        (["a\nb"], None, "not a key"),
+    ],
 )
 def test_names_are_checked_before_anything_is_read(files: list[str], key: str | None, says: str):
     with pytest.raises(InputError, match=says):

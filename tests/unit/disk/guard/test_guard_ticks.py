@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from nodeops.core.errors import Refused
+from nodeops.core.finding import Verdict
 from nodeops.disk.guard import requests
 from nodeops.disk.guard.guard import Guard
 from nodeops.disk.model import Retention
 from nodeops.disk.policy.policy import Policy
+from nodeops.disk.verify import verified
+from nodeops.disk.view import findings
 from nodeops.host import extents
 from nodeops.host.extents import collapse_refusal
 from nodeops.receipts import book
@@ -56,7 +59,7 @@ def status(policy: Policy) -> dict[str, object]:
     return dict(json.loads(Path(policy.status_file).read_bytes()))
 
 
-def test_a_log_that_is_large_is_sealed_and_one_that_is_not_is_left_alone(policy):
+def test_a_log_that_is_small_is_left_alone(policy):
     live = Path(policy.log.live)
     with guarding(policy) as guard:
         guard.tick()
@@ -64,7 +67,11 @@ def test_a_log_that_is_large_is_sealed_and_one_that_is_not_is_left_alone(policy)
         live.write_bytes(b"".join(map(line, range(1000))))
         guard.tick()
         assert segments(policy) == []
-        live.unlink()
+
+
+def test_a_log_that_is_large_is_sealed(policy):
+    live = Path(policy.log.live)
+    with guarding(policy) as guard:
         count = logged(live, 3 * MIB)
         guard.tick()
         assert live.stat().st_size < 4096
@@ -178,3 +185,38 @@ def test_killed_at_any_step_of_a_tick_no_line_is_lost_and_receipts_are_whole(pol
         assert b"".join(pieces(Path(policy.log.live), Path(policy.log.sealed), end)) == written[end:], step
         step += 1
     assert (step > 10, len(gone) > 5) == (True, True)
+
+
+def gaps(policy: Policy) -> object:
+    (finding,) = (one for one in findings(status(policy)) if one.id == "disk.gaps")
+    return finding.verdict
+
+
+def test_a_log_that_somebody_truncates_is_a_loss_at_once_however_much_is_written_after_it(policy):
+    live = Path(policy.log.live)
+    with guarding(policy) as guard:
+        logged(live, MIB // 2)
+        guard.tick()
+        guard.tick()
+        assert gaps(policy) is Verdict.PASS
+        # What logrotate does by `copytruncate`: the same file, without its bytes.
+        os.truncate(live, 0)
+        guard.tick()
+        assert gaps(policy) is Verdict.FAIL
+        assert "LOST: the log was shortened: at least " in str(status(policy)["done"])
+        assert guard.keeper.journal.record.gaps_total == 1
+    verdicts = {one.id: one.verdict for one in verified(policy).findings}
+    assert verdicts["disk.gaps"] is Verdict.FAIL
+
+
+def test_a_guard_that_begins_anew_knows_how_large_the_log_was(policy):
+    live = Path(policy.log.live)
+    with guarding(policy) as guard:
+        logged(live, MIB // 4)
+        guard.tick()
+        logged(live, MIB // 4)
+        guard.tick()
+    os.truncate(live, 0)
+    with guarding(policy) as guard:
+        guard.tick()
+        assert gaps(policy) is Verdict.FAIL

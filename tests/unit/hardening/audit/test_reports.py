@@ -1,5 +1,6 @@
 """Verdicts, waivers and the forms of a report."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -8,11 +9,12 @@ from nodeops.core.errors import InputError
 from nodeops.core.finding import Verdict
 from nodeops.document.models import Waiver
 from nodeops.hardening.audit import audit
-from nodeops.hardening.audit.judge import Fact
+from nodeops.hardening.audit.fact import Fact
 from nodeops.hardening.audit.markdown import markdown
 from nodeops.hardening.audit.oscal import oscal
 from nodeops.hardening.audit.view import ordered, report_data
 from nodeops.hardening.controls.catalogue import catalogue
+from nodeops.hardening.controls.values import expanded
 from tests.unit.hardening.samples import control, document, facts, judged, report
 
 TODAY = audit.today()
@@ -63,10 +65,32 @@ def test_controls_that_do_not_fit_are_not_applied():
     assert "ssh.algorithms-13" in chosen and "ssh.algorithms-12" not in chosen
 
 
-def test_forwarding_is_left_to_hosts_with_containers():
-    name = "sysctl-network.forwarding"
+def test_forwarding_is_left_to_hosts_that_need_it_unless_it_is_never_to_be():
+    name, podman = "sysctl-network.forwarding", replace(facts("forwards"), forwarders=("podman",))
     assert name in {one.id for one in audit.applied_controls(document(), facts())}
-    assert name not in {one.id for one in audit.applied_controls(document(), facts("docker"))}
+    assert audit.forwarding_notes(document(), facts()) == []
+    choices = document().limits
+    never = choices.model_copy(update={"hardening": choices.hardening.model_copy(update={"forwarding": "never"})})
+    for chosen, applied, said in (
+        (document(), False, "left on: podman"),
+        (document().model_copy(update={"limits": never}), True, "cuts off podman"),
+    ):
+        assert (name in {one.id for one in audit.applied_controls(chosen, podman)}) == applied
+        (line,) = audit.forwarding_notes(chosen, podman)
+        assert said in line
+
+
+def test_a_jump_host_lets_through_to_the_hosts_behind_it_and_nowhere_else():
+    def lines(*ends):
+        choices = document().limits
+        passing = choices.model_copy(update={"hardening": choices.hardening.model_copy(update={"jump_for": list(ends)})})
+        control = expanded(catalogue()["ssh.forwarding"], document().model_copy(update={"limits": passing}))
+        return {f"{one.key} {one.value}" for one in control.sets}
+
+    assert lines() >= {"AllowTcpForwarding no", "DisableForwarding yes"}
+    open_ways = lines("10.0.0.4:22", "10.0.0.5:22")
+    assert open_ways >= {"AllowTcpForwarding local", "PermitOpen 10.0.0.4:22 10.0.0.5:22", "DisableForwarding no"}
+    assert open_ways >= {"AllowAgentForwarding no", "AllowStreamLocalForwarding no", "PermitTunnel no", "X11Forwarding no"}
 
 
 def test_an_unknown_control_is_refused_with_those_that_there_are():

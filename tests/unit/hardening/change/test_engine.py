@@ -1,7 +1,7 @@
 """The engine on real files in a folder of its own; only systemd's timers are a stand-in. Killed anywhere, it is old or new."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +10,8 @@ import pytest
 from nodeops.core.errors import HostError, Refused
 from nodeops.document.models import NodeDocument
 from nodeops.hardening.change import engine, journal
+from nodeops.hardening.change.eyes import HostEyes
+from nodeops.hardening.change.plan import plan, undo_plan
 from nodeops.hardening.controls.catalogue import Control
 from nodeops.host import trial
 from tests.unit.hardening.samples import control, document
@@ -23,9 +25,10 @@ class Host:
     def __init__(self, root: Path, systemd: LittleSystemd) -> None:
         self.root, self.systemd, self.etc = root, systemd, root / "etc"
         made = document()
-        self.document: NodeDocument = made.model_copy(update={"paths": {**made.paths, "state": str(root / "state")}})
+        self.document: NodeDocument = made.model_copy(update={"paths": {**made.paths, "hardening_state": str(root / "state")}})
         self.folder = journal.folder_of(self.document)
         self.controls: list[Control] = []
+        self.notes: list[str] = []
 
     def begin_anew(self) -> None:
         """Be a host that was never hardened."""
@@ -50,8 +53,17 @@ class Host:
 
     def apply(self, *controls: Control) -> str:
         """Make the host be as exactly these controls ask; return the token of the trial, empty when there was nothing to do."""
+        return self.change(lambda facts, old: plan(controls, facts, old, HostEyes()))
+
+    def undo(self, left: Sequence[Control], undone: Sequence[Control]) -> str:
+        """Undo some controls; return the token of the trial."""
+        return self.change(lambda facts, old: undo_plan(left, undone, facts, old, HostEyes()))
+
+    def change(self, planned: engine.Planned) -> str:
+        """Carry out what is planned; what it leaves out is in `notes`."""
         with engine.at_work(self.document, 0):
-            begun = engine.change(self.document, self.folder, lambda _: controls, lambda _: None)[1]
+            found, begun = engine.change(self.document, self.folder, planned, lambda _: None)
+        self.notes = list(found.skipped)
         return begun.token if begun else ""
 
     def confirm(self, token: str) -> None:
@@ -108,8 +120,32 @@ def test_what_is_confirmed_holds_and_an_undo_gives_back_every_byte(host):
     host.confirm(token)
     assert (host.systemd.timers, journal.kept(host.folder).applied) == ({}, [one.id for one in host.controls])
     assert host.apply(*host.controls) == "", "a second run changes nothing"
-    host.confirm(host.apply())
+    host.confirm(host.undo([], host.controls))
     assert host.seen() == before
+
+
+def test_undoing_one_means_one(host):
+    host.confirm(host.apply(*host.controls))
+    (host.etc / "issue").write_text("somebody else's\n")
+    host.confirm(host.undo(host.controls[:2], host.controls[2:]))
+    assert (host.etc / "issue").read_text() == "somebody else's\n", "it belongs to another control"
+    assert not (host.etc / "new").exists()
+    assert journal.kept(host.folder).applied == [one.id for one in host.controls[:2]]
+    host.confirm(host.undo(host.controls[:1], host.controls[1:2]))
+    assert (host.etc / "login.defs").read_text() == "A 1\nUMASK 022\n"
+
+
+def test_what_has_gone_since_is_left_out_and_named(host):
+    row = {"kind": "key_value", "path": f"{host.etc}/vendor/its.conf", "key": "A", "value": "2"}
+    (host.etc / "vendor").mkdir()
+    (host.etc / "vendor/its.conf").write_text("A 1\n")
+    gone = control("test.vendor", [row])
+    host.confirm(host.apply(*host.controls, gone))
+    (host.etc / "vendor/its.conf").unlink()
+    (host.etc / "vendor").rmdir()
+    host.confirm(host.undo([], [*host.controls, gone]))
+    assert host.notes == [f"file {host.etc}/vendor/its.conf is left out: its folder has gone"]
+    assert ((host.etc / "issue").read_bytes(), journal.kept(host.folder).applied) == (b"stock \xff\n", [])
 
 
 def test_one_control_is_undone_and_the_others_stay(host):

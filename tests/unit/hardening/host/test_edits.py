@@ -8,6 +8,8 @@ from nodeops.hardening.host.edits import Key, rebased, value_of, with_keys
 
 UMASK = Key("UMASK", "077", "\t")
 MINLEN = Key("minlen", "15", " = ")
+ROOT_LOGIN = Key("PermitRootLogin", "no", until="Match")
+MAX_DAYS = Key("PASS_MAX_DAYS", "365", "\t", "at_most")
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,14 @@ MINLEN = Key("minlen", "15", " = ")
         ("minlen=8\n", MINLEN, "minlen = 15\n"),
         ("# minlen = 8\n", MINLEN, "# minlen = 8\nminlen = 15\n"),
         ("permitrootlogin yes\n", Key("PermitRootLogin", "no"), "PermitRootLogin no\n"),
+        # What is for everyone ends where the first block begins.
+        ("A 1\nMatch User b\n\tX 1\n", ROOT_LOGIN, "A 1\nPermitRootLogin no\nMatch User b\n\tX 1\n"),
+        ("match all\nPermitRootLogin yes\n", ROOT_LOGIN, "PermitRootLogin no\nmatch all\nPermitRootLogin yes\n"),
+        (
+            "PermitRootLogin yes\nMatch all\nPermitRootLogin yes\n",
+            ROOT_LOGIN,
+            "PermitRootLogin no\nMatch all\nPermitRootLogin yes\n",
+        ),
     ],
 )
 def test_a_key_is_set_once(before, key, after):
@@ -54,3 +64,28 @@ def test_setting_and_taking_out_gives_the_original_back(lines):
     assert sorted(back.split("\n")) == sorted(original.split("\n")) or not original.strip()
     assert value_of(back, UMASK) == value_of(original, UMASK)
     assert value_of(back, MINLEN) == value_of(original, MINLEN)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("PASS_MAX_DAYS 90\n", "PASS_MAX_DAYS 90\n"),
+        ("PASS_MAX_DAYS 99999\n", "PASS_MAX_DAYS\t365\n"),
+        ("PASS_MAX_DAYS -1\n", "PASS_MAX_DAYS\t365\n"),
+        ("", "PASS_MAX_DAYS\t365\n"),
+    ],
+)
+def test_a_limit_is_a_bound(before, after):
+    assert with_keys(before, [MAX_DAYS]) == after
+
+
+def test_what_somebody_made_stricter_since_is_his():
+    original, ours = "A 1\nPASS_MAX_DAYS 99999\n", "A 1\nPASS_MAX_DAYS\t365\n"
+    assert with_keys(original, [MAX_DAYS]) == ours
+    assert value_of(rebased(ours.replace("365", "90"), original, [MAX_DAYS]), MAX_DAYS) == "90"
+    assert value_of(rebased(ours.replace("365", "9999"), original, [MAX_DAYS]), MAX_DAYS) == "99999"
+
+
+def test_a_key_that_others_had_not_goes_from_before_the_blocks():
+    original = "A 1\nMatch all\nX 1\n"
+    assert rebased(with_keys(original, [ROOT_LOGIN]), original, [ROOT_LOGIN]) == original

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodeops.hardening.host.facts import is_announced, is_leased
+from nodeops.hardening.host.facts import forwarders, is_announced, is_leased
 
 LOOPBACK = "00000000000000000000000000000001 01 80 10 80       lo"
 LINK = "fe80000000000000004200fffe110002 02 40 20 80     eth0"
@@ -33,3 +33,18 @@ def test_an_address_that_runs_out(rows, leased):
 )
 def test_a_default_route_that_runs_out(rows, announced):
     assert is_announced("".join(f"{row}\n" for row in rows)) is announced
+
+
+@pytest.mark.parametrize(
+    ("units", "tunnels", "on", "said"),
+    [
+        (("ssh.service",), (), True, []),
+        (("podman.service", "ssh.service"), (), False, ["podman"]),
+        (("docker.service", "containerd.service"), (), False, ["Docker", "containerd"]),
+        # A tunnel ends at this host as often as not: it needs forwarding where somebody switched that on.
+        ((), ("tunnel wg0",), True, ["tunnel wg0"]),
+        ((), ("tunnel wg0",), False, []),
+    ],
+)
+def test_what_needs_forwarding_is_named(units, tunnels, on, said):
+    assert forwarders(units, tunnels, on) == said

@@ -16,10 +16,14 @@ LATER = CONSORTIUM.model_copy(update={"revision": 2})
 NOW = "2026-11-01T08:00:00Z"
 
 
-def stranger(power: str = "1000") -> dict[str, object]:
-    identity = identity_of("z1", "org-z")
+def founder(name: str, power: str) -> dict[str, object]:
+    identity = identity_of(name, f"org-{name[0]}")
     key = {"type": "tendermint/PubKeyEd25519", "value": identity.validator_key.value}
-    return {"address": identity.validator_address, "name": "z1", "power": power, "pub_key": key}
+    return {"address": identity.validator_address, "name": name, "power": power, "pub_key": key}
+
+
+def stranger(power: str = "1000") -> dict[str, object]:
+    return founder("z1", power)
 
 
 def received(folder, change=lambda genesis: None) -> str:
@@ -47,6 +51,15 @@ def parameter(path: str, value: object):
 
 UNUSUAL = {
     "a stranger with a say": (lambda genesis: genesis["validators"].append(stranger()), "'z1' has power 1000 and is no member"),
+    "a witness with a say": (
+        lambda genesis: genesis["validators"].append(founder("b2", "1")),
+        "b2 has power 1 and is a witness in consortium.yml",
+    ),
+    "a founder left out": (
+        lambda genesis: genesis["validators"].pop(2),
+        "b1 is a validator that published its identity at revision 1, and has no say in it",
+    ),
+    "an organisation alone": (lambda genesis: genesis["validators"].pop(2), "org-a alone has power 2 of 2"),
     "evidence that is old at once": (
         parameter("consensus_params/evidence/max_age_num_blocks", "1"),
         "consensus_params.evidence.max_age_num_blocks is '1', '100000' is usual",
@@ -77,7 +90,10 @@ def test_what_we_would_not_have_made_needs_a_word(tmp_path, change, said):
     assert (finding.verdict, said in finding.actual) == (Verdict.WARN, True)
 
 
-@pytest.mark.parametrize("name", sorted(set(UNUSUAL) - {"a stranger with a say"}))
+MEMBERSHIP = {"a stranger with a say", "a witness with a say", "a founder left out", "an organisation alone"}
+
+
+@pytest.mark.parametrize("name", sorted(set(UNUSUAL) - MEMBERSHIP))
 def test_the_first_revision_is_no_excuse(tmp_path, name):
     change, said = UNUSUAL[name]
     received(tmp_path, change)
@@ -119,9 +135,32 @@ def test_what_is_usual_is_shown_with_its_digest_and_no_warning(tmp_path):
         assert digest in findings[1].actual
 
 
-def test_a_stranger_without_power_has_no_say(tmp_path):
-    received(tmp_path, lambda genesis: genesis["validators"].append(stranger("0")))
-    assert [one.id for one in run(tmp_path).findings] == ["genesis-membership", "genesis-digest"]
+@pytest.mark.parametrize("power", ["0", "1000001", "9223372036854775807"])
+def test_a_founder_with_a_power_that_no_ledger_starts_with_is_refused(tmp_path, power):
+    received(tmp_path, lambda genesis: genesis["validators"].append(stranger(power)))
+    with pytest.raises(InputError, match=f"power is {power}; a founder has 1 to 1000000"):
+        run(tmp_path)
+
+
+def test_one_key_does_not_vote_for_two(tmp_path):
+    received(tmp_path, lambda genesis: genesis["validators"].append({**genesis["validators"][0], "name": "z1"}))
+    with pytest.raises(InputError, match="z1: has the validator key of another founder"):
+        run(tmp_path)
+
+
+def test_a_name_that_steers_a_terminal_is_shown_without_it(tmp_path):
+    twice = [{**stranger(), "name": "\x1b[2J"}] * 2
+    received(tmp_path, lambda genesis: genesis["validators"].extend(twice))
+    with pytest.raises(InputError) as caught:
+        run(tmp_path)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_huge_genesis_with_one_mistake_is_refused_without_reading_it_again_for_its_line(tmp_path):
+    text = received(tmp_path, lambda genesis: genesis.update(app_state=["x"] * 200_000, initial_height=7))
+    assert len(text) > 500_000
+    with pytest.raises(InputError, match="is not a genesis: initial_height"):
+        run(tmp_path)
 
 
 def test_another_than_the_agreed_one_is_refused_and_none_is_made(tmp_path):

@@ -163,8 +163,28 @@ def test_links_are_not_followed_into_other_files(at, binary, tmp_path):
     with pytest.raises(HostError):
         observe(at)
     assert [finding.id for finding in key_findings(at) if finding.verdict is Verdict.FAIL] == [
-        "identity-file:priv_validator_state.json"
+        "identity-file:priv_validator_state.json",
+        "identity-content:priv_validator_state.json",
     ]
+
+
+SPOILED = {"empty": b"", "blank": b"\n", "nothing in it": b"{}", "half": b'{"height":"12","rou'}
+
+
+@pytest.mark.parametrize("part", ["node_key", "validator_key", "state"])
+@pytest.mark.parametrize("content", SPOILED.values(), ids=SPOILED)
+def test_a_file_that_holds_nothing_useful_fails_and_no_old_state_is_advised(at, binary, part, content):
+    ensure(at, binary)
+    path = getattr(at, part)
+    path.write_bytes(content)
+    (finding,) = (finding for finding in key_findings(at) if finding.verdict is Verdict.FAIL)
+    assert (finding.id, "is damaged" in finding.actual) == (f"identity-content:{path.name}", True)
+    assert ("restore" in finding.hint) is (part != "state")
+    if part == "state":
+        assert "an older state signs twice" in finding.hint
+        with pytest.raises(HostError, match="is damaged") as caught:
+            ensure(at, binary)
+        assert caught.value.hint == finding.hint
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def changed(data: bytes, **changes: object) -> bytes:
 
 PRIVATE = {"type": "tendermint/PrivKeyEd25519", "value": pair("secret")[0]}
 DAMAGE = {
-    "empty": (b"", "not the JSON"),
+    "empty": (b"", "it is empty"),
     "cut": (validator_key_file("secret")[:-20], "not the JSON"),
     "not json": (b"\xff\xfe" + pair("secret")[0].encode(), "not the JSON"),
     "too large": (b" " * 70_000, "far too large"),

@@ -287,5 +287,12 @@ lies = st.fixed_dictionaries(
 def test_no_set_of_lies_crashes_the_judge(told: dict[str, Any]) -> None:
     view = judge(FOUR, {name: None if changes is None else status(FOUR, name, **changes) for name, changes in told.items()})
     assert len(view.rows) == 4
-    assert len(view.findings) == 10
+    assert len(view.findings) == 11
     json.dumps(view.as_dict())
+
+
+def test_what_does_not_protect_a_host_any_more_is_a_finding_on_the_network() -> None:
+    open_hosts = {**statuses(FOUR), "a": status(FOUR, "a", troubles=["firewall.live: no rules of ours are loaded"])}
+    view = judge(FOUR, open_hosts)
+    assert {name for name, verdict in verdicts(view).items() if verdict is not Verdict.PASS} == {"guards"}
+    assert actual(view, "guards") == "a: firewall.live: no rules of ours are loaded"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nodeops.core.errors import InputError
-from nodeops.host.ssh import ssh_arguments
+from nodeops.host.ssh.client import ssh_arguments
 
 
 @pytest.fixture

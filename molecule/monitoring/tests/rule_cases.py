@@ -1,0 +1,75 @@
+"""For every alert: series under which it fires, under which it stays quiet, and what it does when its series vanish."""
+
+from dataclasses import dataclass
+
+HOST = 'network="n",node="a"'
+SECOND = 'network="n",node="b"'
+UP = f'up{{job="nodeops",{HOST}}}'
+MINUTE = 60
+_DAY = 86400
+
+
+@dataclass(frozen=True)
+class Case:
+    """Series by name with promtool's notation of values, one value every 15 s. `holds` are the seconds of the rule's `for`.
+
+    `vanished` is how many alerts fire when every series of the firing case has ended: what is not there fires nothing, unless
+    another rule is about that.
+    """
+
+    fires: dict[str, str]
+    quiet: dict[str, str]
+    holds: int
+    firing: int = 1
+    vanished: int = 0
+
+
+def one(name: str, labels: str = "") -> str:
+    """Return a series of the first host."""
+    return f"nodeops_{name}{{{HOST}{',' + labels if labels else ''}}}"
+
+
+def two(name: str) -> str:
+    """Return the same of the second host."""
+    return f"nodeops_{name}{{{SECOND}}}"
+
+
+COLLECTOR = one("collector_up", 'collector="disk"')
+MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
+HEIGHT, HEAD, STAGE = one("ledger_height_blocks"), one("ledger_head_timestamp_seconds"), one("disk_stage", 'mountpoint="/"')
+END, FULL = one("certificate_not_after_timestamp_seconds", 'subject="a"'), one("disk_time_to_full_seconds", 'mountpoint="/"')
+GUARD, LEDGER_UNIT = one("service_active", 'unit="nodeops-disk.service"'), one("service_active", 'unit="ledger.service"')
+
+CASES: dict[str, Case] = {
+    "ExporterDown": Case({UP: "0x400"}, {UP: "1x400", 'up{job="monitor"}': "0x400"}, MINUTE),
+    "CollectorFailed": Case({COLLECTOR: "0x400", UP: "1x400"}, {COLLECTOR: "1x400", UP: "1x400"}, 5 * MINUTE),
+    "FirewallOff": Case({one("firewall_loaded"): "0x400"}, {one("firewall_loaded"): "1x400"}, MINUTE),
+    "GuardDown": Case({GUARD: "0x400"}, {GUARD: "1x400", LEDGER_UNIT: "0x400"}, 2 * MINUTE),
+    "ClockOff": Case({one("clock_timestamp_seconds"): "6+15x400"}, {one("clock_timestamp_seconds"): "4+15x400"}, 5 * MINUTE),
+    "CertificateEnds": Case({END: f"{29 * _DAY}x400"}, {END: f"{31 * _DAY}x400"}, 10 * MINUTE),
+    "CustomMetricsRefused": Case(
+        {one("text_file_up", 'file="x.prom"'): "0x400"}, {one("text_file_up", 'file="x.prom"'): "1x400"}, 15 * MINUTE
+    ),
+    "DiskFilling": Case({STAGE: "3x400"}, {STAGE: "2x400"}, MINUTE),
+    "DiskFullSoon": Case({FULL: f"{_DAY - 1}x400"}, {FULL: f"{_DAY + 1}x400"}, 15 * MINUTE),
+    "NodeStoppedByGuard": Case({one("disk_node_stopped"): "1x400"}, {one("disk_node_stopped"): "0x400"}, 0),
+    "LedgerDown": Case(
+        {one("ledger_up"): "0x400", two("ledger_up"): "1x400", 'nodeops_ledger_up{network="n",node="c"}': "1x400"},
+        {one("ledger_up"): "0x400", one("disk_node_stopped"): "1x400"},
+        MINUTE,
+    ),
+    "NetworkHalted": Case({HEAD: "-61x400", two("ledger_head_timestamp_seconds"): "-90x400"}, {HEAD: "0+15x400"}, MINUTE),
+    "NodeStalled": Case(
+        {HEIGHT: "79x400", two("ledger_height_blocks"): "100x400"},
+        {HEIGHT: "80x400", two("ledger_height_blocks"): "100x400"},
+        5 * MINUTE,
+    ),
+    "QuorumMarginZero": Case(
+        {one("quorum_margin_power"): "0x400", two("quorum_margin_power"): "1x400"}, {one("quorum_margin_power"): "1x400"}, MINUTE
+    ),
+    "ValidatorMissesBlocks": Case({MISSED: "0+1x400", SIGNED: "0+14x400"}, {MISSED: "0+1x400", SIGNED: "0+24x400"}, 5 * MINUTE),
+    "MonitorPartDown": Case({'up{job="monitor"}': "0x400"}, {'up{job="monitor"}': "1x400", UP: "0x400"}, 2 * MINUTE),
+    "DeadMansSwitch": Case({UP: "1x400"}, {}, 0, vanished=1),
+}
+# The whole exporter answers and says nothing of its collectors.
+BLIND = Case({UP: "1x400"}, {}, 5 * MINUTE)

@@ -1,0 +1,70 @@
+"""The exporter as the role leaves it: what it can do, and who reaches it."""
+
+import time
+
+import hosts
+import pytest
+
+MONITOR = "mon-1"
+WAIT = 90
+
+
+def port() -> int:
+    return int(hosts.controller("document", "show", "alpha-1", "--json")["document"]["ports"]["exporter"]["port"])
+
+
+def values(node: str, name: str) -> dict[str, float]:
+    """Return the values of one metric by its labels."""
+    shown = hosts.verb(node, "metrics", "show", name)["values"]
+    return {" ".join(one["labels"].values()): one["value"] for one in shown if one["name"] == f"nodeops_{name}"}
+
+
+def test_everything_is_collected_and_is_as_the_catalogue_says() -> None:
+    said = hosts.at_once(lambda node: hosts.verb(node, "metrics", "check")["findings"], hosts.NODES)
+    assert {one["verdict"] for findings in said.values() for one in findings} == {"pass"}
+
+
+@pytest.mark.parametrize("unit", ["nodeops-exporter.service", "nodeops-look.service"])
+def test_the_exposure_of_its_units(unit: str) -> None:
+    line = f"systemd-analyze security --no-pager {unit} | tail -n 1"
+    said = hosts.at_once(lambda node: hosts.must(node, line), hosts.NODES)
+    assert max(float(text.split(":")[1].split()[0]) for text in said.values()) <= 1.5
+
+
+def test_it_is_nobody_and_sees_neither_keys_nor_data() -> None:
+    pid = hosts.must("alpha-1", "systemctl show -p MainPID --value nodeops-exporter").strip()
+    assert hosts.must("alpha-1", f"stat -c %U /proc/{pid}").strip() == "nodeops-exporter"
+    assert int(hosts.must("alpha-1", f"awk '/^CapEff/ {{print $2}}' /proc/{pid}/status"), 16) == 0
+    inside = f"nsenter --mount --target {pid}"
+    for place in ("/var/lib/ledger/keys", "/var/lib/ledger/data"):
+        assert hosts.must("alpha-1", f"ls {place}")
+        assert hosts.run("alpha-1", f"{inside} ls {place}").out == ""
+    assert hosts.run("alpha-1", f"{inside} touch /etc/nodeops/x /var/lib/nodeops/x").code != 0
+
+
+def test_its_key_is_roots_alone_and_never_reached_the_controller() -> None:
+    assert hosts.must("alpha-1", "stat -c '%a %U' /etc/nodeops/exporter/key.pem").strip() == "600 root"
+    published = (hosts.SCENARIO / "certificates/alpha-1.pem").read_text(encoding="ascii")
+    assert hosts.must("alpha-1", "cat /etc/nodeops/exporter/certificate.pem") == published
+    assert "PRIVATE" not in published
+
+
+def connects(source: str, target: str) -> bool:
+    line = f"timeout 5 bash -c '</dev/tcp/{hosts.ADDRESS[target]}/{port()}'"
+    return hosts.run(source, line).code == 0
+
+
+def test_only_the_monitor_reaches_its_port() -> None:
+    assert connects(MONITOR, "beta-1")
+    assert not connects("alpha-1", "beta-1")
+
+
+def test_custom_metrics_are_exported_and_bad_ones_named() -> None:
+    folder = "/var/lib/nodeops/metrics"
+    hosts.must("beta-1", f"echo 'charging_stations 12' > {folder}/good.prom; echo 'nodeops_ledger_up 1' > {folder}/bad.prom")
+    end = time.monotonic() + WAIT
+    while values("beta-1", "text_file_up") != {"good.prom": 1, "bad.prom": 0}:
+        assert time.monotonic() < end
+        time.sleep(1)
+    assert "bad.prom is refused" in hosts.must("beta-1", "journalctl -u nodeops-exporter --no-pager | cat")
+    hosts.must("beta-1", f"rm {folder}/good.prom {folder}/bad.prom")

@@ -1,0 +1,122 @@
+"""The rules with promtool, on the monitor: each alert fires, stays quiet, and does what is meant when series vanish; and each
+way to break a rule is noticed by these cases.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import hosts
+import pytest
+import yaml
+from rule_cases import BLIND, CASES, Case
+
+MONITOR = "mon-1"
+RULES = yaml.safe_load((hosts.ROOT / "roles/monitoring/files/rules.yml").read_text(encoding="utf-8"))
+STEP = 15
+# Longer than any rule holds, after its values have become wrong.
+LATE = 30 * 60
+OPPOSITE = {"==": "!=", ">=": "<", "<=": ">", ">": "<", "<": ">"}
+# Runs promtool once on all pairs of files on the monitor; prints what it says of each pair.
+RUN = """
+import json, os, subprocess, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    os.chdir(folder)
+    cases = json.load(open("/tmp/promtool-cases.json"))
+    for number, (rules, tests) in enumerate(cases.values()):
+        open(f"rules-{number}.yml", "w").write(rules)
+        open(f"{number}.yml", "w").write(tests.replace("RULES", f"rules-{number}.yml"))
+    words = ["promtool", "test", "rules", *(f"{number}.yml" for number in range(len(cases)))]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+said = done.stdout.split("Unit Testing:")[1:]
+print(json.dumps(dict(zip(cases, said, strict=True))))
+"""
+
+
+def alerts(rules: Any) -> Iterator[dict[str, Any]]:
+    """Yield every rule."""
+    for group in rules["groups"]:
+        yield from group["rules"]
+
+
+def test_every_alert_has_its_cases() -> None:
+    assert {rule["alert"] for rule in alerts(RULES)} == set(CASES)
+
+
+def group(series: dict[str, str], asked: dict[int, int], alert: str) -> dict[str, Any]:
+    """Return a group of tests: how many of an alert fire at which second."""
+    count = f'count(ALERTS{{alertname="{alert}",alertstate="firing"}}) or vector(0)'
+    return {
+        "interval": f"{STEP}s",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [
+            {"expr": count, "eval_time": f"{at}s", "exp_samples": [{"labels": "{}", "value": wanted}]}
+            for at, wanted in asked.items()
+        ],
+    }
+
+
+def groups(alert: str, case: Case) -> list[dict[str, Any]]:
+    """Return the tests of a case: not yet, then, never, and after the series have ended."""
+    early = {case.holds // 2 // STEP * STEP: 0} if case.holds else {}
+    ended = {name: values.replace("x400", "x100") for name, values in case.fires.items()}
+    return [
+        group(case.fires, {**early, LATE: case.firing}, alert),
+        group(case.quiet, {LATE: 0 if alert != "DeadMansSwitch" else 1}, alert),
+        # Five minutes after its last sample a series has vanished.
+        group(ended, {100 * STEP + 1200: case.vanished}, alert),
+    ]
+
+
+def cases_of(alert: str) -> str:
+    """Return the test file of one alert."""
+    found = groups(alert, CASES[alert])
+    if alert == "CollectorFailed":
+        found.append(group(BLIND.fires, {LATE: 1}, alert))
+    return str(yaml.safe_dump({"rule_files": ["RULES"], "evaluation_interval": f"{STEP}s", "tests": found}))
+
+
+def promtool(cases: dict[str, tuple[str, str]]) -> dict[str, str]:
+    """Return what promtool says of pairs of rules and tests, by name."""
+    hosts.must(MONITOR, "cat > /tmp/promtool-cases.json", given=json.dumps(cases).encode())
+    answers: dict[str, str] = json.loads(hosts.script(MONITOR, RUN, seconds=200))
+    return answers
+
+
+def only(rule: dict[str, Any]) -> str:
+    """Return a file with one rule."""
+    return str(yaml.safe_dump({"groups": [{"name": "one", "rules": [rule]}]}))
+
+
+def mutants(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ways to break a rule."""
+    expression = str(rule["expr"])
+    yield "never", {"expr": f"({expression}) unless ({expression})"}
+    if rule["alert"] != "DeadMansSwitch":
+        yield "always", {"expr": 'label_replace(vector(1), "node", "x", "", "")'}
+    for number, found in enumerate(re.finditer(r" (==|>=|<=|>|<) ", expression)):
+        yield f"opposite-{number}", {"expr": f"{expression[: found.start(1)]}{OPPOSITE[found[1]]}{expression[found.end(1) :]}"}
+    if "for" in rule:
+        yield "at once", {"for": "0s"}
+        yield "too late", {"for": "45m"}
+
+
+def test_the_rules_do_what_their_cases_say() -> None:
+    answers = promtool({rule["alert"]: (only(rule), cases_of(rule["alert"])) for rule in alerts(RULES)})
+    assert {name: said for name, said in answers.items() if "SUCCESS" not in said} == {}
+
+
+def test_a_rule_that_is_broken_in_any_of_these_ways_is_noticed() -> None:
+    cases = {}
+    for rule in alerts(RULES):
+        for name, change in mutants(rule):
+            cases[f"{rule['alert']}: {name}"] = (only({**rule, **change}), cases_of(rule["alert"]))
+    assert len(cases) > 3 * len(CASES)
+    assert {name for name, said in promtool(cases).items() if "FAILED" not in said} == set()
+
+
+@pytest.mark.parametrize("command", ["promtool check rules", "promtool check config --syntax-only"])
+def test_what_is_installed_is_valid(command: str) -> None:
+    file = "rules.yml" if "rules" in command else "prometheus.yml"
+    hosts.must(MONITOR, f"{command} /etc/prometheus/nodeops/{file}")

@@ -1,0 +1,22 @@
+"""All collectors of a host, put together as `cli.py` puts the verbs together."""
+
+from nodeops.agent.metrics import COLLECTOR as AGENT
+from nodeops.disk.metrics import COLLECTOR as DISK
+from nodeops.document.models import NodeDocument
+from nodeops.exporter import ledger_metrics, text_files
+from nodeops.exporter.cache import Runner
+from nodeops.exporter.certificate_metrics import COLLECTOR as CERTIFICATES
+from nodeops.exporter.host_metrics import COLLECTOR as HOST
+from nodeops.exporter.server import Exporter
+from nodeops.exporter.unit_metrics import COLLECTOR as UNITS
+from nodeops.firewall.metrics import COLLECTOR as FIREWALL
+from nodeops.hardening.metrics import COLLECTOR as HARDENING
+
+STATELESS = (HOST, UNITS, DISK, FIREWALL, HARDENING, AGENT, CERTIFICATES)
+
+
+def exporter(document: NodeDocument) -> Exporter:
+    """Return the exporter of a host, not yet begun."""
+    look = text_files.TextFileLook()
+    collectors = (*STATELESS, ledger_metrics.collector())
+    return Exporter([Runner(one, document) for one in collectors], (Runner(text_files.collector(look), document), look))

@@ -1,0 +1,49 @@
+"""What the kernel says of the host at once: processors, pressure, memory, network, clock. Nothing here touches a filesystem of
+the host, which may hang.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from nodeops.document.models import NodeDocument
+from nodeops.metrics.collector import Collector, Sample
+
+_MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+_PRESSURE = Path("/proc/pressure")
+_TOTAL = re.compile(r"^some .*\btotal=([0-9]+)$", re.MULTILINE)
+_MICROSECONDS = 1e6
+
+
+def look(_: NodeDocument) -> Iterator[Sample]:
+    """Yield the host's own metrics."""
+    times = psutil.cpu_times()
+    for mode in _MODES:
+        yield Sample("cpu_seconds_total", getattr(times, mode), {"mode": mode})
+    yield from _pressure()
+    memory = psutil.virtual_memory()
+    yield Sample("memory_total_bytes", memory.total)
+    yield Sample("memory_available_bytes", memory.available)
+    for device, counted in sorted(psutil.net_io_counters(pernic=True, nowrap=False).items()):
+        if device != "lo":
+            yield Sample("network_receive_bytes_total", counted.bytes_recv, {"device": device})
+            yield Sample("network_transmit_bytes_total", counted.bytes_sent, {"device": device})
+    yield Sample("boot_timestamp_seconds", psutil.boot_time())
+    yield Sample("clock_timestamp_seconds", time.time())
+
+
+def _pressure() -> Iterator[Sample]:
+    """Yield the time some task waited, where the kernel counts it (CONFIG_PSI)."""
+    for resource in ("cpu", "memory", "io"):
+        try:
+            found = _TOTAL.search((_PRESSURE / resource).read_text(encoding="ascii"))
+        except OSError:
+            continue
+        if found:
+            yield Sample("pressure_waiting_seconds_total", int(found[1]) / _MICROSECONDS, {"resource": resource})
+
+
+COLLECTOR = Collector("host", look, interval_seconds=0, deadline_seconds=2)

@@ -1,0 +1,28 @@
+"""The score of the last whole audit, as metrics; from the copy that `nodeops-look` makes, because reports are for root."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from nodeops.core.errors import HostError
+from nodeops.document.models import NodeDocument
+from nodeops.metrics.collector import Collector, Sample
+
+SCORE = "hardening.json"
+
+
+def look(document: NodeDocument) -> Iterator[Sample]:
+    """Yield score and time of the last audit; nothing before the first. Raise HostError when the copy is damaged."""
+    path = Path(document.paths["exporter_look"]) / SCORE
+    try:
+        said = json.loads(path.read_bytes())
+        score, when = float(said["score"]), float(said["at"])
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HostError(f"the score of the last audit cannot be read: {error}", where=str(path)) from error
+    yield Sample("hardening_score_ratio", score / 100)
+    yield Sample("hardening_audit_timestamp_seconds", when)
+
+
+COLLECTOR = Collector("hardening", look, interval_seconds=60, deadline_seconds=5)

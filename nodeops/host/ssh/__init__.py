@@ -1,0 +1,1 @@
+"""SSH as a host and a controller see it: what a configuration means, who is behind whom, which session is at work."""

@@ -1,0 +1,20 @@
+#!/usr/bin/python3
+"""Documentation of the action nodeops_certificates, which runs on the controller."""
+
+DOCUMENTATION = r"""
+module: nodeops_certificates
+short_description: Keep the hosts' certificates beside the consortium file
+description:
+  - >-
+    Runs on the controller and writes C(certificates/) beside the consortium file. Each certificate must say its host's name and
+    address, nothing else, and sign nobody.
+options:
+  inventory: {description: Folder of the consortium file., type: path, required: true}
+  certificates: {description: Certificates (PEM) by host; empty ones are left out., type: dict, required: true}
+"""
+
+RETURN = r"""
+nodes: {description: Certificate by node., type: dict, returned: always}
+monitors: {description: Certificate by monitor., type: dict, returned: always}
+missing: {description: Hosts without a certificate., type: list, elements: str, returned: always}
+"""

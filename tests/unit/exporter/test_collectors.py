@@ -1,0 +1,234 @@
+"""Every collector, fed as on a host, fills exactly what the catalogue says it fills: no name more, no name less."""
+
+import json
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from nodeops.agent import metrics as agent_metrics
+from nodeops.core.errors import HostError
+from nodeops.disk import metrics as disk_metrics
+from nodeops.exporter import certificate_metrics, certificates, collectors, host_metrics, ledger_metrics, text_files, unit_metrics
+from nodeops.firewall import metrics as firewall_metrics
+from nodeops.hardening import metrics as hardening_metrics
+from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, Validator, ValidatorSet
+from nodeops.metrics.catalogue import catalogue
+from nodeops.metrics.exposition import checked
+from tests.unit.firewall.samples import document
+
+OWN, OTHER, THIRD = "AA" * 20, "BB" * 20, "CC" * 20
+DISK = {
+    "uptime": 0.0,
+    "filesystems": [
+        {
+            "mount": "/var/log/ledger",
+            "total": 1000,
+            "free": 400,
+            "used_percent": 60.0,
+            "inodes_used_percent": 1.0,
+            "stage": "low",
+            "forecast": {"text": "in 2 hours", "seconds": 7200.0},
+        },
+        {
+            "mount": "/",
+            "total": 1000,
+            "free": 900,
+            "used_percent": 10.0,
+            "inodes_used_percent": 1.0,
+            "stage": "normal",
+            "forecast": {"text": "not filling", "seconds": None},
+        },
+    ],
+    "log": {"live_bytes": 5, "sealed_bytes": 7},
+    "alarms": [],
+    "node_stopped": False,
+}
+# From `nft --json list ruleset` of nftables 1.0.6, shortened.
+TABLE = {"family": "inet", "table": "nodeops"}
+DROPS = {"chain": {**TABLE, "name": "input", "type": "filter", "hook": "input", "prio": 0, "policy": "drop"}}
+REFUSES = {"rule": {**TABLE, "chain": "input", "comment": "refused", "expr": [{"counter": {"packets": 3, "bytes": 180}}]}}
+FOREIGN = {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "hook": "input", "policy": "drop"}}
+
+
+@pytest.fixture
+def node(tmp_path):
+    found = document()
+    names = ("disk_status", "exporter_certificate", "exporter_monitors", "exporter_look", "exporter_text_files")
+    paths = {**found.paths, **{name: str(tmp_path / name) for name in names}}
+    for name in ("exporter_look", "exporter_text_files"):
+        (tmp_path / name).mkdir()
+    return found.model_copy(update={"paths": paths})
+
+
+def disk(node, **changes):
+    said = {**DISK, "uptime": time.clock_gettime(time.CLOCK_BOOTTIME), **changes}
+    open_path(node, "disk_status").write_text(json.dumps(said))
+    return list(disk_metrics.look(node))
+
+
+def open_path(node, name):
+    return Path(node.paths[name])
+
+
+def firewall(node, *rows):
+    (open_path(node, "exporter_look") / "firewall.json").write_text(json.dumps({"nftables": [{"metainfo": {}}, *rows]}))
+    return {sample.name: sample.value for sample in firewall_metrics.look(node)}
+
+
+def hardening(node):
+    (open_path(node, "exporter_look") / "hardening.json").write_text('{"score": 97.5, "at": 1800000000.0}')
+    return list(hardening_metrics.look(node))
+
+
+def own_certificates(node):
+    pem = certificates.self_signed("a-1", "10.0.0.1", certificates.new_key(), datetime.now(UTC))
+    open_path(node, "exporter_certificate").write_bytes(pem)
+    open_path(node, "exporter_monitors").write_bytes(b"")
+    return list(certificate_metrics.look(node))
+
+
+def text(node):
+    (open_path(node, "exporter_text_files") / "a.prom").write_text("a 1\n")
+    return text_files.TextFileLook()(node)
+
+
+class Ledger:
+    """A ledger that moves on by so many blocks at each question for its status."""
+
+    def __init__(self, signers=(OWN, OTHER), power=1, age=0.0):
+        self.height, self.signers, self.power, self.age = 100, frozenset(signers), power, age
+
+    def status(self):
+        when = datetime.fromtimestamp(time.time() - self.age, UTC)
+        return LedgerStatus("id", "c", "v", self.height, "", "", when, 1, False, OWN, self.power)
+
+    def peers(self):
+        return [Peer("id2", "10.0.0.2", True, "", "")]
+
+    def peer_heights(self):
+        return {"id2": self.height + 2}
+
+    def validators(self, height=None):
+        return ValidatorSet(self.height, tuple(Validator(one, b"", 1) for one in (OWN, OTHER, THIRD)))
+
+    def commits(self, first, last):
+        self.asked = (first, last)
+        return [BlockCommit(height, "", "", datetime.now(UTC), self.signers) for height in range(last, first - 1, -1)]
+
+
+def ledger(node, chain=None, look=None):
+    return list((look or ledger_metrics.LedgerLook()).ask(node, chain or Ledger()))
+
+
+def units(node, monkeypatch):
+    said = "Id=ledger.service\nActiveState=active\nNRestarts=2\n\nId=nodeops-disk.service\nActiveState=failed\nNRestarts=0\n"
+    monkeypatch.setattr(unit_metrics, "run", lambda *_, **__: SimpleNamespace(stdout=said.encode()))
+    return list(unit_metrics.look(node))
+
+
+def test_each_fills_what_the_catalogue_says_and_nothing_else(node, monkeypatch):
+    filled = {
+        "agent": list(agent_metrics.look(node)),
+        "certificates": own_certificates(node),
+        "disk": disk(node),
+        "firewall": (firewall(node, DROPS, REFUSES), list(firewall_metrics.look(node)))[1],
+        "hardening": hardening(node),
+        "host": list(host_metrics.look(node)),
+        "ledger": ledger(node),
+        "text_files": text(node),
+        "units": units(node, monkeypatch),
+    }
+    names = {name: {sample.name for sample in checked(samples, name)} for name, samples in filled.items()}
+    wanted = {name: {one.name for one in catalogue().values() if one.collector == name} for name in filled}
+    if not Path("/proc/pressure/cpu").exists():
+        wanted["host"].discard("pressure_waiting_seconds_total")
+    assert names == wanted
+
+
+def test_all_collectors_of_the_catalogue_are_put_together(node):
+    runners = collectors.exporter(node)._all()
+    assert {one.collector.name for one in runners} == {one.collector for one in catalogue().values()} - {"exporter"}
+    assert all(one.collector.deadline_seconds > 0 for one in runners)
+
+
+def test_a_guard_that_says_nothing_is_no_guard(node):
+    with pytest.raises(HostError, match="not at work"):
+        list(disk_metrics.look(node))
+    with pytest.raises(HostError, match="not at work"):
+        disk(node, uptime=time.clock_gettime(time.CLOCK_BOOTTIME) - 1000)
+
+
+FIREWALLS = {
+    "ours": ((DROPS, REFUSES), 1),
+    "flushed": ((FOREIGN,), 0),
+    "nothing at all": ((), 0),
+    "ours, that lets everybody in": (({"chain": {**DROPS["chain"], "policy": "accept"}}, REFUSES), 0),
+}
+
+
+@pytest.mark.parametrize(("rows", "loaded"), FIREWALLS.values(), ids=FIREWALLS)
+def test_a_firewall_is_what_the_kernel_holds(node, rows, loaded):
+    assert firewall(node, *rows)["firewall_loaded"] == loaded
+
+
+def test_an_old_look_at_the_firewall_says_nothing(node):
+    firewall(node, DROPS)
+    file = open_path(node, "exporter_look") / "firewall.json"
+    os.utime(file, (time.time() - 1000, time.time() - 1000))
+    with pytest.raises(HostError, match="nobody looked"):
+        list(firewall_metrics.look(node))
+    file.write_text('{"nftables": [')
+    with pytest.raises(HostError, match="cannot be read"):
+        list(firewall_metrics.look(node))
+
+
+def test_before_the_first_audit_there_is_no_score(node):
+    assert list(hardening_metrics.look(node)) == []
+
+
+def value(samples, name):
+    return {sample.name: sample.value for sample in samples}.get(name)
+
+
+def test_votes_are_counted_once_and_only_from_now_on(node):
+    chain, look = Ledger(), ledger_metrics.LedgerLook()
+    first = ledger(node, chain, look)
+    assert (value(first, "consensus_signed_total"), value(first, "consensus_missed_total")) == (0, 0)
+    chain.height = 103
+    assert value(ledger(node, chain, look), "consensus_signed_total") == 3
+    chain.height, chain.signers = 108, frozenset({OTHER})
+    later = ledger(node, chain, look)
+    assert (value(later, "consensus_signed_total"), value(later, "consensus_missed_total")) == (3, 5)
+    assert chain.asked == (103, 107)
+    again = ledger(node, chain, look)
+    assert value(again, "consensus_missed_total") == 5
+    chain.height, chain.power = 110, 0
+    assert value(ledger(node, chain, look), "consensus_missed_total") == 5, "who is no validator misses nothing"
+
+
+@pytest.mark.parametrize(("signers", "margin"), [((OWN, OTHER, THIRD), 0), ((OWN, OTHER), -1)])
+def test_the_margin_is_what_commits_prove(node, signers, margin):
+    assert value(ledger(node, Ledger(signers)), "quorum_margin_power") == margin
+
+
+def test_of_a_chain_that_stands_the_margin_is_unknown(node):
+    stands = ledger(node, Ledger(age=600))
+    assert value(stands, "quorum_margin_power") is None
+    assert value(stands, "ledger_up") == 1
+
+
+def test_a_ledger_that_does_not_answer_is_down(node):
+    class Dead:
+        def status(self):
+            raise HostError("connection refused")
+
+    assert [(one.name, one.value) for one in ledger(node, Dead())] == [("ledger_up", 0)]
+
+
+def test_a_dead_rpc_port_is_a_ledger_that_is_down(node):
+    """The real driver, and nobody who listens."""
+    assert value(list(ledger_metrics.LedgerLook()(node)), "ledger_up") == 0

@@ -1,0 +1,182 @@
+"""The door to packages with the real apt and dpkg, in a root folder and with a mirror of the test's own."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from nodeops.host import packages
+from nodeops.host.packages import PackagesError
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may install packages"),
+    pytest.mark.skipif(not shutil.which("apt-get"), reason="this is not Debian"),
+]
+_CONFIGURATION = """
+Dir "{root}"; Dir::State::status "{root}/var/lib/dpkg/status"; Dir::Etc "etc/apt"; APT::Architecture "amd64";
+Dpkg::Options {{ "--root={root}"; "--force-not-root"; }}; APT::Sandbox::User "root"; Dir::Log "var/log/apt";
+"""
+_HOLD = """
+import fcntl, sys, time
+file = open(sys.argv[1], "rb+")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep({})
+"""
+
+
+class Debian:
+    """A root folder with apt and dpkg, and a mirror."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.mirror = root / "root", root / "mirror"
+        for name in ("etc/apt", "var/lib/dpkg/updates", "var/lib/dpkg/info", "var/lib/apt/lists/partial", "var/log/apt"):
+            (self.root / name).mkdir(parents=True)
+        for name in ("var/cache/apt/archives/partial", "etc/apt/preferences.d", "etc/apt/apt.conf.d", "etc/apt/trusted.gpg.d"):
+            (self.root / name).mkdir(parents=True)
+        for name in ("status", "available", "lock", "lock-frontend"):
+            (self.root / "var/lib/dpkg" / name).touch()
+        self.mirror.mkdir()
+        (self.root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:{self.mirror} ./\n")
+        (root / "apt.conf").write_text(_CONFIGURATION.format(root=self.root))
+
+    def publish(self, name: str, version: str = "1", **fields: str) -> None:
+        """Put a package on the mirror, in place of any other version of it."""
+        for old in self.mirror.glob(f"{name}_*.deb*"):
+            old.unlink()
+        built = self.root.parent / f"build-{name}"
+        shutil.rmtree(built, ignore_errors=True)
+        (built / "DEBIAN").mkdir(parents=True)
+        head = {"Package": name, "Version": version, "Architecture": "all", "Maintainer": "t <t@example>", "Description": name}
+        control = "".join(f"{key}: {value}\n" for key, value in {**head, **fields}.items())
+        (built / "DEBIAN/control").write_text(control)
+        deb = self.mirror / f"{name}_{version}_all.deb"
+        subprocess.run(["dpkg-deb", "--build", built, deb], check=True, capture_output=True)
+        digest = hashlib.sha256(deb.read_bytes()).hexdigest()
+        deb.with_suffix(".deb.txt").write_text(
+            f"{control}Filename: ./{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {digest}\n\n"
+        )
+        (self.mirror / "Packages").write_text("".join(each.read_text() for each in sorted(self.mirror.glob("*.txt"))))
+
+    @property
+    def installed(self) -> set[str]:
+        return {name for name, (_, state) in packages._states().items() if state == "installed"}
+
+
+@pytest.fixture
+def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Debian:
+    made = Debian(tmp_path)
+    monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
+    monkeypatch.setenv("DPKG_ROOT", str(made.root))
+    monkeypatch.setenv("DPKG_ADMINDIR", str(made.root / "var/lib/dpkg"))
+    monkeypatch.setattr(packages, "LISTS", made.root / "var/lib/apt/lists")
+    monkeypatch.setattr(packages, "LOCKS", tuple(made.root / str(lock).lstrip("/") for lock in packages.LOCKS))
+    for lock in packages.LOCKS:
+        lock.touch()
+    return made
+
+
+def holding(lock: Path, seconds: float) -> "subprocess.Popen[str]":
+    held = subprocess.Popen([sys.executable, "-c", _HOLD.format(seconds), lock], stdout=subprocess.PIPE, text=True)
+    assert held.stdout is not None
+    held.stdout.readline()
+    return held
+
+
+def test_what_is_missing_is_installed_and_the_plan_said_so(debian):
+    debian.publish("one")
+    debian.publish("two", Depends="one")
+    assert packages.planned(["two"]) == ["refresh the package lists", "install two"]
+    assert debian.installed == set()
+    packages.install(["two"])
+    assert debian.installed == {"one", "two"}
+    assert packages.planned(["one", "two"]) == packages.missing(["two"]) == []
+    packages.remove(["two"], purge=True)
+    assert debian.installed == {"one"}
+
+
+def test_lists_that_name_what_the_mirror_no_longer_has_are_refreshed(debian):
+    debian.publish("one")
+    debian.publish("two")
+    packages.install(["one"])
+    debian.publish("two", "2")
+    packages.install(["two"])
+    assert debian.installed == {"one", "two"}
+
+
+def test_old_lists_are_refreshed_and_old_ones_do_when_the_mirror_is_away(debian):
+    debian.publish("one")
+    debian.publish("two")
+    packages.install(["one"])
+    assert packages._are_fresh()
+    old = time.time() - 2 * packages.FRESH_SECONDS
+    for folder in (packages.LISTS, packages.LISTS / "partial"):
+        os.utime(folder, (old, old))
+    assert packages.planned(["two"])[0] == "refresh the package lists"
+    packages.install(["two"])
+    assert packages._are_fresh()
+    shutil.move(debian.mirror, debian.mirror.with_name("away"))
+    with pytest.raises(PackagesError, match="three"):
+        packages.install(["three"])
+
+
+@pytest.mark.parametrize("lock", range(len(packages.LOCKS)))
+def test_a_lock_is_waited_for_and_its_holder_is_named(debian, monkeypatch, lock):
+    monkeypatch.setattr(packages, "_PAUSE_SECONDS", 0.05)
+    debian.publish("one")
+    with holding(packages.LOCKS[lock], 1) as holder:
+        assert f"process {holder.pid}" in packages.planned(["one"])[0]
+        packages.install(["one"])
+        assert debian.installed == {"one"}
+    monkeypatch.setattr(packages, "WAIT_SECONDS", 0.2)
+    with holding(packages.LOCKS[lock], 60) as holder:
+        with pytest.raises(PackagesError, match=f"process {holder.pid}.*{packages.LOCKS[lock]}"):
+            packages.remove(["one"])
+        holder.kill()
+    assert debian.installed == {"one"}
+
+
+def test_a_package_that_somebody_holds_is_named_with_the_way_out(debian):
+    debian.publish("one")
+    packages.install(["one"])
+    subprocess.run(["dpkg", "--set-selections"], input=b"one hold\n", check=True)
+    debian.publish("one", "2")
+    debian.publish("two", Depends="one (>= 2)")
+    os.utime(packages.LISTS, (0, 0))
+    os.utime(packages.LISTS / "partial", (0, 0))
+    with pytest.raises(PackagesError, match=r"held.*one") as refused:
+        packages.install(["two"])
+    assert "apt-mark unhold one" in refused.value.hint
+    with pytest.raises(PackagesError, match=r"held.*one"):
+        packages.remove(["one"])
+    assert debian.installed == {"one"}
+
+
+def test_what_would_remove_something_of_the_site_is_refused_and_named(debian):
+    debian.publish("theirs")
+    packages.install(["theirs"])
+    debian.publish("ours", Conflicts="theirs")
+    with pytest.raises(PackagesError, match="would remove theirs"):
+        packages.install(["ours"])
+    assert debian.installed == {"theirs"}
+
+
+def test_the_door_works_as_a_program_of_its_own(debian):
+    debian.publish("one")
+    # Its paths are those of a host: here only what is reported can be looked at.
+    code = textwrap.dedent("""
+        import runpy, sys
+        sys.argv = ["packages.py", "--check", "one"]
+        runpy.run_path(%r, run_name="__main__")
+    """)
+    done = subprocess.run(
+        ["/usr/bin/python3", "-I", "-c", code % packages.__file__], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, json.loads(done.stdout)["installed"]) == (0, ["one"])
