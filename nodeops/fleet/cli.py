@@ -15,6 +15,7 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
 from nodeops.fleet.answer import answer_of
 from nodeops.fleet.ask import ConnectOption, InventoryOption, fleet_of, on_host, with_progress
+from nodeops.fleet.backup_cli import backup
 from nodeops.fleet.disk_cli import disk
 from nodeops.fleet.reply import Reply, as_data, headed, worst_code
 from nodeops.fleet.report import fleet_report, for_people
@@ -24,6 +25,7 @@ from nodeops.fleet.watch import watch
 from nodeops.ledger.founding.gather import read_folder
 
 app = typer.Typer(no_args_is_help=True)
+app.command("backup")(backup)
 app.command("disk")(disk)
 
 # `nodeops status` asks a local process and its peers' last blocks: seconds even on a host that is short of everything.
