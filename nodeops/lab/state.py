@@ -22,7 +22,7 @@ def identity_file(node: str) -> str:
 
 
 def published_files(node: str) -> tuple[str, ...]:
-    """Return where what a host gave away lies, relative to the inventory folder: its identity, its certificate, its sealed keys."""
+    """Return where what a host gave away lies, in the inventory folder: its identity, its certificate, its sealed keys."""
     return identity_file(node), f"{CERTIFICATES_FOLDER}/{node}.pem", f"{CUSTODY_FOLDER}/{node}.age"
 
 
