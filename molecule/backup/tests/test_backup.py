@@ -61,15 +61,15 @@ def test_a_backup_of_each_node_arrives_by_the_timers_unit_and_comes_back_byte_fo
         newest = after[-1]
         assert int(newest["tags"]["height"]) > 0
         assert hosts.must(node, "systemctl is-active nodeops-backup.timer").strip() == "active"
-        hosts.must(node, f"{RESTIC} restore {newest['id']} --target /root/back")
+        hosts.must(node, f"{RESTIC} restore {newest['id']} --target /srv/back")
         # What the node goes on writing is compared by its height; all else is what it was.
         same = [path for path in newest["paths"] if not path.endswith(("priv_validator_state.json", "/var/lib/nodeops"))]
         assert len(same) == 3
         for path in same:
-            hosts.must(node, f"cmp {path} /root/back{path}")
-        signed = json.loads(hosts.must(node, "cat /root/back/var/lib/ledger/data/priv_validator_state.json"))
+            hosts.must(node, f"cmp {path} /srv/back{path}")
+        signed = json.loads(hosts.must(node, "cat /srv/back/var/lib/ledger/data/priv_validator_state.json"))
         assert int(signed["height"]) >= int(newest["tags"]["height"])
-        hosts.must(node, "rm -rf /root/back")
+        hosts.must(node, "rm -rf /srv/back")
 
 
 def test_a_nodes_own_credential_neither_removes_nor_alters_and_opens_nothing_of_another() -> None:
@@ -185,7 +185,7 @@ def test_a_flipped_bit_is_found_and_a_snapshot_that_is_gone_is_missed() -> None:
     assert hosts.verb(node, "backup", "status")["count"] == len(snapshots(node))
     last = snapshots(node)[-1]["id"]
     file = hosts.must(REPOSITORY, f"ls {DATA}/{node}/snapshots/{last}*").strip()
-    with changed(REPOSITORY, f"mv {file} /root/", f"mv /root/{file.rsplit('/', 1)[1]} {file}"):
+    with changed(REPOSITORY, f"mv {file} /srv/", f"mv /srv/{file.rsplit('/', 1)[1]} {file}"):
         findings = hosts.verb(node, "backup", "status", codes=(1,))["findings"]
         assert {one["id"]: one["verdict"] for one in findings}["backup.history"] == "fail"
 
@@ -243,8 +243,8 @@ def judge_secrets(node: str, arguments: str) -> None:
         REPOSITORY: f"{DATA} /etc/nodeops /tmp /var/tmp /var/log",
     }
     for host, folders in places.items():
-        line = f"cat > /root/patterns; grep -rlFf /root/patterns {folders}; journalctl --no-pager | grep -cFf /root/patterns"
-        found = hosts.run(host, f"{line}; rm /root/patterns", given=patterns)
+        line = f"cat > /srv/patterns; grep -rlFf /srv/patterns {folders}; journalctl --no-pager | grep -cFf /srv/patterns"
+        found = hosts.run(host, f"{line}; rm /srv/patterns", given=patterns)
         assert found.out.strip() == "0", found
 
 

@@ -4,7 +4,7 @@ import json
 
 import hosts
 
-FOLDER = "/root/custody"
+FOLDER = "/srv/custody"
 KEYS = ["/var/lib/ledger/keys/node_key.json", "/var/lib/ledger/keys/priv_validator_key.json", "/etc/nodeops/backup.env"]
 
 
