@@ -6,6 +6,7 @@ HOST = 'network="n",node="a"'
 SECOND = 'network="n",node="b"'
 UP = f'up{{job="nodeops",{HOST}}}'
 MINUTE = 60
+HOUR = 3600
 _DAY = 86400
 
 
@@ -35,6 +36,7 @@ def two(name: str) -> str:
 
 
 COLLECTOR = one("collector_up", 'collector="disk"')
+BACKUP, FAILED = one("backup_last_timestamp_seconds"), one("backup_failed")
 MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
 HEIGHT, HEAD, STAGE = one("ledger_height_blocks"), one("ledger_head_timestamp_seconds"), one("disk_stage", 'mountpoint="/"')
 END, FULL = one("certificate_not_after_timestamp_seconds", 'subject="a"'), one("disk_time_to_full_seconds", 'mountpoint="/"')
@@ -50,6 +52,8 @@ CASES: dict[str, Case] = {
     "CustomMetricsRefused": Case(
         {one("text_file_up", 'file="x.prom"'): "0x400"}, {one("text_file_up", 'file="x.prom"'): "1x400"}, 15 * MINUTE
     ),
+    "BackupOld": Case({BACKUP: f"{-27 * HOUR}x400"}, {BACKUP: f"{-24 * HOUR}x400"}, 10 * MINUTE),
+    "BackupFailed": Case({FAILED: "1x400", BACKUP: f"{-4 * HOUR}x400"}, {FAILED: "1x400", BACKUP: f"{-HOUR}x400"}, 10 * MINUTE),
     "DiskFilling": Case({STAGE: "3x400"}, {STAGE: "2x400"}, MINUTE),
     "DiskFullSoon": Case({FULL: f"{_DAY - 1}x400"}, {FULL: f"{_DAY + 1}x400"}, 15 * MINUTE),
     "NodeStoppedByGuard": Case({one("disk_node_stopped"): "1x400"}, {one("disk_node_stopped"): "0x400"}, 0),
