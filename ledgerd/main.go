@@ -89,7 +89,8 @@ func appDefaults() *serverconfig.Config {
 	return defaults
 }
 
-// consensusDefaults returns what holds where config.toml says nothing: no profiler listens.
+// consensusDefaults returns what holds where config.toml says nothing: no profiler listens. A config.toml that the SDK writes
+// itself, where there is none, opens one all the same; a node's is written by its operator.
 func consensusDefaults() *cmtcfg.Config {
 	defaults := cmtcfg.DefaultConfig()
 	defaults.RPC.PprofListenAddress = ""
