@@ -42,8 +42,9 @@ func newApplication(
 	if err := depinject.Inject(parts, &builder, &app.encoding.codec, &app.encoding.registry, &app.encoding.tx); err != nil {
 		return nil, err
 	}
-	app.App = builder.Build(db, trace, options...)
-	app.SetCircuitBreaker(door{})
+	// Before the modules register what they do, so that nothing gets around it.
+	shutting := func(base *baseapp.BaseApp) { base.SetCircuitBreaker(door{}) }
+	app.App = builder.Build(db, trace, append(options, shutting)...)
 	return &app, app.Load(true)
 }
 
