@@ -1,0 +1,42 @@
+"""The frame that all dashboards share: fixed uid, data source and variables, a way to the others, nothing to edit."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink, DatasourceVariable, QueryVariable
+from grafana_foundation_sdk.models.dashboard import DashboardLinkType, VariableOption, VariableRefresh
+
+from dashboards.panels import SOURCE
+
+TAG = "nodeops"
+# What a query is narrowed by: the network, and the nodes that were chosen.
+NETWORK = 'network=~"$network"'
+NODES = f'{NETWORK},node=~"$node"'
+NODE_PAGE = "/d/nodeops-node?var-datasource=${datasource}&var-node=${__value.raw}"
+
+
+def page(name: str, says: str, panels: Sequence[Any], *, nodes: str = "", since: str = "now-3h") -> Dashboard:
+    """Return a dashboard. `nodes`: `many` or `one` can be chosen, or none."""
+    found = Dashboard(f"nodeops {name}").uid(f"nodeops-{name.replace(' ', '-')}").description(says).tags([TAG]).readonly()
+    found = found.refresh("30s").time(since, "now").timezone("browser").link(_others())
+    found = found.with_variable(DatasourceVariable("datasource").label("Data source").type("prometheus"))
+    found = found.with_variable(_labels("network", 'label_values(up{job="nodeops"}, network)', every=True))
+    if nodes:
+        query = f'label_values(up{{job="nodeops",{NETWORK}}}, node)'
+        found = found.with_variable(_labels("node", query, every=nodes == "many"))
+    for at, panel in enumerate(panels, start=1):
+        found = found.with_panel(panel.id(at))
+    return found
+
+
+def _others() -> DashboardLink:
+    link = DashboardLink("Other dashboards").type(DashboardLinkType.DASHBOARDS).tags([TAG])
+    return link.as_dropdown(True).keep_time(True).include_vars(True)
+
+
+def _labels(name: str, query: str, every: bool) -> QueryVariable:
+    found = QueryVariable(name).label(name.capitalize()).query(query).datasource(SOURCE)
+    found = found.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+    if not every:
+        return found
+    return found.multi(True).include_all(True).current(VariableOption(selected=True, text=["All"], value=["$__all"]))
