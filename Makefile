@@ -68,7 +68,7 @@ lint-python:
 	ruff format --check .
 lint-types:
 	@mypy
-	mypy benchmarks
+	mypy benchmarks dashboards
 lint-ansible:
 	@ansible-lint --offline -q
 lint-yaml:
@@ -133,6 +133,22 @@ bench: $(READY) test-tools ## Measure against yardsticks of the same run, into b
 .PHONY: docs
 docs: $(READY) ## Write docs/reference anew from the code
 	@python docs/reference/generate.py
+
+.PHONY: dashboards
+dashboards: $(READY) ## Write the JSON of Grafana's dashboards anew, into roles/dashboards/files
+	@python -m dashboards.generate
+
+# Of a lab that is up and has a monitor; Debian's chromium and npm's packages (500 MB) are fetched at the first time.
+PICTURES_OF ?= molecule/monitoring
+PICTURES_NODE ?= alpha-1
+.PHONY: pictures
+pictures: $(READY) ## Draw the dashboards with a lab's own data, into docs/pictures; look at them
+	@if ! type chromium npm pngquant >/dev/null 2>&1; then
+		$(call step,Debian packages: chromium npm pngquant)
+		apt-get update -qq
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium npm pngquant
+	fi
+	python -m dashboards.render.pictures --inventory $(PICTURES_OF) --node $(PICTURES_NODE)
 
 .PHONY: lock
 lock: $(READY) ## Pin the controller's packages as they are in .venv now

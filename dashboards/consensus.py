@@ -1,6 +1,6 @@
 """The chain: who votes, what it can lose, how fast it makes blocks."""
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.fleet import SIGNED
 from dashboards.pages import NETWORK, NODE_PAGE, NODES, page
@@ -94,9 +94,9 @@ def _panels() -> list[object]:
             least=0,
         ),
         lines(
-            "Blocks behind the best node",
-            "How many blocks each node lacks of the newest that any node has.",
-            {"{{node}}": f"scalar(max(nodeops_ledger_height_blocks{{{NETWORK}}})) - {height}"},
+            "Blocks behind",
+            "How many blocks each node lacks of the best that a peer of its own claims.",
+            {"{{node}}": f"nodeops_ledger_lag_blocks{{{NODES}}}"},
             "none",
             width=8,
             least=0,

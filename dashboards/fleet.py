@@ -1,6 +1,8 @@
 """All nodes at a glance: who is ill, what with, and how near the chain is to a halt."""
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard
+from dataclasses import replace
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.pages import NETWORK, NODE_PAGE, page
 from dashboards.panels import (
@@ -106,43 +108,46 @@ def _alerts() -> object:
             Column("Node", "node", link=NODE_PAGE),
         ],
         [Column("For", query, unit="s", decimals=0, width=110)],
-        height=6,
+        height=5,
         none="all is well",
     )
 
 
 def _nodes() -> object:
     stage = each("nodeops_disk_stage")
-    newest = f"scalar(max(nodeops_ledger_height_blocks{{{NETWORK}}}))"
     return rows(
         "Nodes",
         "One row a node; red is ill, orange is odd, an empty cell is a part that nobody can look at.",
         [Column("Organisation", "organisation", width=130), Column("Node", "node", link=NODE_PAGE, width=100)],
         [
-            Column("Answers", each("up", more=',job="nodeops"'), said=UP),
-            Column("Ledger", each("nodeops_ledger_up"), said=UP),
-            Column("Height", each("nodeops_ledger_height_blocks"), decimals=0),
-            Column("Behind", f"{newest} - {each('nodeops_ledger_height_blocks')}", steps=((None, GOOD), (5, ODD), (20, ILL))),
-            Column("Peers", each("nodeops_ledger_peers"), steps=((None, ILL), (1, ODD), (2, GOOD))),
-            Column("Signed, 5 min", SIGNED, unit="percentunit", steps=ALL_IS_GOOD, decimals=0),
-            Column("Fullest disk", each("nodeops_disk_used_ratio"), unit="percentunit", steps=DISK, decimals=0),
-            Column("Disk stage", stage, said=STAGE),
-            Column("Firewall", each("nodeops_firewall_loaded"), said=ON),
-            Column("Hardening", each("nodeops_hardening_score_ratio"), unit="percentunit", steps=ALL_IS_GOOD, decimals=0),
-            Column("Certificate", f"{each('nodeops_certificate_not_after_timestamp_seconds', 'min')} - time()", "s", DAYS_LEFT),
-            Column("Up since", f"time() - {each('nodeops_boot_timestamp_seconds')}", unit="s", decimals=0),
+            replace(column, width=101)
+            for column in (
+                Column("Answers", each("up", more=',job="nodeops"'), said=UP),
+                Column("Ledger", each("nodeops_ledger_up"), said=UP),
+                Column("Height", each("nodeops_ledger_height_blocks"), decimals=0),
+                Column("Behind", each("nodeops_ledger_lag_blocks"), steps=((None, GOOD), (5, ODD), (20, ILL))),
+                Column("Peers", each("nodeops_ledger_peers"), steps=((None, ILL), (1, ODD), (2, GOOD))),
+                Column("Signed, 5 min", SIGNED, unit="percentunit", steps=ALL_IS_GOOD, decimals=0),
+                Column("Fullest disk", each("nodeops_disk_used_ratio"), unit="percentunit", steps=DISK, decimals=0),
+                Column("Disk stage", stage, said=STAGE),
+                Column("Firewall", each("nodeops_firewall_loaded"), said=ON),
+                Column("Hardening", each("nodeops_hardening_score_ratio"), unit="percentunit", steps=ALL_IS_GOOD, decimals=0),
+                Column(
+                    "Certificate", f"{each('nodeops_certificate_not_after_timestamp_seconds', 'min')} - time()", "s", DAYS_LEFT
+                ),
+                Column("Up since", f"time() - {each('nodeops_boot_timestamp_seconds')}", unit="s", decimals=0),
+            )
         ],
         height=9,
     )
 
 
 def _lines() -> list[object]:
-    height = f"nodeops_ledger_height_blocks{{{NETWORK}}}"
     return [
         lines(
-            "Blocks behind the best node",
-            "How many blocks each node lacks of the newest that any node has; 20 is an alert.",
-            {"{{node}}": f"scalar(max({height})) - {height}"},
+            "Blocks behind",
+            "How many blocks each node lacks of the best that a peer of its own claims.",
+            {"{{node}}": each("nodeops_ledger_lag_blocks")},
             "none",
             found=((None, "transparent"), (20, ILL)),
             least=0,

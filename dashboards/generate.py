@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[1] / "roles/dashboards/files"
 def written() -> dict[str, str]:
     """Return the text of each dashboard by the name of its file."""
     encoder = JSONEncoder(sort_keys=True, indent=1, ensure_ascii=False)
-    found = (made().build() for made in (fleet, node, consensus, security, monitoring))
+    found = (made() for made in (fleet, node, consensus, security, monitoring))
     return {f"{one.uid}.json": encoder.encode(one) + "\n" for one in found}
 
 

@@ -1,6 +1,7 @@
 """Who watches the watchers: scrapes, collectors, rules, and what a monitor tells whom."""
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.builders.dashboard import Row
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.pages import NODE_PAGE, NODES, page
 from dashboards.panels import GOOD, ILL, NONE_IS_GOOD, ODD, PLAIN, UP, Column, lines, number, rows

@@ -1,6 +1,7 @@
 """One node: its ledger, its host, its disks, its units."""
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.builders.dashboard import Row
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.fleet import SIGNED
 from dashboards.pages import NODES, page

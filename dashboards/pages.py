@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink, DatasourceVariable, QueryVariable
+from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType, VariableOption, VariableRefresh
 
 from dashboards.panels import SOURCE
 
 TAG = "nodeops"
+_GRID = 24
 # What a query is narrowed by: the network, and the nodes that were chosen.
 NETWORK = 'network=~"$network"'
 NODES = f'{NETWORK},node=~"$node"'
 NODE_PAGE = "/d/nodeops-node?var-datasource=${datasource}&var-node=${__value.raw}"
 
 
-def page(name: str, says: str, panels: Sequence[Any], *, nodes: str = "", since: str = "now-3h") -> Dashboard:
+def page(name: str, says: str, panels: Sequence[Any], *, nodes: str = "", since: str = "now-3h") -> dashboard.Dashboard:
     """Return a dashboard. `nodes`: `many` or `one` can be chosen, or none."""
     found = Dashboard(f"nodeops {name}").uid(f"nodeops-{name.replace(' ', '-')}").description(says).tags([TAG]).readonly()
     found = found.refresh("30s").time(since, "now").timezone("browser").link(_others())
@@ -24,9 +26,21 @@ def page(name: str, says: str, panels: Sequence[Any], *, nodes: str = "", since:
     if nodes:
         query = f'label_values(up{{job="nodeops",{NETWORK}}}, node)'
         found = found.with_variable(_labels("node", query, every=nodes == "many"))
-    for at, panel in enumerate(panels, start=1):
-        found = found.with_panel(panel.id(at))
-    return found
+    made = found.build()
+    made.panels = [panel.id(at).build() for at, panel in enumerate(panels, start=1)]
+    _place(made.panels)
+    return made
+
+
+def _place(panels: Sequence[Any]) -> None:
+    """Put panels on the grid from left to right, a new line when one has no space left; a row is a line of its own."""
+    x = y = deepest = 0
+    for panel in panels:
+        place = panel.grid_pos = panel.grid_pos or dashboard.GridPos(h=1, w=_GRID)
+        if x + place.w > _GRID:
+            x, y, deepest = 0, y + deepest, 0
+        place.x, place.y = x, y
+        x, deepest = x + place.w, max(deepest, place.h)
 
 
 def _others() -> DashboardLink:

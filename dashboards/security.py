@@ -1,6 +1,6 @@
 """Firewall, hardening, certificates, and whether all hosts follow the same file."""
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.fleet import each
 from dashboards.pages import NODE_PAGE, NODES, page

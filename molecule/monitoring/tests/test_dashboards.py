@@ -1,4 +1,4 @@
-"""Every query of every panel, asked of the real Prometheus: it is understood, and says something."""
+"""Every query of every panel, asked of the real Prometheus; and what the role gives a Grafana, with a stand-in for its unit."""
 
 import json
 from collections.abc import Iterator
@@ -80,3 +80,31 @@ def test_every_panel_says_something_or_waits_for_a_named_event(answers: dict[tup
     assert {place for place in empty if place not in EMPTY and place[:2] not in EMPTY} == set()
     known = {place[:2] for place in answers} | set(answers)
     assert set(EMPTY) <= known
+
+
+# No Grafana can be installed here: a unit of its name that reads what the data source names, and nothing else of it.
+STAND_IN = """[Service]
+DynamicUser=yes
+ExecStart=/bin/sh -c 'cat /run/credentials/grafana-server.service/key.pem >/dev/null && exec sleep infinity'
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def test_a_monitor_without_grafana_is_refused_and_one_with_it_gets_files_and_key() -> None:
+    assert "has no Grafana" in hosts.play("dashboards.yml").stdout
+    assert hosts.run(MONITOR, "ls /etc/grafana").code != 0
+    unit = "/etc/systemd/system/grafana-server.service"
+    hosts.must(MONITOR, f"mkdir -p /etc/grafana/provisioning; cat > {unit}", given=STAND_IN.encode())
+    try:
+        done = hosts.play("dashboards.yml")
+        assert done.returncode == 0, done.stdout[-3000:]
+        given = hosts.must(MONITOR, "cd /etc/grafana; cat provisioning/*/nodeops.yml nodeops/*.json; ls nodeops")
+        assert "RUNBOOKS" not in given
+        assert all(file.name in given for file in FILES)
+        assert hosts.must(MONITOR, "systemctl is-active grafana-server").strip() == "active"
+        assert "PRIVATE KEY" not in given
+    finally:
+        hosts.must(
+            MONITOR, f"systemctl disable --now grafana-server; rm -r /etc/grafana {unit} {unit}.d; systemctl daemon-reload"
+        )
