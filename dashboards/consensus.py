@@ -10,7 +10,10 @@ from dashboards.panels import ALL_IS_GOOD, GOOD, ILL, ODD, PLAIN, SOME_IS_ODD, C
 def consensus() -> Dashboard:
     """Return the dashboard of the chain. What the network between nodes has to do with it comes with the probes."""
     return page(
-        "consensus", "The chain: who votes, what may be lost, how fast blocks come.", [*_numbers(), *_panels()], nodes="many"
+        "consensus",
+        "The chain: who votes, what may be lost, how fast blocks come.",
+        [*_numbers(), *_votes(), *_nodes()],
+        nodes="many",
     )
 
 
@@ -53,8 +56,7 @@ def _numbers() -> list[object]:
     ]
 
 
-def _panels() -> list[object]:
-    height = f"nodeops_ledger_height_blocks{{{NODES}}}"
+def _votes() -> list[object]:
     return [
         bars(
             "Blocks signed, 5 min",
@@ -85,6 +87,12 @@ def _panels() -> list[object]:
             width=8,
             least=0,
         ),
+    ]
+
+
+def _nodes() -> list[object]:
+    height = f"nodeops_ledger_height_blocks{{{NODES}}}"
+    return [
         lines(
             "Blocks a second",
             "How fast each node's chain grows; a node that catches up is faster than the others.",
