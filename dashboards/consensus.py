@@ -35,7 +35,7 @@ def _numbers() -> list[object]:
             "Age of the newest block that any node has.",
             f"time() - max(nodeops_ledger_head_timestamp_seconds{{{NETWORK}}})",
             "s",
-            ((None, GOOD), (15, ODD), (60, ILL)),
+            ((None, GOOD), (30, ODD), (60, ILL)),
             decimals=0,
         ),
         number(

@@ -79,7 +79,7 @@ def _numbers() -> list[object]:
             "Age of the newest block that any node has.",
             head,
             "s",
-            ((None, GOOD), (15, ODD), (60, ILL)),
+            ((None, GOOD), (30, ODD), (60, ILL)),
             decimals=0,
         ),
         number(
@@ -104,11 +104,11 @@ def _alerts() -> object:
         [
             Column("Severity", "severity", said=severity, width=110),
             Column("Alert", "alertname", link=RUNBOOK),
-            Column("Organisation", "organisation"),
-            Column("Node", "node", link=NODE_PAGE),
+            Column("Organisation", "organisation", none="all"),
+            Column("Node", "node", link=NODE_PAGE, none="the whole network"),
         ],
         [Column("For", query, unit="s", decimals=0, width=110)],
-        height=5,
+        height=7,
         none="all is well",
     )
 
@@ -117,7 +117,7 @@ def _nodes() -> object:
     stage = each("nodeops_disk_stage")
     return rows(
         "Nodes",
-        "One row a node; red is ill, orange is odd, an empty cell is a part that nobody can look at.",
+        "One row a node, votes over 5 minutes; red is ill, orange is odd, an empty cell is a part that nobody can look at.",
         [Column("Organisation", "organisation", width=130), Column("Node", "node", link=NODE_PAGE, width=100)],
         [
             replace(column, width=101)
@@ -127,7 +127,7 @@ def _nodes() -> object:
                 Column("Height", each("nodeops_ledger_height_blocks"), decimals=0),
                 Column("Behind", each("nodeops_ledger_lag_blocks"), steps=((None, GOOD), (5, ODD), (20, ILL))),
                 Column("Peers", each("nodeops_ledger_peers"), steps=((None, ILL), (1, ODD), (2, GOOD))),
-                Column("Signed, 5 min", SIGNED, unit="percentunit", steps=ALL_IS_GOOD, decimals=0),
+                Column("Signed", SIGNED, unit="percentunit", steps=ALL_IS_GOOD, decimals=0),
                 Column("Fullest disk", each("nodeops_disk_used_ratio"), unit="percentunit", steps=DISK, decimals=0),
                 Column("Disk stage", stage, said=STAGE),
                 Column("Firewall", each("nodeops_firewall_loaded"), said=ON),

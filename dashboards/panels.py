@@ -12,9 +12,12 @@ from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models.dashboard import (
+    DashboardSpecialValueMapOptions,
     DataSourceRef,
     DataTransformerConfig,
     DynamicConfigValue,
+    SpecialValueMap,
+    SpecialValueMatch,
     Threshold,
     ThresholdsMode,
     ValueMap,
@@ -51,6 +54,12 @@ STAGE: Said = {
 }
 
 
+# A cell of which nobody knows has no colour: neither good nor ill.
+_UNSEEN = SpecialValueMap(
+    DashboardSpecialValueMapOptions(match=SpecialValueMatch.NULL_AND_NAN, result=ValueMappingResult(text="", color="transparent"))
+)
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a table: what a query says of each row. Without a query it is a label."""
@@ -63,6 +72,7 @@ class Column:
     width: int = 0
     decimals: int | None = None
     link: str = ""
+    none: str = ""
 
 
 def steps(found: Steps) -> ThresholdsConfig:
@@ -161,10 +171,14 @@ def _looks(column: Column) -> list[DynamicConfigValue]:
         looks["custom.cellOptions"] = {"type": "color-background", "mode": "basic"}
     if column.said:
         looks["mappings"] = [mapped(column.said)]
+    if column.steps or column.said:
+        looks["mappings"] = [*looks.get("mappings", []), _UNSEEN]
     if column.width:
         looks["custom.width"] = column.width
     if column.decimals is not None:
         looks["decimals"] = column.decimals
+    if column.none:
+        looks["noValue"] = column.none
     if column.link:
         looks["links"] = [{"title": "Open", "url": column.link, "targetBlank": True}]
     return [DynamicConfigValue(id_val=name, value=value) for name, value in looks.items()]

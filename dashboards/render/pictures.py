@@ -25,7 +25,7 @@ from dashboards.render.monitor import Monitor
 PICTURES = Path(__file__).parents[2] / "docs/pictures"
 # Width and height of each in pixels, and what is chosen in it.
 SIZES = {
-    "fleet": (1500, 1110),
+    "fleet": (1500, 1180),
     "node": (1500, 1290),
     "consensus": (1500, 730),
     "security": (1500, 750),

@@ -61,9 +61,11 @@ export class Prometheus extends scenes.RuntimeDataSource {
     return data.toDataFrame({refId: target.refId, name, fields: [times(series.values.map(([at]) => at)), numbers]});
   }
 
-  async metricFindQuery(asking) {
-    const [, series, label] = /^label_values\((?:(.+),\s*)?(\w+)\)$/.exec(asking.query ?? asking) ?? [];
-    if (!label) throw report.faults.push(`a variable asks ${asking.query ?? asking}`), new Error('not understood');
+  async metricFindQuery(asking, options) {
+    const scene = options?.scopedVars?.__sceneObject?.value?.valueOf?.();
+    const query = scenes.sceneGraph.interpolate(scene, asking.query ?? asking, options?.scopedVars, pattern);
+    const [, series, label] = /^label_values\((?:(.+),\s*)?(\w+)\)$/.exec(query) ?? [];
+    if (!label) throw report.faults.push(`a variable asks ${query}`), new Error('not understood');
     return (await asked(`label/${label}/values`, series ? {'match[]': series} : {})).map(text => ({text}));
   }
 }
