@@ -25,11 +25,11 @@ from dashboards.panels import (
 )
 
 FIRING = 'ALERTS{alertstate="firing",severity=~"critical|warning"}'
-SIGNED = (
-    f"sum by (organisation, node) (rate(nodeops_consensus_signed_total{{{NETWORK}}}[5m]))"
-    f" / (sum by (organisation, node) (rate(nodeops_consensus_signed_total{{{NETWORK}}}[5m]))"
-    f" + sum by (organisation, node) (rate(nodeops_consensus_missed_total{{{NETWORK}}}[5m])))"
+_SIGNED, _MISSED = (
+    f"sum by (organisation, node) (rate(nodeops_consensus_{name}_total{{{NETWORK}}}[5m]))" for name in ("signed", "missed")
 )
+# Of a node that counts no blocks there is no share.
+SIGNED = f"{_SIGNED} / ({_SIGNED} + {_MISSED} > 0)"
 
 
 def each(metric: str, how: str = "max", more: str = "") -> str:

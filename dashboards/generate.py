@@ -6,6 +6,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from dashboards.consensus import consensus
 from dashboards.fleet import fleet
+from dashboards.mesh import mesh
 from dashboards.monitoring import monitoring
 from dashboards.node import node
 from dashboards.security import security
@@ -16,7 +17,7 @@ FOLDER = Path(__file__).parents[1] / "roles/dashboards/files"
 def written() -> dict[str, str]:
     """Return the text of each dashboard by the name of its file."""
     encoder = JSONEncoder(sort_keys=True, indent=1, ensure_ascii=False)
-    found = (made() for made in (fleet, node, consensus, security, monitoring))
+    found = (made() for made in (fleet, node, mesh, consensus, security, monitoring))
     return {f"{one.uid}.json": encoder.encode(one) + "\n" for one in found}
 
 

@@ -80,7 +80,6 @@ def _nodes() -> list[object]:
                 ),
             ],
             width=12,
-            height=10,
         ),
         lines(
             "Scrapes",
@@ -102,6 +101,7 @@ def _nodes() -> list[object]:
                 ),
             ],
             none="no custom metrics",
+            height=5,
         ),
     ]
 

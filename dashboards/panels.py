@@ -54,6 +54,8 @@ STAGE: Said = {
 }
 
 
+# Grafana's own, 150 pixels, drives columns out of small tables.
+_LEAST_WIDTH = 60
 # A cell of which nobody knows has no colour: neither good nor ill.
 _UNSEEN = SpecialValueMap(
     DashboardSpecialValueMapOptions(match=SpecialValueMatch.NULL_AND_NAN, result=ValueMappingResult(text="", color="transparent"))
@@ -173,8 +175,7 @@ def _looks(column: Column) -> list[DynamicConfigValue]:
         looks["mappings"] = [mapped(column.said)]
     if column.steps or column.said:
         looks["mappings"] = [*looks.get("mappings", []), _UNSEEN]
-    if column.width:
-        looks["custom.width"] = column.width
+    looks["custom.width" if column.width else "custom.minWidth"] = column.width or _LEAST_WIDTH
     if column.decimals is not None:
         looks["decimals"] = column.decimals
     if column.none:

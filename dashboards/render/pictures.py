@@ -27,9 +27,10 @@ PICTURES = Path(__file__).parents[2] / "docs/pictures"
 SIZES = {
     "fleet": (1500, 1180),
     "node": (1500, 1290),
-    "consensus": (1500, 730),
-    "security": (1500, 750),
-    "monitoring": (1500, 1210),
+    "mesh": (1500, 1100),
+    "consensus": (1500, 850),
+    "security": (1500, 850),
+    "monitoring": (1500, 1050),
 }
 _PALETTE = ("pngquant", "--force", "--skip-if-larger", "--ext", ".png")
 
