@@ -1,17 +1,18 @@
-"""The network between the nodes: which path is ill, and whether it is the path, a node's uplink, or a host that is slow to itself."""
+"""The network between the nodes: which path is ill, or whether a node's uplink is, or a host that is slow to itself."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.pages import NETWORK, NODE_PAGE, NODES, page
 from dashboards.panels import GOOD, ILL, NONE_IS_GOOD, ODD, Column, Steps, bars, lines, number, rows
+from nodeops.mesh.verdict import LOSS_RATIO, SLOW_SECONDS
 
 _SENT, _LOST = (f"rate(nodeops_mesh_probes_{name}_total{{{NODES}}}[2m])" for name in ("sent", "lost"))
 _BY_PATH = "by (node, peer)"
+_ASKED = f'{NETWORK},peer=~"$node"'
 LOSS = f"{_LOST} / ({_SENT} > 0)"
-# Where the prober calls a path lossy, and where it is isolated.
-LOSS_STEPS: Steps = ((None, GOOD), (0.02, ODD), (0.05, ILL))
-# A quarter of what CometBFT waits for a proposal is slow.
-RTT_STEPS: Steps = ((None, GOOD), (0.25, ODD), (0.75, ILL))
+# Where the prober calls a path lossy, and where alerts call a node isolated.
+LOSS_STEPS: Steps = ((None, GOOD), (LOSS_RATIO, ODD), (0.05, ILL))
+RTT_STEPS: Steps = ((None, GOOD), (SLOW_SECONDS / 3, ODD), (SLOW_SECONDS, ILL))
 
 
 def rtt(quantile: str, more: str = NODES) -> str:
@@ -71,11 +72,12 @@ def _paths() -> object:
 
 
 def _ends() -> list[object]:
-    to_peer = f"avg by (peer) (rate(nodeops_mesh_probes_lost_total{{{NETWORK}}}[2m]) / (rate(nodeops_mesh_probes_sent_total{{{NETWORK}}}[2m]) > 0))"
+    # Whoever asks: the nodes that were chosen are those that are asked.
+    to_peer = f"avg by (peer) ({LOSS.replace(NODES, _ASKED)})"
     return [
         bars(
             "Loss to each node",
-            "Mean share of probes to a node that are lost, of all that ask it: a node that many lose is ill itself, or its uplink is.",
+            "Mean share of probes to a node that get lost, of all that ask it: what many lose is ill itself, or its uplink is.",
             to_peer,
             "percentunit",
             LOSS_STEPS,
