@@ -52,6 +52,16 @@ demo: $(READY) ## Seven nodes of three organisations, from nothing, at work; aga
 demo-flood: $(READY) ## A flood of logs on one node of the demo, 100 MB/s: watch the disk guard keep it from filling
 	@nodeops lab flood --inventory $(LAB)
 
+.PHONY: demo-monitor
+demo-monitor: $(READY) ## Watch the demo: Prometheus and Alertmanager on its monitor, and where to look
+	@ansible-playbook -i $(LAB)/consortium.yml playbooks/monitoring.yml
+	monitor=$$(ansible-inventory -i $(LAB)/consortium.yml --list | python -c 'import json, sys; print(json.load(sys.stdin)["monitors"]["hosts"][0])')
+	ask="ssh -F $(LAB)/ssh_config $$monitor sudo amtool alert query --http.config.file=/etc/prometheus/nodeops/client.yml --alertmanager.url=https://127.0.0.1:9093"
+	$(call step,What is wrong now; DeadMansSwitch alone means nothing is)
+	echo "$$ask"
+	$$ask
+	printf '\nLose a node and ask again after two minutes: nodeops lab stop NODE --kill --inventory $(LAB)\nPictures of all dashboards, by Grafana components: make pictures PICTURES_OF=$(LAB) PICTURES_NODE=NODE\n'
+
 .PHONY: demo-down
 demo-down: $(READY) ## Remove the demo's hosts, and nothing else
 	@nodeops lab down --inventory $(LAB)
