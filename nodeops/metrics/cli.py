@@ -104,7 +104,9 @@ def grafana_check(
     url: Annotated[str, typer.Argument(metavar="URL", help="Address of the Grafana.")],
     bearer: Annotated[Path | None, typer.Option("--bearer", help="File with the bearer of a service account (viewer).")] = None,
     authority: Annotated[Path | None, typer.Option("--authority", help="Certificate to trust, beside the system's.")] = None,
-    dashboards: Annotated[Path, typer.Option("--dashboards", help="Folder of the dashboards' JSON.")] = _DASHBOARDS,
+    dashboards: Annotated[
+        Path, typer.Option("--dashboards", help="Folder of the dashboards' JSON.", show_default="this checkout's")
+    ] = _DASHBOARDS,
     as_json: JsonFlag = False,
 ) -> None:
     """Ask a Grafana whether it shows our dashboards: server, data source, each dashboard, each query. Exit code 1 when not."""
