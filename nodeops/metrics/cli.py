@@ -104,9 +104,7 @@ def grafana_check(
     url: Annotated[str, typer.Argument(metavar="URL", help="Address of the Grafana.")],
     bearer: Annotated[Path | None, typer.Option("--bearer", help="File with the bearer of a service account (viewer).")] = None,
     authority: Annotated[Path | None, typer.Option("--authority", help="Certificate to trust, beside the system's.")] = None,
-    dashboards: Annotated[
-        Path, typer.Option("--dashboards", help="Folder of the dashboards' JSON.", show_default="this checkout's")
-    ] = _DASHBOARDS,
+    dashboards: Annotated[Path | None, typer.Option(help="Folder of the dashboards' JSON (default: this checkout's).")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Ask a Grafana whether it shows our dashboards: server, data source, each dashboard, each query. Exit code 1 when not."""
