@@ -108,10 +108,11 @@ def grafana_check(
     as_json: JsonFlag = False,
 ) -> None:
     """Ask a Grafana whether it shows our dashboards: server, data source, each dashboard, each query. Exit code 1 when not."""
-    files = sorted(dashboards.glob("*.json"))
+    folder = dashboards or _DASHBOARDS
+    files = sorted(folder.glob("*.json"))
     if not files:
         raise InputError(
-            "holds no dashboards", where=str(dashboards), hint="run it in a checkout, or name their folder: --dashboards"
+            "holds no dashboards", where=str(folder), hint="run it in a checkout, or name their folder: --dashboards"
         )
     pages = [page(str(file), _read(file)) for file in files]
     found = list(findings(Grafana(url, bearer, authority), pages))
