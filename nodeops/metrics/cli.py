@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from prometheus_client.parser import text_string_to_metric_families
 
-from nodeops.console import JsonFlag, emit
+from nodeops.console import JsonFlag, console, emit, plain_text
 from nodeops.core.errors import InputError
 from nodeops.core.result import Result, Table
 from nodeops.document.resolve import host_paths
@@ -115,7 +115,11 @@ def grafana_check(
             "holds no dashboards", where=str(folder), hint="run it in a checkout, or name their folder: --dashboards"
         )
     pages = [page(str(file), _read(file)) for file in files]
-    found = list(findings(Grafana(url, bearer, authority), pages))
+    found = []
+    with console(stderr=True).status("asking Grafana") as shown:
+        for finding in findings(Grafana(url, bearer, authority), pages):
+            found.append(finding)
+            shown.update(plain_text(finding.id))
     emit(Result({"dashboards": [one.uid for one in pages]}, findings=found), as_json)
 
 
