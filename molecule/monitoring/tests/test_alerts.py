@@ -119,6 +119,13 @@ def test_three_ills_at_once_are_told_apart_and_their_end_is_seen() -> None:
     until_told(ALWAYS)
 
 
+def test_planned_work_is_silent_and_what_is_over_is_not() -> None:
+    (silence,) = asked("/api/v2/silences")
+    assert silence["comment"].startswith("new disks (2098-")
+    assert silence["startsAt"].startswith("2098-01-01T00:00:00")
+    assert [(one["name"], one["value"], one["isRegex"]) for one in silence["matchers"]] == [("node", "alpha-1|beta-1", True)]
+
+
 def test_nobody_without_a_certificate_is_answered() -> None:
     ports = document()["monitor_ports"]
     for place in ports.values():
