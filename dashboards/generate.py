@@ -4,6 +4,7 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from dashboards.backup import backup
 from dashboards.consensus import consensus
 from dashboards.fleet import fleet
 from dashboards.mesh import mesh
@@ -17,7 +18,7 @@ FOLDER = Path(__file__).parents[1] / "roles/dashboards/files"
 def written() -> dict[str, str]:
     """Return the text of each dashboard by the name of its file."""
     encoder = JSONEncoder(sort_keys=True, indent=1, ensure_ascii=False)
-    found = (made() for made in (fleet, node, mesh, consensus, security, monitoring))
+    found = (made() for made in (fleet, node, mesh, consensus, backup, security, monitoring))
     return {f"{one.uid}.json": encoder.encode(one) + "\n" for one in found}
 
 
