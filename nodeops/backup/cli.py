@@ -1,16 +1,19 @@
 """`nodeops backup`: copy this node's small irreplaceable state to its repository, and prove that it can be read there."""
 
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from nodeops.backup.policy import Snapshot, Tip, judge_age, may_clear, state_paths, tags
+from nodeops.backup.policy import MOST_HOURS, Last, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags
 from nodeops.backup.restic import Restic
 from nodeops.backup.settings import FILE, read_settings
+from nodeops.backup.state import Remembered, read_state, write_state
 from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.finding import Finding, Verdict
@@ -46,12 +49,26 @@ def _tip(document: NodeDocument) -> Tip | None:
 
 
 @app.command()
-def init(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+def init(
+    ensure: Annotated[
+        bool, typer.Option("--ensure", help="Do nothing where this host has seen its repository before; called by its unit.")
+    ] = False,
+    document: DocumentOption = None,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Make the repository once. `run` never does: one that vanished must be noticed, not begun anew."""
-    engine = _engine(load_node_document(document))
+    loaded = load_node_document(document)
+    engine, remembered = _engine(loaded), read_state(loaded)
+    changes = [Change("repository", "made empty; encrypted with RESTIC_PASSWORD")]
+    if ensure and (remembered.begun or engine.exists()):
+        changes = []
     if not dry_run:
-        engine.init()
-    emit(Result({}, changes=[Change("repository", "made empty; encrypted with RESTIC_PASSWORD")]), as_json)
+        if changes:
+            engine.init()
+        if not remembered.begun:
+            write_state(loaded, replace(remembered, begun=True))
+    emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
 
 
 @app.command()
@@ -62,13 +79,27 @@ def run(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: J
     changes = [Change(f"back up {path}", "class B: small and irreplaceable") for path in paths]
     if dry_run:
         return emit(Result({"paths": paths}, changes=changes), as_json)
-    _require_there(paths)
     marks = tags(loaded, _tip(loaded))
     with console(stderr=True).status("backing up"):
-        made = engine.backup(paths, loaded.node.name, marks)
-    lines = [f"snapshot {made['snapshot_id'][:8]}: {made['total_bytes_processed']} bytes, {made['data_added']} of them new"]
-    body = {"snapshot": made["snapshot_id"], "bytes": made["total_bytes_processed"], "added": made["data_added"], "tags": marks}
+        last = _made(loaded, lambda: engine.backup(paths, loaded.node.name, marks), paths)
+    lines = [f"snapshot {last.snapshot}: {last.bytes} bytes, {last.added} of them new, in {last.seconds:.1f} s"]
+    body = {"snapshot": last.snapshot, "bytes": last.bytes, "added": last.added, "seconds": last.seconds, "tags": marks}
     return emit(Result({**body, "paths": paths}, lines=lines, changes=changes), as_json)
+
+
+def _made(document: NodeDocument, make: Callable[[], Mapping[str, Any]], paths: Sequence[str]) -> Last:
+    """Make a backup and remember how it ended. Raise what went wrong."""
+    begun, before, tried = time.monotonic(), read_state(document), datetime.now(UTC)
+    try:
+        _require_there(paths)
+        said = make()
+    except NodeopsError as error:
+        write_state(document, replace(before, tried=tried, error=f"{error.where}: {error.what}"))
+        raise
+    size, added = said["total_bytes_processed"], said["data_added"]
+    last = Last(said["snapshot_id"][:8], datetime.now(UTC), size, added, round(time.monotonic() - begun, 1))
+    write_state(document, Remembered(last, tried, "", begun=True))
+    return last
 
 
 @app.command(name="list")
@@ -107,11 +138,23 @@ def verify(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 
 @app.command()
 def status(
-    max_age: Annotated[float, typer.Option("--max-age", min=0.1, metavar="HOURS", help="How old the newest may be.")] = 26.0,
+    max_age: Annotated[
+        float, typer.Option("--max-age", min=0.1, metavar="HOURS", help="How old the newest may be.")
+    ] = MOST_HOURS,
     document: DocumentOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Judge the age of the newest backup. Exit code 1 when it is too old, from the future, or missing."""
+    """Ask the repository for this node's backups, and judge them. Exit code 1 when the newest is too old, from the future,
+    missing, or not the one that this host made last.
+    """
     loaded = load_node_document(document)
-    found = _engine(loaded).snapshots(loaded.node.name)
-    emit(Result({"count": len(found)}, findings=[judge_age(found, datetime.now(UTC), timedelta(hours=max_age))]), as_json)
+    last, found = read_state(loaded).last, _engine(loaded).snapshots(loaded.node.name)
+    judged = [judge_age(found, datetime.now(UTC), timedelta(hours=max_age)), judge_history(found, last)]
+    newest = found[-1].time.isoformat() if found else None
+    body = {
+        "count": len(found),
+        "newest": newest,
+        "bytes": last.bytes if last else None,
+        "seconds": last.seconds if last else None,
+    }
+    emit(Result(body, findings=judged), as_json)

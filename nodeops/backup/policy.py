@@ -13,7 +13,9 @@ from nodeops.core.errors import InputError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.models import NodeDocument
 
-STATE = "b"
+STATE, MARK = "b", "mark"
+# A night without a backup is noticed; one that is an hour late is none of anybody's business.
+MOST_HOURS = 26.0
 # A clock may differ that much from the one that made the backup.
 _SKEW = timedelta(minutes=5)
 
@@ -45,6 +47,17 @@ class Tip:
     height: int
     block_hash: str
     app_hash: str
+
+
+@dataclass(frozen=True)
+class Last:
+    """The newest whole backup that a host made, as it remembers it: when it ended (UTC), its bytes, and how long it took."""
+
+    snapshot: str
+    time: datetime
+    bytes: int
+    added: int
+    seconds: float
 
 
 def state_paths(document: NodeDocument) -> list[str]:
@@ -79,6 +92,23 @@ def may_clear(locks: Sequence[Lock], host: str) -> bool:
         if lock.alive:
             raise Refused(f"is in use by process {lock.pid}", where="repository", hint="wait until it has ended, run again")
     return bool(locks)
+
+
+def whole(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+    """Return the snapshots that a mark names. restic keeps what it could read of a run that failed, and it looks like others."""
+    marked = {one.tags.get("of") for one in snapshots if one.tags.get("class") == MARK}
+    return [one for one in snapshots if one.id in marked and one.tags.get("class") != MARK]
+
+
+def judge_history(snapshots: Sequence[Snapshot], last: Last | None) -> Finding:
+    """Judge whether the repository still has the backup that this host made last: only someone else can have removed it."""
+    expected = "the repository has the backup that this host made last"
+    if last is None:
+        return Finding("backup.history", Verdict.NOT_APPLICABLE, expected, "this host remembers none")
+    if last.snapshot in {one.id for one in snapshots}:
+        return Finding("backup.history", Verdict.PASS, expected, f"{last.snapshot} is there")
+    hint = "find out who can remove backups; the repository's own side must only let this node append"
+    return Finding("backup.history", Verdict.FAIL, expected, f"{last.snapshot} of {last.time:%Y-%m-%d %H:%M} UTC is gone", hint)
 
 
 def judge_age(snapshots: Sequence[Snapshot], now: datetime, most: timedelta) -> Finding:

@@ -10,7 +10,9 @@ from nodeops.core.errors import HostError, InputError
 
 FILE = "backup.env"
 _NEEDED = ("RESTIC_REPOSITORY", "RESTIC_PASSWORD")
-_OPTIONAL = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "BACKUP_CACERT")
+_OPTIONAL = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "BACKUP_CACERT", "BACKUP_LIMIT_UPLOAD")
+# No secrets: a path, and a number that many a text holds.
+_SHOWN = ("BACKUP_CACERT", "BACKUP_LIMIT_UPLOAD")
 _HINT = "see docs/backup.md"
 _OTHERS = 0o077
 # Whoever stands between could read the credential.
@@ -49,11 +51,14 @@ def parse_settings(text: str, where: str) -> dict[str, str]:
         raise InputError(f"does not set {' and '.join(missing)}", where=where, hint=_HINT)
     if _PLAIN.match(found["RESTIC_REPOSITORY"]):
         raise InputError("RESTIC_REPOSITORY goes over plain HTTP", where=where, allowed="https", hint=_HINT)
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", found.get("BACKUP_LIMIT_UPLOAD", "1")):
+        raise InputError("BACKUP_LIMIT_UPLOAD is no number", where=where, allowed="KiB in a second, 1 or more", hint=_HINT)
     return found
 
 
 def without_secrets(text: str, settings: Mapping[str, str]) -> str:
     """Return a text in which no setting's value stands, nor what a URL holds before its `@`."""
-    for name, value in sorted(settings.items(), key=lambda item: -len(item[1])):
+    hidden = {name: value for name, value in settings.items() if name not in _SHOWN}
+    for name, value in sorted(hidden.items(), key=lambda item: -len(item[1])):
         text = text.replace(value, f"({name})")
     return re.sub(r"//[^/@\s]*@", "//(credential)@", text)

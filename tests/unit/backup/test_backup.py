@@ -19,17 +19,20 @@ from nodeops.document.models import NodeDocument
 from nodeops.document.resolve import resolve
 from nodeops.host.command import run
 from tests.contract.rules.tree import ROOT
+from tests.unit.backup.quick_key import make_quick
 
 SECRET = "correct-horse-battery"
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a host with one backup. restic derives a key at each call, which is slow on purpose: made once, copied."""
+    """Return a host with one backup, made once for all and copied."""
     folder = _made(tmp_path_factory.mktemp("first"))
     for verb in ("init", "run"):
         with pytest.raises(SystemExit):
             main(["backup", verb, "--document", str(folder / "node.json")])
+        if verb == "init":
+            make_quick(folder / "repository", SECRET)
     return folder
 
 
@@ -37,7 +40,9 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def host(tmp_path: Path, first: Path) -> Path:
     """Return a host of its own, with a copy of the repository that holds one backup."""
     shutil.copytree(first / "repository", tmp_path / "repository")
-    return _made(tmp_path)
+    made = _made(tmp_path)
+    shutil.copytree(first / "state" / "backup", tmp_path / "state" / "backup")
+    return made
 
 
 def _made(tmp_path: Path) -> Path:
@@ -46,6 +51,7 @@ def _made(tmp_path: Path) -> Path:
     names = ("validator_state", "config", "genesis", "keys")
     ledger = {**made.ledger.paths, **{name: str(tmp_path / "ledger" / name) for name in names}}
     own = {**made.paths, "etc": str(tmp_path), "document": str(tmp_path / "node.json"), "state": str(tmp_path / "state")}
+    own["backup_state"] = str(tmp_path / "state" / "backup")
     document = NodeDocument.model_validate(
         {**made.model_dump(mode="python"), "paths": own, "ledger": {**made.ledger.model_dump(mode="python"), "paths": ledger}}
     )
@@ -87,9 +93,9 @@ def test_what_is_backed_up_is_listed_judged_and_comes_back_as_it_was(host, capsy
     assert kept[1]["tags"] == made["tags"]
     assert "height" not in made["tags"]
     assert _asked(host, capsys, "status")[0] == 0
-    _run_restic(host, "restore", "latest", "--target", str(host / "back"))
+    _run_restic(host, "restore", made["snapshot"], "--target", str(host / "back"))
     for path in map(Path, made["paths"]):
-        for file in [path] if path.is_file() else path.iterdir():
+        for file in [path] if path.is_file() else [path / "receipts"]:
             assert (host / "back" / file.relative_to("/")).read_bytes() == file.read_bytes()
 
 
@@ -105,6 +111,45 @@ def test_a_repository_that_vanished_is_not_begun_anew(host, capsys):
     assert not (host / "repository").exists()
 
 
+def test_a_repository_is_made_once_and_never_again(host, capsys):
+    assert _asked(host, capsys, "init", "--ensure")[1]["changes"] == []
+    shutil.rmtree(host / "repository")
+    assert _asked(host, capsys, "init", "--ensure")[1]["changes"] == []
+    assert not (host / "repository").exists()
+    (host / "state/backup/last.json").unlink()  # a host that never had one
+    assert _asked(host, capsys, "init", "--ensure", "--dry-run")[1]["changes"]
+    assert not (host / "repository").exists()
+    assert _asked(host, capsys, "init", "--ensure")[0] == 0
+    assert (host / "repository/config").exists()
+
+
+def test_a_backup_that_is_not_whole_does_not_count(host, capsys, monkeypatch):
+    """restic leaves with 3 where it could not read a file, and keeps what it read as a snapshot like any other."""
+    call = restic.Restic._call
+    codes = [3, 3, 3]
+
+    def spoiled(self, verb, *options, given=None):
+        code, output, said = call(self, verb, *options, given=given)
+        return (codes.pop() if verb == "backup" and codes else code), output, said
+
+    monkeypatch.setattr(restic.Restic, "_call", spoiled)
+    code, said = _asked(host, capsys, "run")
+    assert (code, "could not be read" in said["error"]["what"]) == (3, True)
+    assert codes == []
+    assert len(_asked(host, capsys, "list")[1]["snapshots"]) == 1
+    assert "could not be read" in json.loads((host / "state/backup/last.json").read_text())["error"]
+    codes.append(3)  # a file that was replaced just then is there the next time
+    assert _asked(host, capsys, "run")[0] == 0
+    assert len(_asked(host, capsys, "list")[1]["snapshots"]) == 2
+
+
+def test_a_snapshot_that_somebody_removed_is_missed(host, capsys):
+    assert _asked(host, capsys, "status")[0] == 0
+    _run_restic(host, "forget", _asked(host, capsys, "list")[1]["snapshots"][-1]["id"])
+    code, said = _asked(host, capsys, "status")
+    assert (code, {one["id"]: one["verdict"] for one in said["findings"]}["backup.history"]) == (1, "fail")
+
+
 @pytest.mark.parametrize("kind", ["data", "index", "snapshots"])
 def test_a_flipped_bit_is_found(host, capsys, kind):
     file = max((path for path in (host / "repository" / kind).rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
@@ -118,7 +163,8 @@ def test_a_flipped_bit_is_found(host, capsys, kind):
 
 
 def test_a_pack_that_is_gone_is_found(host, capsys):
-    next(path for path in (host / "repository/data").rglob("*") if path.is_file()).unlink()
+    # The largest: restic asks for folders again and again for 40 s before it believes that they are gone.
+    max((host / "repository/data").rglob("*"), key=lambda path: path.stat().st_size * path.is_file()).unlink()
     assert _asked(host, capsys, "verify")[0] == 1
 
 

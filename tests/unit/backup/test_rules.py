@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nodeops.backup.policy import Lock, Snapshot, Tip, judge_age, may_clear, state_paths, tags
+from nodeops.backup.policy import Last, Lock, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags, whole
 from nodeops.backup.settings import parse_settings, read_settings, without_secrets
 from nodeops.core.errors import HostError, InputError, Refused
 from nodeops.core.finding import Verdict
@@ -60,6 +60,22 @@ def test_ages(ages, verdict):
     assert judge_age(found, NOW, DAY).verdict is Verdict(verdict)
 
 
+@pytest.mark.parametrize(
+    ("marked", "kept"),
+    [([], []), (["one"], ["one"]), (["one", "two"], ["one", "two"]), (["elsewhere"], []), (["two", "two"], ["two"])],
+)
+def test_only_what_a_mark_names_is_whole(marked, kept):
+    found = [Snapshot(name, "cu-1", NOW, {"class": "b"}, ()) for name in ("one", "two")]
+    marks = [Snapshot(f"m{number}", "cu-1", NOW, {"class": "mark", "of": name}, ()) for number, name in enumerate(marked)]
+    assert [one.id for one in whole([*marks, *found])] == kept
+
+
+@pytest.mark.parametrize(("last", "verdict"), [(None, "not_applicable"), ("x", "pass"), ("y", "fail")])
+def test_what_was_made_last_must_be_there(last, verdict):
+    made = Last(last, NOW, 1, 1, 1.0) if last else None
+    assert judge_history([Snapshot("x", "cu-1", NOW, {}, ())], made).verdict is Verdict(verdict)
+
+
 def test_settings_are_read_and_their_values_hidden():
     found = parse_settings(f"# a comment\n\n{GOOD}", "backup.env")
     assert found["RESTIC_PASSWORD"] == "pass=word"
@@ -76,6 +92,8 @@ def test_settings_are_read_and_their_values_hidden():
         f"{GOOD}s3cr3t",
         f"{GOOD}PATH=/s3cr3t",
         GOOD.replace("https", "http"),
+        f"{GOOD}BACKUP_LIMIT_UPLOAD=0",
+        f"{GOOD}BACKUP_LIMIT_UPLOAD=s3cr3t",
     ],
 )
 def test_wrong_settings_are_refused_without_being_repeated(text):
