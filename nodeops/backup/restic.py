@@ -102,6 +102,12 @@ class Restic:
         found = [_snapshot(one) for one in json.loads(self._asked("snapshots", "--json", "--no-lock", f"--host={host}")) or []]
         return sorted(whole(found), key=lambda one: one.time)
 
+    def dump(self, snapshot: str, path: str) -> bytes:
+        """Return one small file of a snapshot."""
+        code, output, said = self._call("dump", "--no-lock", snapshot, path)
+        self._require(code, said, "dump")
+        return output
+
     def locks(self, host: str) -> list[Lock]:
         """Return the locks in the repository."""
         found = (

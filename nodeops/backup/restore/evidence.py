@@ -28,7 +28,7 @@ class Known:
 
 
 def known(document: NodeDocument) -> Known:
-    """Return what the genesis of this host says. Raise HostError when it is missing, or when this node is none of its validators."""
+    """Return what the genesis of this host says. Raise HostError when it is missing, or this node is none of its validators."""
     path = Path(document.ledger.paths["genesis"])
     try:
         data = path.read_bytes()

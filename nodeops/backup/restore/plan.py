@@ -82,8 +82,8 @@ class Told:
 class Facts:
     """What was found. `now` is this host's clock in seconds since 1970, `began` the tip's height when the watch began.
 
-    `backup` and `local` are signing states, None where there is none; `chain` is what this host's own keyless ledger has verified,
-    `others` what other nodes showed besides.
+    `backup` and `local` are signing states, None where there is none; `chain` is what this host's own keyless ledger has
+    verified, `others` what other nodes showed besides.
     """
 
     organisation: str
@@ -179,13 +179,13 @@ def _disagreement(facts: Facts) -> Iterator[Refusal]:
 def _tip(facts: Facts) -> Iterator[Refusal]:
     newest = max(facts.blocks, key=lambda block: block.height, default=None)
     if newest is None:
-        yield Refusal("tip", "no block is known", Remedy.TIME, "see whether other members' nodes are reached: nodeops ledger peers")
+        yield Refusal("tip", "no block is known", Remedy.TIME, "see whether other nodes are reached: nodeops ledger peers")
         return
     age, most = facts.now - newest.seconds, _SKEW_SECONDS + _BLOCK_TIMES * facts.block_seconds
     if not -_SKEW_SECONDS <= age <= most:
         said = f"is {age} s old" if age > 0 else f"is {-age} s in the future"
         why = f"the newest block that is known, {newest.height}, {said}: it is not the tip, or the chain stands still"
-        yield Refusal("tip", why, Remedy.TIME, "see whether peers keep blocks back, whether the chain moves, and whose clock is off")
+        yield Refusal("tip", why, Remedy.TIME, "see whether peers keep blocks back, whether the chain moves, whose clock is off")
     signers = {one for block in facts.blocks for one in block.signers} - {facts.organisation}
     if len(signers) < OTHER_ORGANISATIONS:
         why = f"validators of only {len(signers)} other organisations signed these blocks"

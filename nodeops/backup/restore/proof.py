@@ -21,4 +21,3 @@ def proven(answer: Any, height: int, trusted: TrustedSet, organisations: Mapping
     votes = {hexadecimal(one.validator_address) for one in signed.commit.signatures if one.block_id_flag is not Flag.ABSENT}
     signers = frozenset(organisations[address] for address in block.signers if address in organisations)
     return Block(height, block.hash, signed.header.time.seconds, signed.commit.round, signers, own in votes)
-

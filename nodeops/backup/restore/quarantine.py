@@ -91,7 +91,7 @@ class Quarantine:
         if not self.keys_in_place():
             return
         if self.holds_keys():
-            raise HostError("there are keys here and in quarantine", where=str(self._keys), hint="look whose they are, remove one")
+            raise HostError("there are keys here and in quarantine", where=str(self._keys), hint="look whose they are")
         shutil.rmtree(self._keys, ignore_errors=True)
         self.at.keys.rename(self._keys)
         sync_folder(self.at.home)
@@ -170,9 +170,7 @@ class Quarantine:
         # CometBFT takes CMT_* before its configuration file (libs/cli/setup.go).
         names = (self.at.node_key.name, self.at.validator_key.name)
         credentials = "\n".join(f"LoadCredential={name}:{config / name}" for name in names)
-        return (
-            f"[Service]\nLoadCredential=\n{credentials}\nEnvironment=CMT_PRIV_VALIDATOR_STATE_FILE={self._observer_state}\n"
-        )
+        return f"[Service]\nLoadCredential=\n{credentials}\nEnvironment=CMT_PRIV_VALIDATOR_STATE_FILE={self._observer_state}\n"
 
     def observes(self) -> bool:
         """Tell whether the unit would start with throw-away keys."""

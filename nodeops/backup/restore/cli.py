@@ -1,0 +1,102 @@
+"""`nodeops backup restore`, and what it needs from people: keys from a custodian, blocks from other members."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nodeops.backup.restic import Restic
+from nodeops.backup.restore.evidence import known, newest_headers
+from nodeops.backup.restore.keys import read_keys
+from nodeops.backup.restore.quarantine import Quarantine
+from nodeops.backup.restore.run import NO_SNAPSHOT, Done, Order, Preview, Restore
+from nodeops.backup.settings import FILE, read_settings
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, plain_text
+from nodeops.core.errors import HostError
+from nodeops.core.result import Change, Result
+from nodeops.document.host import load_node_document
+from nodeops.document.models import NodeDocument
+from nodeops.host.lock import held
+from nodeops.ledger.driver import driver_for
+from nodeops.ledger.identity.files import layout
+
+PATIENCE_SECONDS = 3600
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise HostError("the keys of a node are for root only", where="nodeops backup", hint="run it with sudo")
+
+
+def restore(
+    snapshot: Annotated[
+        str, typer.Option("--snapshot", metavar="ID", help="Which backup, instead of the newest; `none` goes by the chain alone.")
+    ] = "",
+    because: Annotated[
+        str,
+        typer.Option("--because", metavar="WORDS", help="Why the key's old holder is known to be dead; kept as a receipt."),
+    ] = "",
+    witness: Annotated[
+        list[Path] | None, typer.Option("--witness", help="An answer of `backup witness --json` of another member's node.")
+    ] = None,
+    patience: Annotated[
+        int, typer.Option("--patience", min=1, max=7 * 86400, help="Seconds for each wait: catching up, silence, the first vote.")
+    ] = PATIENCE_SECONDS,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Bring this validator back with its own key, once nobody else can sign with it.
+
+    Each step is printed before it is done. A run that was interrupted is completed by the next one."""
+    _require_root()
+    document = load_node_document()
+    order = Order(document, _engine(document, snapshot), snapshot, because, tuple(witness or ()), float(patience))
+    out = console(stderr=True)
+    work = Restore(order, lambda text: out.print(plain_text(text), soft_wrap=True))
+    emit(_previewed(work.preview()) if dry_run else _done(document, work.run()), as_json)
+
+
+def _engine(document: NodeDocument, snapshot: str) -> Restic | None:
+    return None if snapshot == NO_SNAPSHOT else Restic(read_settings(Path(document.paths["etc"]) / FILE))
+
+
+def _previewed(found: Preview) -> Result:
+    lines = [f"would be refused now: {reason}" for reason in found.reasons]
+    return Result({"refusals": list(found.reasons)}, lines=lines, changes=found.changes)
+
+
+def _done(document: NodeDocument, done: Done) -> Result:
+    state, overridden = (done.decision.state, done.decision.overridden) if done.decision else (None, ())
+    lines = [f"{document.node.name} signs again: block {done.height} is behind it"]
+    body = {
+        "height": done.height,
+        "signing_state": {"height": state.height, "round": state.round, "step": state.step} if state else None,
+        "overridden": list(overridden),
+    }
+    return Result(body, lines=lines, changes=done.changes)
+
+
+def receive_keys(as_json: JsonFlag = False) -> None:
+    """Take this node's keys from standard input into quarantine: a tar, as a custodian's `age --decrypt` gives it.
+
+    They must be the keys that the genesis names for this node. Nothing can be started with them before `backup restore`."""
+    _require_root()
+    document = load_node_document()
+    files, expected = read_keys(sys.stdin.buffer), known(document).own_key
+    box = Quarantine(document, layout(document))
+    with held(box.at.home):
+        box.receive(files, expected)
+        identity = box.identity(expected)
+    change = Change(str(box.folder), "these are the keys that the genesis names", after=f"validator {identity.validator_address}")
+    emit(Result(identity.model_dump(mode="json"), changes=[change]), as_json)
+
+
+def witness(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """Print this node's newest signed blocks, for a member that restores a validator. Public, and proves itself."""
+    loaded = load_node_document(document)
+    headers = newest_headers(driver_for(loaded))
+    body = {"node": loaded.node.name, "organisation": loaded.node.organisation, "headers": headers}
+    emit(Result(body, lines=[json.dumps(body)]), as_json)
