@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from nodeops.backup.restore.plan import SILENT_COMMITS, Told
 from nodeops.backup.restore.proof import proven
 from nodeops.core.errors import HostError, InputError
@@ -36,7 +38,10 @@ def known(document: NodeDocument) -> Known:
         hint = "ansible-playbook playbooks/restore.yml writes it"
         raise HostError(f"cannot be read: {error.strerror}", where=str(path), hint=hint) from error
     trusted = trusted_set(data, document.ledger.chain, str(path))
-    founders = {one.name: one for one in Genesis.model_validate_json(data).validators}
+    try:
+        founders = {one.name: one for one in Genesis.model_validate_json(data).validators}
+    except ValidationError as error:
+        raise HostError("names no validators by their nodes", where=str(path)) from error
     member = {one.name: one.organisation for one in document.members}
     own = founders.get(document.node.name)
     if own is None:

@@ -22,7 +22,7 @@ from nodeops.core.errors import HostError, InputError, NodeopsError, Refused
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
 from nodeops.host.lock import held
-from nodeops.host.units import service, systemd
+from nodeops.host.units import systemd
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.founding.genesis import content_digest
 from nodeops.ledger.identity.files import layout
@@ -151,7 +151,9 @@ class Restore:
         self.box.raise_state(decision.state)
         self._tell(Step.ENABLE)
         self.box.put_keys_in_place()
-        service.carry_out(service.plan_start(service.observe(self.document.ledger.unit)))
+        # Enabled first: a boot from here on starts it with its keys. Restarted, because somebody may have started it meanwhile.
+        systemd.systemctl("enable", self.document.ledger.unit)
+        systemd.systemctl("restart", self.document.ledger.unit)
         return decision
 
     def _quarantine(self) -> Journal:
@@ -241,9 +243,6 @@ class Restore:
             return Told(self.document.node.name, ())
 
     def _watch(self) -> int:
-        unit = systemd.unit(self.document.ledger.unit)
-        if not unit.enabled:
-            service.carry_out(service.plan_start(service.observe(unit.name)))
         state = self.box.local_state()
         goal = Goal(vote_above=state.height - 1 if state else 0)
         return wait_for(self.driver, goal, self.order.patience_seconds, self.report).height

@@ -21,7 +21,7 @@ EnsureFlag = Annotated[
 ]
 
 PublishedOption = Annotated[
-    str, typer.Option("--published", metavar="NODE_ID", help="Members know this node by this id: make no other keys for it.")
+    str, typer.Option("--published", metavar="ID", help="Members know this node already, by this id: make no other keys for it.")
 ]
 
 

@@ -142,7 +142,7 @@ def read_identity(at: Layout, node: str, organisation: str) -> Identity:
 def ensure(at: Layout, binary: Path, *, published: str = "", dry_run: bool = False) -> list[Change]:
     """Make the identity when there is none, finish one that was interrupted, and return what changed.
 
-    `published` is the node id under which members know this node already, "" when they know none. Raise Refused for a state
+    `published` is by what members know this node already, "" when they do not. Raise Refused for a state
     that is not provably safe, HostError when the binary or the disk fails.
     """
     if dry_run:

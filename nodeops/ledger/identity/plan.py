@@ -76,8 +76,8 @@ class Seen:
 def decide(seen: Seen, keys: str, data: str, published: str = "") -> Step:
     """Return what is to be done. Raise Refused, with what to do, for anything that is not provably safe.
 
-    `keys` and `data` are the paths of the two folders, for messages. `published` is the node id that members know this node by,
-    "" while they know none: a node that has one is never given new keys.
+    `keys` and `data` are the paths of the two folders, for messages. `published` is the node id or validator address by
+    which members know this node already, "" while they know none: a node that has one is never given new keys.
     """
     if seen.restoring:
         raise Refused("a restore of this node's keys is under way", where=keys, hint="go on with it: nodeops backup restore")
