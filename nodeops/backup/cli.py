@@ -12,7 +12,7 @@ import typer
 
 from nodeops.backup.policy import MOST_HOURS, Last, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags
 from nodeops.backup.restic import Restic
-from nodeops.backup.restore.cli import receive_keys, restore, witness
+from nodeops.backup.restore.cli import drill, receive_keys, restore, witness
 from nodeops.backup.settings import FILE, read_settings
 from nodeops.backup.state import Remembered, read_state, write_state
 from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit
@@ -27,6 +27,7 @@ app = typer.Typer(no_args_is_help=True)
 app.command("restore")(restore)
 app.command("receive-keys")(receive_keys)
 app.command("witness")(witness)
+app.command("drill")(drill)
 
 
 @app.callback()

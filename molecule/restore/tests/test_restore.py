@@ -209,6 +209,18 @@ def test_a_lost_signing_state_is_raised_above_the_tip(state: str) -> None:
     assert done["signing_state"]["height"] > tip
 
 
+def test_a_drill_passes_and_is_written_down_and_leaves_nothing() -> None:
+    hosts.must(LOST, f"nodeops backup run; mkdir {HOME}/.drill; touch {HOME}/.drill/left-by-one-that-was-killed")
+    hosts.verb(LOST, "ledger", "wait", "--blocks", "2")
+    done = hosts.verb(LOST, "backup", "drill")
+    assert {one["id"]: one["verdict"] for one in done["findings"]} == dict.fromkeys(
+        ("drill.files", "drill.signing_state", "drill.genesis", "drill.block"), "pass"
+    )
+    assert done["rto_seconds"] > 0 and f"{HOME}/config/genesis.json" in done["files"]
+    assert hosts.run(LOST, f"ls {HOME}/.drill").code != 0
+    assert "passed; back in" in hosts.must(LOST, "tail -n 1 /var/lib/nodeops/backup/receipts.jsonl")
+
+
 def commits(node: str, first: int) -> list[dict[str, Any]]:
     """Return who signed each commit since a height, and the evidence in each block, as a node stores them."""
     answers: list[dict[str, Any]] = json.loads(hosts.script(node, COMMITS, str(first)))

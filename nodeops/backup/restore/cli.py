@@ -3,16 +3,19 @@
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nodeops.backup.restic import Restic
-from nodeops.backup.restore.evidence import known, newest_headers
+from nodeops.backup.restore.drill import STEPS, Drill
+from nodeops.backup.restore.drill import drill as drill_backup
+from nodeops.backup.restore.evidence import newest_headers, own_known
 from nodeops.backup.restore.keys import read_keys
 from nodeops.backup.restore.quarantine import Quarantine
-from nodeops.backup.restore.run import NO_SNAPSHOT, Done, Order, Preview, Restore
+from nodeops.backup.restore.run import Done, Order, Preview, Restore
 from nodeops.backup.settings import FILE, read_settings
 from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, plain_text
 from nodeops.core.errors import HostError
@@ -53,14 +56,14 @@ def restore(
     Each step is printed before it is done. A run that was interrupted is completed by the next one."""
     _require_root()
     document = load_node_document()
-    order = Order(document, _engine(document, snapshot), snapshot, because, tuple(witness or ()), float(patience))
+    order = Order(document, partial(_engine, document), snapshot, because, tuple(witness or ()), float(patience))
     out = console(stderr=True)
     work = Restore(order, lambda text: out.print(plain_text(text), soft_wrap=True))
     emit(_previewed(work.preview()) if dry_run else _done(document, work.run()), as_json)
 
 
-def _engine(document: NodeDocument, snapshot: str) -> Restic | None:
-    return None if snapshot == NO_SNAPSHOT else Restic(read_settings(Path(document.paths["etc"]) / FILE))
+def _engine(document: NodeDocument) -> Restic:
+    return Restic(read_settings(Path(document.paths["etc"]) / FILE))
 
 
 def _previewed(found: Preview) -> Result:
@@ -85,7 +88,7 @@ def receive_keys(as_json: JsonFlag = False) -> None:
     They must be the keys that the genesis names for this node. Nothing can be started with them before `backup restore`."""
     _require_root()
     document = load_node_document()
-    files, expected = read_keys(sys.stdin.buffer), known(document).own_key
+    files, expected = read_keys(sys.stdin.buffer), own_known(document).own_key
     box = Quarantine(document, layout(document))
     with held(box.at.home):
         box.receive(files, expected)
@@ -100,3 +103,32 @@ def witness(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     headers = newest_headers(driver_for(loaded))
     body = {"node": loaded.node.name, "organisation": loaded.node.organisation, "headers": headers}
     emit(Result(body, lines=[json.dumps(body)]), as_json)
+
+
+def drill(
+    snapshot: Annotated[str, typer.Option("--snapshot", metavar="ID", help="Which backup, instead of the newest.")] = "",
+    document: DocumentOption = None,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Restore a backup into a folder of its own, compare it with the chain, remove it, and write a receipt.
+
+    Exit code 1 when anything is not as it should be."""
+    loaded = load_node_document(document)
+    if dry_run:
+        changes = [Change(step, why) for step, why in STEPS.items()]
+        return emit(Result({}, changes=changes), as_json)
+    with console(stderr=True).status("drilling the newest backup"):
+        done = drill_backup(loaded, _engine(loaded), snapshot)
+    return emit(_drilled(done), as_json)
+
+
+def _drilled(done: Drill) -> Result:
+    body = {
+        "snapshot": done.snapshot.id,
+        "rto_seconds": done.rto_seconds,
+        "rpo_seconds": done.rpo_seconds,
+        "files": done.files,
+    }
+    line = f"snapshot {done.snapshot.id}: back in {done.rto_seconds} s (RTO), {done.rpo_seconds:.0f} s old (RPO)"
+    return Result(body, lines=[line], findings=done.findings)

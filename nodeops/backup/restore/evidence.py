@@ -30,7 +30,10 @@ class Known:
 
 
 def known(document: NodeDocument) -> Known:
-    """Return what the genesis of this host says. Raise HostError when it is missing, or this node is none of its validators."""
+    """Return what the genesis of this host says; `own_key` and `own_address` are "" for a node that is none of its validators.
+
+    Raise HostError when it is missing or damaged.
+    """
     path = Path(document.ledger.paths["genesis"])
     try:
         data = path.read_bytes()
@@ -44,11 +47,17 @@ def known(document: NodeDocument) -> Known:
         raise HostError("names no validators by their nodes", where=str(path)) from error
     member = {one.name: one.organisation for one in document.members}
     own = founders.get(document.node.name)
-    if own is None:
-        text = f"{document.node.name} is none of the genesis' validators: this verb brings back those"
-        raise HostError(text, where=str(path), allowed=", ".join(founders))
     organisations = {one.address: member[name] for name, one in founders.items() if name in member}
-    return Known(trusted, organisations, own.pub_key.value, own.address)
+    return Known(trusted, organisations, own.pub_key.value if own else "", own.address if own else "")
+
+
+def own_known(document: NodeDocument) -> Known:
+    """Return the same of a validator. Raise HostError when the genesis does not name it."""
+    found = known(document)
+    if not found.own_key:
+        text = f"{document.node.name} is none of the genesis' validators: only those are brought back"
+        raise HostError(text, where=document.ledger.paths["genesis"], hint="docs/restore.md, 'What it cannot do'")
+    return found
 
 
 def newest_headers(driver: Driver) -> list[dict[str, Any]]:

@@ -135,8 +135,13 @@ class Quarantine:
         )
 
     def local_state(self) -> Mark | None:
-        """Return the signing state on this host, None without one."""
-        return mark_of(read_small(self.at.state), str(self.at.state)) if os.path.lexists(self.at.state) else None
+        """Return the signing state on this host; None without one, and for one that cannot be read: it says nothing then."""
+        if not os.path.lexists(self.at.state):
+            return None
+        try:
+            return mark_of(read_small(self.at.state), str(self.at.state))
+        except HostError:
+            return None
 
     def raise_state(self, state: Mark) -> None:
         """Write a signing state. Raise HostError instead of writing one that is not above what is there."""

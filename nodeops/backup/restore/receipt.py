@@ -10,14 +10,14 @@ from nodeops.receipts.book import Book, opened
 from nodeops.receipts.chain import Receipt, settled
 
 _BOOK = "receipts.jsonl"
-_FOLDER_MODE = 0o700
+_FOLDER_MODE = 0o755
 # A line of the book holds 4096 bytes; a character may take six of them.
 _NOTE_CHARACTERS = 400
 
 
 def book_of(document: NodeDocument) -> Path:
     """Return the file of receipts; its folder is made when it is missing."""
-    folder = Path(document.paths["state"]) / "backup"
+    folder = Path(document.paths["backup_state"])
     folder.mkdir(_FOLDER_MODE, exist_ok=True)
     return folder / _BOOK
 
@@ -41,8 +41,8 @@ def end(document: NodeDocument, decision: Decision | None) -> None:
 def drilled(document: NodeDocument, snapshot: str, height: int, note: str, passed: bool) -> None:
     """Write down how a drill went."""
     with opened(book_of(document), document.node.name) as book:
-        kept = dict(book.reader.unsettled)
-        if kept:
+        if book.reader.unsettled:
+            # A restore is under way: its intent is the last word until it has ended.
             return
         intent = book.intend([replace(_receipt(document, "drill", height, height, ""), name=snapshot)])[0]
         book.append([settled(intent, "done" if passed else "aborted", note)])

@@ -15,7 +15,7 @@ from tenacity import Retrying, retry_if_result, stop_before_delay, wait_fixed
 from nodeops.backup.policy import Snapshot
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore import receipt
-from nodeops.backup.restore.evidence import Known, known, newest_headers, read_witness, told
+from nodeops.backup.restore.evidence import Known, newest_headers, own_known, read_witness, told
 from nodeops.backup.restore.plan import Decision, Facts, Holder, Mark, Remedy, Told, decide, refusals
 from nodeops.backup.restore.quarantine import Journal, Quarantine, mark_of
 from nodeops.core.errors import HostError, InputError, NodeopsError, Refused
@@ -62,7 +62,7 @@ class Order:
     """What is asked for. `snapshot` "" is the newest, `none` does without; `patience_seconds` is for each wait."""
 
     document: NodeDocument
-    engine: Restic | None
+    engine: Callable[[], Restic]
     snapshot: str = ""
     because: str = ""
     witnesses: Sequence[Path] = ()
@@ -97,7 +97,7 @@ class Restore:
     def __init__(self, order: Order, report: Report) -> None:
         self.order, self.report, self.document = order, report, order.document
         self.box = Quarantine(order.document, layout(order.document))
-        self.known: Known = known(order.document)
+        self.known: Known = own_known(order.document)
         self.driver: Driver = driver_for(order.document, _QUESTION_SECONDS)
 
     def enabled(self) -> bool:
@@ -182,9 +182,7 @@ class Restore:
         return self._backup_state(journal.snapshot)
 
     def _backup_state(self, wanted: str) -> Mark:
-        engine = self.order.engine
-        if engine is None:
-            raise HostError("there is no repository", where="backup", hint="--snapshot none does without one")
+        engine = self.order.engine()
         node, paths = self.document.node.name, self.document.ledger.paths
         snapshot = chosen(engine.snapshots(node), wanted, node)
         genesis = engine.dump(snapshot.id, paths["genesis"])

@@ -152,7 +152,7 @@ FACTS = WILD | nearly_sound()
 
 
 @given(found=FACTS, because=st.sampled_from(["", WORDS]))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_for_any_facts_it_is_refused_or_above_everything_ever_seen(found: Facts, because: str) -> None:
     try:
         state = decide(found, because).state
@@ -164,7 +164,7 @@ def test_for_any_facts_it_is_refused_or_above_everything_ever_seen(found: Facts,
 
 
 @given(found=FACTS, because=st.sampled_from(["", WORDS]))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_for_any_facts_what_is_allowed_was_silent_is_of_now_and_is_known_to_others(found: Facts, because: str) -> None:
     try:
         overridden = decide(found, because).overridden
@@ -183,7 +183,7 @@ def test_for_any_facts_what_is_allowed_was_silent_is_of_now_and_is_known_to_othe
 
 
 @given(found=FACTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_seeing_more_never_lowers_the_state(found: Facts) -> None:
     assert raised(replace(found, others=())) <= raised(found)
     assert raised(replace(found, backup=None)) <= raised(found)

@@ -114,6 +114,13 @@ def test_a_signing_state_is_never_lowered(box: Quarantine, state: Mark) -> None:
     assert box.at.state.read_bytes() == USED_STATE
 
 
+def test_a_damaged_signing_state_says_nothing_and_is_replaced(box: Quarantine) -> None:
+    box.at.state.write_bytes(b"{}")
+    assert box.local_state() is None
+    box.raise_state(Mark(12))
+    assert box.local_state() == Mark(12)
+
+
 def test_a_signing_state_is_raised_in_the_form_that_the_ledger_reads(box: Quarantine) -> None:
     box.raise_state(Mark(12))
     assert json.loads(box.at.state.read_bytes()) == {"height": "12", "round": 0, "step": 0}
