@@ -21,6 +21,7 @@ BUDGETS = {
     "hardening": 240,
     "monitoring": 240,
     "restart": 240,
+    "restore": 240,
 }
 # Those with more to do in `make test-long`: every host, every release, every moment of a kill, floods of minutes.
 FULL_BUDGETS = {

@@ -13,6 +13,8 @@ import hosts
 import pytest
 
 LOST, OTHER, THIRD = "alpha-1", "beta-1", "gamma-1"
+# Where the old node is tried: peers take one connection from an address, so its own ledger is stopped while it is in reach.
+ELSEWHERE = "alpha-2"
 HOME, QUARANTINE = "/var/lib/ledger", "/var/lib/ledger/.restore"
 STATE, KEYS = f"{HOME}/data/priv_validator_state.json", f"{HOME}/keys"
 WORDS = "its container was removed by this test"
@@ -109,27 +111,28 @@ def test_a_fresh_host_of_a_known_node_is_given_no_new_keys(kept: Kept) -> None:
     assert hosts.run(LOST, f"ls {KEYS}/*").code != 0
     prepare_backup()
     hosts.must(LOST, "tar x -C /srv", given=kept.repository)
-    hosts.must(LOST, "mkdir -m 700 /root/old; tar x -C /root/old", given=kept.node)
-    hosts.must(LOST, OLD)
+    hosts.must(ELSEWHERE, "mkdir -m 700 /root/old; tar x -C /root/old", given=kept.node)
+    hosts.must(ELSEWHERE, OLD)
 
 
 def test_an_old_node_that_is_cut_off_and_alive_keeps_the_key_away(kept: Kept) -> None:
-    hosts.must(LOST, RUN_OLD.format("-p PrivateNetwork=yes"))
+    hosts.must(ELSEWHERE, RUN_OLD.format("-p PrivateNetwork=yes"))
     said = received(kept)
-    private = json.loads(hosts.must(LOST, "cat /root/old/keys/priv_validator_key.json"))["priv_key"]["value"]
+    private = json.loads(hosts.must(ELSEWHERE, "cat /root/old/keys/priv_validator_key.json"))["priv_key"]["value"]
     assert kept.address in said and private not in said
     refused = restore("--patience", "90", code=4)
     assert (refused["where"], "cut off" in refused["what"]) == ("holder", True)
-    assert hosts.must(LOST, "systemctl is-active old-node").strip() == "active"
-    hosts.must(LOST, "systemctl stop old-node")
+    assert hosts.must(ELSEWHERE, "systemctl is-active old-node").strip() == "active"
+    hosts.must(ELSEWHERE, "systemctl stop old-node")
 
 
 def test_an_old_node_that_signs_keeps_the_key_away_whatever_words_say(kept: Kept) -> None:
     before = height(OTHER)
-    hosts.must(LOST, RUN_OLD.format(""))
+    hosts.must(ELSEWHERE, "systemctl stop ledger")
+    hosts.must(ELSEWHERE, RUN_OLD.format(""))
     wait_for_vote(kept.address, before)
     assert restore("--because", WORDS, "--patience", "60", code=4)["where"] == "alive"
-    hosts.must(LOST, "systemctl stop old-node; rm -r /root/old")
+    hosts.must(ELSEWHERE, "systemctl stop old-node; rm -r /root/old; systemctl start ledger")
 
 
 def wait_for_vote(address: str, above: int) -> None:
