@@ -23,11 +23,11 @@ RESTIC = "command -v restic >/dev/null || { apt-get update -qq && apt-get instal
 # A copy of the node outside its unit: the old holder of the key, wherever it may be.
 OLD = """
 set -e
-cp /opt/ledger/current/cometbft /root/old/node
-sed -i -e 's#/run/credentials/ledger.service#/root/old/keys#; s#/var/lib/ledger#/root/old#' \
-  -e '/^laddr/s/:26656/:36656/; /^laddr/s/:26657/:36657/; s/^prometheus = true/prometheus = false/' /root/old/config/config.toml
+cp /opt/ledger/current/cometbft /srv/old/node
+sed -i -e 's#/run/credentials/ledger.service#/srv/old/keys#; s#/var/lib/ledger#/srv/old#' \
+  -e '/^laddr/s/:26656/:36656/; /^laddr/s/:26657/:36657/; s/^prometheus = true/prometheus = false/' /srv/old/config/config.toml
 """
-RUN_OLD = "systemd-run --quiet --unit old-node {} /root/old/node node --home /root/old"
+RUN_OLD = "systemd-run --quiet --unit old-node {} /srv/old/node node --home /srv/old"
 
 
 @dataclass(frozen=True)
@@ -111,14 +111,14 @@ def test_a_fresh_host_of_a_known_node_is_given_no_new_keys(kept: Kept) -> None:
     assert hosts.run(LOST, f"ls {KEYS}/*").code != 0
     prepare_backup()
     hosts.must(LOST, "tar x -C /srv", given=kept.repository)
-    hosts.must(ELSEWHERE, "mkdir -m 700 /root/old; tar x -C /root/old", given=kept.node)
+    hosts.must(ELSEWHERE, "mkdir -m 700 /srv/old; tar x -C /srv/old", given=kept.node)
     hosts.must(ELSEWHERE, OLD)
 
 
 def test_an_old_node_that_is_cut_off_and_alive_keeps_the_key_away(kept: Kept) -> None:
     hosts.must(ELSEWHERE, RUN_OLD.format("-p PrivateNetwork=yes"))
     said = received(kept)
-    private = json.loads(hosts.must(ELSEWHERE, "cat /root/old/keys/priv_validator_key.json"))["priv_key"]["value"]
+    private = json.loads(hosts.must(ELSEWHERE, "cat /srv/old/keys/priv_validator_key.json"))["priv_key"]["value"]
     assert kept.address in said and private not in said
     refused = restore("--patience", "90", code=4)
     assert (refused["where"], "cut off" in refused["what"]) == ("holder", True)
@@ -132,7 +132,7 @@ def test_an_old_node_that_signs_keeps_the_key_away_whatever_words_say(kept: Kept
     hosts.must(ELSEWHERE, RUN_OLD.format(""))
     wait_for_vote(kept.address, before)
     assert restore("--because", WORDS, "--patience", "60", code=4)["where"] == "alive"
-    hosts.must(ELSEWHERE, "systemctl stop old-node; rm -r /root/old; systemctl start ledger")
+    hosts.must(ELSEWHERE, "systemctl stop old-node; rm -r /srv/old; systemctl start ledger")
 
 
 def wait_for_vote(address: str, above: int) -> None:
