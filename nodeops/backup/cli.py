@@ -2,7 +2,8 @@
 
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,11 +11,16 @@ from typing import Annotated, Any
 
 import typer
 
-from nodeops.backup.policy import MOST_HOURS, Last, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags
+from nodeops.backup.credential import settings_file
+from nodeops.backup.custody import archive_file, intact, read_note
+from nodeops.backup.keys_cli import keys
+from nodeops.backup.policy import KEYS, MOST_HOURS, Last, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore.cli import drill, receive_keys, restore, witness
-from nodeops.backup.settings import FILE, read_settings
+from nodeops.backup.settings import read_settings
+from nodeops.backup.standing import standing
 from nodeops.backup.state import Remembered, read_state, write_state
+from nodeops.backup.unit_cli import credential, start
 from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.finding import Finding, Verdict
@@ -24,6 +30,9 @@ from nodeops.document.models import NodeDocument
 from nodeops.ledger.driver import driver_for
 
 app = typer.Typer(no_args_is_help=True)
+app.command("credential")(credential)
+app.command("keys")(keys)
+app.command("start")(start)
 app.command("restore")(restore)
 app.command("receive-keys")(receive_keys)
 app.command("witness")(witness)
@@ -36,7 +45,7 @@ def backup() -> None:
 
 
 def _engine(document: NodeDocument) -> Restic:
-    return Restic(read_settings(Path(document.paths["etc"]) / FILE))
+    return Restic(read_settings(settings_file(document)))
 
 
 def _require_there(paths: Sequence[str]) -> None:
@@ -64,15 +73,8 @@ def init(
 ) -> None:
     """Make the repository once. `run` never does: one that vanished must be noticed, not begun anew."""
     loaded = load_node_document(document)
-    engine, remembered = _engine(loaded), read_state(loaded)
-    changes = [Change("repository", "made empty; encrypted with RESTIC_PASSWORD")]
-    if ensure and (remembered.begun or engine.exists()):
-        changes = []
-    if not dry_run:
-        if changes:
-            engine.init()
-        if not remembered.begun:
-            write_state(loaded, replace(remembered, begun=True))
+    with _remembering(loaded):
+        changes = _begin(loaded, ensure, dry_run)
     emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
 
 
@@ -87,20 +89,62 @@ def run(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: J
     marks = tags(loaded, _tip(loaded))
     with console(stderr=True).status("backing up"):
         last = _made(loaded, lambda: engine.backup(paths, loaded.node.name, marks), paths)
+        kept = _keep_keys(loaded, engine)
     lines = [f"snapshot {last.snapshot}: {last.bytes} bytes, {last.added} of them new, in {last.seconds:.1f} s"]
-    body = {"snapshot": last.snapshot, "bytes": last.bytes, "added": last.added, "seconds": last.seconds, "tags": marks}
+    lines += [f"snapshot {kept}: the encrypted archive of the keys"] if kept else []
+    body = {
+        "snapshot": last.snapshot,
+        "keys": kept,
+        "bytes": last.bytes,
+        "added": last.added,
+        "seconds": last.seconds,
+        "tags": marks,
+    }
     return emit(Result({**body, "paths": paths}, lines=lines, changes=changes), as_json)
+
+
+def _keep_keys(document: NodeDocument, engine: Restic) -> str:
+    """Bring the archive of the keys to the repository once, as it is: encrypted to people. Return its snapshot, "" for none."""
+    note = read_note(document)
+    if note is None or not intact(document, note):
+        return ""
+    known = {one.tags.get("archive") for one in engine.snapshots(document.node.name, KEYS)}
+    if note.sha256[:16] in known:
+        return ""
+    marks = {**tags(document, None), "class": KEYS, "archive": note.sha256[:16]}
+    with _remembering(document):
+        return str(engine.backup([str(archive_file(document))], document.node.name, marks)["snapshot_id"][:8])
+
+
+def _begin(document: NodeDocument, ensure: bool, dry_run: bool) -> list[Change]:
+    engine, before = _engine(document), read_state(document)
+    if ensure and before.begun:
+        return []
+    new = not (ensure and engine.exists())
+    if new and not dry_run:
+        engine.init()
+    if not dry_run:
+        write_state(document, replace(before, begun=True))
+    return [Change("repository", "made empty; encrypted with RESTIC_PASSWORD")] if new else []
+
+
+@contextmanager
+def _remembering(document: NodeDocument) -> Iterator[None]:
+    """Remember what went wrong, for whoever asks this host later; it is raised all the same."""
+    tried = datetime.now(UTC)
+    try:
+        yield
+    except NodeopsError as error:
+        write_state(document, replace(read_state(document), tried=tried, error=f"{error.where}: {error.what}"))
+        raise
 
 
 def _made(document: NodeDocument, make: Callable[[], Mapping[str, Any]], paths: Sequence[str]) -> Last:
     """Make a backup and remember how it ended. Raise what went wrong."""
-    begun, before, tried = time.monotonic(), read_state(document), datetime.now(UTC)
-    try:
+    begun, tried = time.monotonic(), datetime.now(UTC)
+    with _remembering(document):
         _require_there(paths)
         said = make()
-    except NodeopsError as error:
-        write_state(document, replace(before, tried=tried, error=f"{error.where}: {error.what}"))
-        raise
     size, added = said["total_bytes_processed"], said["data_added"]
     last = Last(said["snapshot_id"][:8], datetime.now(UTC), size, added, round(time.monotonic() - begun, 1))
     write_state(document, Remembered(last, tried, "", begun=True))
@@ -111,7 +155,7 @@ def _made(document: NodeDocument, make: Callable[[], Mapping[str, Any]], paths: 
 def list_snapshots(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     """List this node's backups, the oldest first."""
     loaded = load_node_document(document)
-    found = _engine(loaded).snapshots(loaded.node.name)
+    found = _engine(loaded).snapshots(loaded.node.name, None)
     rows = [[one.id, f"{one.time.astimezone(UTC):%Y-%m-%d %H:%M:%S}", *_shown(one)] for one in found]
     table = Table(["snapshot", "time (UTC)", "height", "class", "revision"], rows)
     emit(Result({"snapshots": [_as_data(one) for one in found]}, tables=[table]), as_json)
@@ -123,6 +167,17 @@ def _shown(one: Snapshot) -> list[str]:
 
 def _as_data(one: Snapshot) -> dict[str, object]:
     return {"id": one.id, "time": one.time.isoformat(), "tags": one.tags, "paths": list(one.paths)}
+
+
+@app.command()
+def show(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """Show what this host remembers of its backups, without asking the repository. Exit code 1 when the newest is too old."""
+    loaded = load_node_document(document)
+    remembered, (word, finding) = read_state(loaded), standing(loaded)
+    last = remembered.last
+    lines = [f"{last.snapshot} of {last.time:%Y-%m-%d %H:%M:%S} UTC: {last.bytes} bytes, in {last.seconds:.1f} s"] if last else []
+    body = {"last": {**vars(last), "time": last.time.isoformat()} if last else None, "error": remembered.error, "standing": word}
+    emit(Result(body, lines=lines, findings=[finding]), as_json)
 
 
 @app.command()

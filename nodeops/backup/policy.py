@@ -13,9 +13,10 @@ from nodeops.core.errors import InputError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.models import NodeDocument
 
-STATE, MARK = "b", "mark"
+KEYS, STATE, MARK = "a", "b", "mark"
 # A night without a backup is noticed; one that is an hour late is none of anybody's business.
 MOST_HOURS = 26.0
+_SET_UP = "nodeops backup run; ansible-playbook playbooks/backup.yml sets up what is missing"
 # A clock may differ that much from the one that made the backup.
 _SKEW = timedelta(minutes=5)
 
@@ -123,6 +124,19 @@ def judge_age(snapshots: Sequence[Snapshot], now: datetime, most: timedelta) -> 
         return Finding("backup.age", Verdict.FAIL, expected, f"{newest.id} is {_hours(-age)} in the future", hint)
     verdict = Verdict.PASS if age <= most else Verdict.FAIL
     return Finding("backup.age", verdict, expected, f"{newest.id} is {_hours(age)} old", "nodeops backup run")
+
+
+def judge_last(last: Last | None, error: str, configured: bool, now: datetime, most: timedelta) -> Finding:
+    """Judge what a host remembers: where backups are set up, the newest whole one is young. One that failed since is told."""
+    expected = f"a backup of the last {_hours(most)}"
+    if not configured:
+        return Finding("backup.last", Verdict.NOT_APPLICABLE, expected, "backups are not set up here")
+    failed = f"; the last try failed: {error}" if error else ""
+    if last is None:
+        return Finding("backup.last", Verdict.FAIL if error else Verdict.WARN, expected, f"there is none yet{failed}", _SET_UP)
+    old = now - last.time > most
+    verdict = Verdict.FAIL if old else Verdict.WARN if error else Verdict.PASS
+    return Finding("backup.last", verdict, expected, f"{last.snapshot} is {_hours(now - last.time)} old{failed}", _SET_UP)
 
 
 def _hours(span: timedelta) -> str:

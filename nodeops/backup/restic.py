@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nodeops.backup.policy import MARK, Lock, Snapshot, may_clear, whole
+from nodeops.backup.policy import MARK, STATE, Lock, Snapshot, may_clear, whole
+from nodeops.backup.reach import NOT_LET_IN, NOT_TRUSTED, reach
 from nodeops.backup.settings import without_secrets
 from nodeops.core.errors import HostError
 from nodeops.host.command import run
@@ -34,9 +35,9 @@ _KNOWN = {
     r"wrong password|no key found": ("the password does not open it", "compare RESTIC_PASSWORD with the one kept outside"),
     r"already initialized|config file already exists": ("is there already", "nodeops backup run"),
     r"unable to open config file|does not exist": ("is not there or not made yet", "check its address; then nodeops backup init"),
-    r"x509|certificate": ("its certificate is not trusted", "set BACKUP_CACERT to the authority's certificate"),
-    r"401|403|[Uu]nauthori": ("it does not let this node in", "check user and password in its address"),
-    r"no space left|507|Insufficient Storage|quota": ("is full", "make room on the repository's side"),
+    r"x509|certificate": NOT_TRUSTED,
+    r"\b401\b|\b403\b|[Uu]nauthori": NOT_LET_IN,
+    r"no space left|\b413\b|\b507\b": ("is full", "make room on the repository's side"),
     r"already locked": ("is locked", "wait until who holds it has ended; nodeops backup verify clears what is stale"),
 }
 _NONE_THERE = re.compile(r"<config/> does not exist|config: no such file")
@@ -49,6 +50,7 @@ class Restic:
     def __init__(self, settings: Mapping[str, str]) -> None:
         """Keep the settings of `backup.env`."""
         self._settings = settings
+        self._reached = False
 
     def init(self) -> None:
         """Make the repository. Raise HostError when there is one already."""
@@ -97,10 +99,13 @@ class Restic:
             return self._call(*words, given=given)
         return done
 
-    def snapshots(self, host: str) -> list[Snapshot]:
-        """Return the snapshots of a node that are whole, the oldest first. One without its mark was not finished."""
+    def snapshots(self, host: str, kind: str | None = STATE) -> list[Snapshot]:
+        """Return the snapshots of a node and a class that are whole, the oldest first; None: of every class.
+
+        One without its mark was not finished.
+        """
         found = [_snapshot(one) for one in json.loads(self._asked("snapshots", "--json", "--no-lock", f"--host={host}")) or []]
-        return sorted(whole(found), key=lambda one: one.time)
+        return sorted((one for one in whole(found) if kind in (None, one.tags.get("class"))), key=lambda one: one.time)
 
     def dump(self, snapshot: str, path: str) -> bytes:
         """Return one small file of a snapshot."""
@@ -145,6 +150,9 @@ class Restic:
         return output.decode(errors="replace")
 
     def _call(self, verb: str, *options: str, given: bytes | None = None) -> tuple[int, bytes, str]:
+        if not self._reached:
+            reach(self._settings)
+            self._reached = True
         known = {"BACKUP_CACERT": "--cacert", "BACKUP_LIMIT_UPLOAD": "--limit-upload"}
         chosen = [f"{option}={self._settings[name]}" for name, option in known.items() if name in self._settings]
         done = run(

@@ -11,8 +11,9 @@ from nodeops.exporter.server import Exporter
 from nodeops.exporter.unit_metrics import COLLECTOR as UNITS
 from nodeops.firewall.metrics import COLLECTOR as FIREWALL
 from nodeops.hardening.metrics import COLLECTOR as HARDENING
+from nodeops.mesh.metrics import COLLECTOR as MESH
 
-STATELESS = (HOST, UNITS, DISK, FIREWALL, HARDENING, AGENT, CERTIFICATES)
+STATELESS = (HOST, UNITS, DISK, FIREWALL, HARDENING, AGENT, CERTIFICATES, MESH)
 
 
 def exporter(document: NodeDocument) -> Exporter:

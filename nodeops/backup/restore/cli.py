@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from nodeops.backup.credential import settings_file
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore.drill import STEPS, Drill
 from nodeops.backup.restore.drill import drill as drill_backup
@@ -16,7 +17,7 @@ from nodeops.backup.restore.evidence import newest_headers, own_known
 from nodeops.backup.restore.keys import read_keys
 from nodeops.backup.restore.quarantine import Quarantine
 from nodeops.backup.restore.run import Done, Order, Preview, Restore
-from nodeops.backup.settings import FILE, read_settings
+from nodeops.backup.settings import read_settings
 from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, plain_text
 from nodeops.core.errors import HostError
 from nodeops.core.result import Change, Result
@@ -63,7 +64,7 @@ def restore(
 
 
 def _engine(document: NodeDocument) -> Restic:
-    return Restic(read_settings(Path(document.paths["etc"]) / FILE))
+    return Restic(read_settings(settings_file(document)))
 
 
 def _previewed(found: Preview) -> Result:
@@ -93,8 +94,9 @@ def receive_keys(as_json: JsonFlag = False) -> None:
     with held(box.at.home):
         box.receive(files, expected)
         identity = box.identity(expected)
+        settings = [Change(str(file), "it opens this node's backups", "absent", "new") for file in box.take_settings(files)]
     change = Change(str(box.folder), "these are the keys that the genesis names", after=f"validator {identity.validator_address}")
-    emit(Result(identity.model_dump(mode="json"), changes=[change]), as_json)
+    emit(Result(identity.model_dump(mode="json"), changes=[change, *settings]), as_json)
 
 
 def witness(document: DocumentOption = None, as_json: JsonFlag = False) -> None:

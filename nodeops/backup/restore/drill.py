@@ -1,7 +1,6 @@
 """Restore the newest backup into a scratch folder, open what is in it, compare it with the chain, and write down how it went."""
 
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -26,7 +25,6 @@ from nodeops.host.usage import filesystems
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.founding.genesis import content_digest
 
-_SCRATCH = ".drill"
 _FOLDER_MODE = 0o700
 STEPS = {
     "make room": "what a drill that was killed left is removed, and there is space for another",
@@ -34,7 +32,7 @@ STEPS = {
     "open": "the signing state parses, the genesis is that of this host",
     "compare": "block and application of the backup are those that other organisations signed",
     "write down": "the receipt says how it went, how long it took and how old the backup is",
-    "clean up": "the folder is removed",
+    "clean up": "the folder is emptied",
 }
 
 
@@ -49,31 +47,27 @@ class Drill:
     findings: Sequence[Finding]
 
 
-def scratch_of(document: NodeDocument) -> Path:
-    """Return the folder that a drill restores into: on the filesystem a restore would use, outside of what is backed up."""
-    return Path(document.ledger.paths["home"]) / _SCRATCH
-
-
 def drill(document: NodeDocument, engine: Restic, snapshot: str = "") -> Drill:
     """Drill one snapshot, "" for the newest. Raise Refused when there is no room, as the engine does when it cannot be read."""
-    scratch = scratch_of(document)
-    with held(scratch.parent):
-        _remove(scratch)
+    scratch = Path(document.paths["backup_scratch"])
+    scratch.mkdir(_FOLDER_MODE, exist_ok=True)
+    with held(scratch):
+        _empty(scratch)
         found = chosen(engine.snapshots(document.node.name), snapshot, document.node.name)
-        space = filesystems([scratch.parent])[0]
+        space = filesystems([scratch])[0]
         require_room(engine.restore_size(found.id), space.free, document.limits.min_free_bytes, space.mount)
-        scratch.mkdir(_FOLDER_MODE)
         try:
             done = _drilled(document, engine, found, scratch)
         finally:
-            _remove(scratch)
+            _empty(scratch)
     _write_down(document, done)
     return done
 
 
-def _remove(scratch: Path) -> None:
-    if os.path.lexists(scratch):
-        shutil.rmtree(scratch)
+def _empty(scratch: Path) -> None:
+    """Remove what is in the folder. The folder stays: a unit that may write nowhere else could not make it again."""
+    for left in scratch.iterdir():
+        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
 
 
 def _drilled(document: NodeDocument, engine: Restic, snapshot: Snapshot, scratch: Path) -> Drill:

@@ -6,9 +6,10 @@
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from nodeops.backup.credential import settings_file
 from nodeops.backup.restore.plan import Holder, Mark
 from nodeops.core.errors import HostError, InputError
 from nodeops.document.models import NodeDocument
@@ -102,15 +103,27 @@ class Quarantine:
         node_key, validator_key = (files.get(file.name, b"") for file in (self.at.node_key, self.at.validator_key))
         parse_node_key(node_key, self.at.node_key.name)
         self._expect(parse_validator_key(validator_key, self.at.validator_key.name).value, expected_key)
-        if self.keys_in_place():
-            raise InputError("there are keys in place on this host", where=str(self.at.keys), hint="nodeops ledger identity")
-        self.make()
-        if self.holds_keys():
+        if self.keys_in_place() or self.holds_keys():
+            # They are here already: an earlier run got further.
+            self.identity(expected_key)
             return
+        self.make()
         shutil.rmtree(self._keys, ignore_errors=True)
         self._keys.mkdir(_FOLDER_MODE)
         write_atomic(self._keys / self.at.node_key.name, node_key, _FILE_MODE, self.at.root)
         write_atomic(self._keys / self.at.validator_key.name, validator_key, _FILE_MODE, self.at.root)
+
+    def take_settings(self, files: dict[str, bytes]) -> list[Path]:
+        """Put what opens this node's backups, and its repository's certificate, where they belong; return those written.
+
+        What the host has of them already stays: `site.yml` or a person wrote it.
+        """
+        wanted = [settings_file(self.document), Path(self.document.paths["backup_certificate"])]
+        missing = [file for file in wanted if file.name in files and not file.exists()]
+        for file in missing:
+            file.parent.mkdir(0o755, parents=True, exist_ok=True)
+            write_atomic(file, files[file.name], _FILE_MODE, self.at.root)
+        return missing
 
     def _expect(self, found: str, expected: str) -> None:
         if found != expected:
@@ -118,17 +131,13 @@ class Quarantine:
             raise InputError(text, where="the validator key", hint="take this node's own archive")
 
     def identity(self, expected_key: str) -> Identity:
-        """Return the public identity of the keys in quarantine. Raise InputError when it is not the one the genesis names."""
-        inside = replace(
-            self.at,
-            keys=self._keys,
-            node_key=self._keys / self.at.node_key.name,
-            validator_key=self._keys / self.at.validator_key.name,
-        )
-        key = parse_validator_key(read_small(inside.validator_key), str(inside.validator_key))
+        """Return the public identity of the keys in quarantine, else in place. Raise InputError when it is another node's."""
+        folder = self._keys if self.holds_keys() else self.at.keys
+        key_file, node_file = folder / self.at.validator_key.name, folder / self.at.node_key.name
+        key = parse_validator_key(read_small(key_file), str(key_file))
         self._expect(key.value, expected_key)
         node = self.document.node
-        node_id = parse_node_key(read_small(inside.node_key), str(inside.node_key))
+        node_id = parse_node_key(read_small(node_file), str(node_file))
         address = address_of(key.value)
         return Identity(
             node=node.name, organisation=node.organisation, node_id=node_id, validator_key=key, validator_address=address

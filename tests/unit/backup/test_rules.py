@@ -5,7 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from nodeops.backup.policy import Last, Lock, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags, whole
+from nodeops.backup.policy import (
+    Last,
+    Lock,
+    Snapshot,
+    Tip,
+    judge_age,
+    judge_history,
+    judge_last,
+    may_clear,
+    state_paths,
+    tags,
+    whole,
+)
 from nodeops.backup.settings import parse_settings, read_settings, without_secrets
 from nodeops.core.errors import HostError, InputError, Refused
 from nodeops.core.finding import Verdict
@@ -74,6 +86,25 @@ def test_only_what_a_mark_names_is_whole(marked, kept):
 def test_what_was_made_last_must_be_there(last, verdict):
     made = Last(last, NOW, 1, 1, 1.0) if last else None
     assert judge_history([Snapshot("x", "cu-1", NOW, {}, ())], made).verdict is Verdict(verdict)
+
+
+@pytest.mark.parametrize(
+    ("age", "error", "configured", "verdict"),
+    [
+        (None, "", False, "not_applicable"),
+        (0.1, "", False, "not_applicable"),
+        (None, "", True, "warn"),
+        (None, "down", True, "fail"),
+        (0.5, "", True, "pass"),
+        (0.5, "down", True, "warn"),
+        (1.1, "", True, "fail"),
+        (1.1, "down", True, "fail"),
+    ],
+)
+def test_what_a_host_remembers_is_judged(age, error, configured, verdict):
+    last = None if age is None else Last("x", NOW - age * DAY, 1, 1, 1.0)
+    found = judge_last(last, error, configured, NOW, DAY)
+    assert (found.verdict, error in found.actual) == (Verdict(verdict), True if configured else not error)
 
 
 def test_settings_are_read_and_their_values_hidden():

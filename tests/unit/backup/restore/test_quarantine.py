@@ -76,11 +76,38 @@ def test_other_keys_are_refused_without_a_word_of_them(box: Quarantine, stream: 
         assert secret not in str(refused.value)
 
 
-def test_keys_are_not_taken_beside_keys(box: Quarantine) -> None:
+@pytest.mark.parametrize("seed", ["cu-1", "cu-2"])
+def test_keys_are_not_taken_beside_keys(box: Quarantine, seed: str) -> None:
     box.at.keys.mkdir()
-    box.at.validator_key.write_bytes(b"{}")
-    with pytest.raises(InputError):
+    for name, data in files(seed).items():
+        (box.at.keys / name).write_bytes(data)
+    if seed == "cu-1":
         box.receive(files(), OWN)
+    else:
+        with pytest.raises(InputError):
+            box.receive(files(), OWN)
+    assert not box.folder.exists()
+
+
+def test_keys_that_come_twice_are_taken_once(box: Quarantine) -> None:
+    box.receive(files(), OWN)
+    before = {path: path.stat().st_ino for path in (box.folder / "keys").iterdir()}
+    box.receive(files(), OWN)
+    assert {path: path.stat().st_ino for path in (box.folder / "keys").iterdir()} == before
+
+
+def test_what_opens_the_backups_comes_with_the_keys_and_replaces_nothing(box: Quarantine, tmp_path: Path) -> None:
+    paths = {
+        **box.document.paths,
+        "etc": str(tmp_path / "etc"),
+        "backup_certificate": str(tmp_path / "etc/backup/repository.pem"),
+    }
+    there = Quarantine(box.document.model_copy(update={"paths": paths}), box.at)
+    given = {**files(), "backup.env": b"A=1\n", "repository.pem": b"cert"}
+    assert [file.name for file in there.take_settings(given)] == ["backup.env", "repository.pem"]
+    assert (tmp_path / "etc/backup.env").stat().st_mode & 0o777 == 0o600
+    assert there.take_settings({**given, "backup.env": b"B=2\n"}) == []
+    assert (tmp_path / "etc/backup.env").read_bytes() == b"A=1\n"
 
 
 def test_keys_in_place_move_into_quarantine_and_no_new_ones_are_made_meanwhile(box: Quarantine) -> None:
