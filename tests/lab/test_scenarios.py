@@ -30,6 +30,7 @@ FULL_BUDGETS = {
     "disk": 1500,
     "firewall": 400,
     "hardening": 1500,
+    "restore": 900,
 }
 MOST_SECONDS = 3000
 
