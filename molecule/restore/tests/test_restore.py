@@ -190,6 +190,12 @@ running.wait()
 """
 
 
+def done_before_a_kill(seconds: float) -> bool:
+    """Begin a restore and kill it after some seconds; tell whether it had ended."""
+    line = f"timeout --signal KILL {seconds:.2f} nodeops backup restore --because {shlex.quote(WORDS)}"
+    return hosts.run(LOST, line).code == 0
+
+
 def test_two_at_once_and_kills_and_it_comes_back_signing(kept: Kept) -> None:
     hosts.must(LOST, f"systemd-run --quiet --unit first nodeops backup restore --because {shlex.quote(WORDS)}")
     time.sleep(2)
@@ -197,12 +203,11 @@ def test_two_at_once_and_kills_and_it_comes_back_signing(kept: Kept) -> None:
     hosts.must(LOST, "systemctl kill --signal KILL first; sleep 1")
     for step in MOMENTS:
         assert killed_at(step), step
-    for _ in range(30 if FULL else 0):
-        seconds = random.uniform(0.2, 12)  # noqa: S311 - a moment, not a secret
-        hosts.run(LOST, f"timeout --signal KILL {seconds:.2f} nodeops backup restore --because {shlex.quote(WORDS)}")
-    given = {"restore_keys": str(kept.archive), "restore_identity": str(kept.identity), "restore_because": WORDS}
-    done = hosts.play("restore.yml", "--limit", LOST, "--skip-tags", "hardening,disk", "-e", json.dumps(given), seconds=400)
-    assert done.returncode == 0, done.stdout[-3000:]
+    # A run that was quicker than its killer has done all that is left.
+    if not any(done_before_a_kill(random.uniform(0.2, 8)) for _ in range(30 if FULL else 0)):
+        given = {"restore_keys": str(kept.archive), "restore_identity": str(kept.identity), "restore_because": WORDS}
+        done = hosts.play("restore.yml", "--limit", LOST, "--skip-tags", "hardening,disk", "-e", json.dumps(given), seconds=400)
+        assert done.returncode == 0, done.stdout[-3000:]
     status = hosts.verb(LOST, "ledger", "status")
     assert (status["validator_address"], status["voting_power"]) == (kept.address, 1)
     assert hosts.run(LOST, f"ls {QUARANTINE} {HOME}/data/observer_state.json").out == ""
@@ -228,12 +233,27 @@ def test_a_drill_passes_and_is_written_down_and_leaves_nothing() -> None:
     )
     hosts.verb(LOST, "ledger", "wait", "--blocks", "2")
     done = hosts.verb(LOST, "backup", "drill")
-    assert {one["id"]: one["verdict"] for one in done["findings"]} == dict.fromkeys(
-        ("drill.files", "drill.signing_state", "drill.genesis", "drill.block"), "pass"
-    )
+    passed = dict.fromkeys(("drill.files", "drill.signing_state", "drill.genesis", "drill.block"), "pass")
+    # These hosts have no admins to seal keys for.
+    assert {one["id"]: one["verdict"] for one in done["findings"]} == {**passed, "drill.keys": "warn"}
     assert done["rto_seconds"] > 0 and f"{HOME}/config/genesis.json" in done["files"]
     assert hosts.must(LOST, f"ls -A {SCRATCH}") == ""
-    assert "passed; back in" in hosts.must(LOST, "tail -n 1 /var/lib/nodeops/backup/receipts.jsonl")
+    assert "passed; back in" in last_receipt()
+
+
+def last_receipt() -> str:
+    return hosts.must(LOST, "tail -n 1 /var/lib/nodeops/backup/receipts.jsonl")
+
+
+def test_the_timer_of_drills_has_what_its_unit_needs_and_little_more() -> None:
+    done = hosts.play("../molecule/restore/timers.yml", "--limit", LOST)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert hosts.must(LOST, "systemctl is-active nodeops-drill.timer").strip() == "active"
+    before = last_receipt()
+    hosts.must(LOST, "systemctl start nodeops-drill.service")
+    assert last_receipt() != before and "passed; back in" in last_receipt()
+    said = hosts.must(LOST, "systemd-analyze security --no-pager nodeops-drill.service | tail -n 1")
+    assert float(said.split(":")[1].split()[0]) <= 2.5
 
 
 def commits(node: str, first: int) -> list[dict[str, Any]]:

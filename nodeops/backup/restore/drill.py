@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from nodeops.backup.custody import intact, read_note
 from nodeops.backup.policy import Snapshot, state_paths
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore import receipt
@@ -30,7 +31,7 @@ STEPS = {
     "make room": "what a drill that was killed left is removed, and there is space for another",
     "restore": "the newest backup comes into a folder of its own, and every byte is compared",
     "open": "the signing state parses, the genesis is that of this host",
-    "compare": "block and application of the backup are those that other organisations signed",
+    "compare": "keys are sealed, block and application of the backup are those that other organisations signed",
     "write down": "the receipt says how it went, how long it took and how old the backup is",
     "clean up": "the folder is emptied",
 }
@@ -100,7 +101,18 @@ def _found(document: NodeDocument, snapshot: Snapshot, scratch: Path, files: dic
         tip=driver.status().height,
         block=block,
         app_hash=app_hash,
+        keys=_keys(document),
     )
+
+
+def _keys(document: NodeDocument) -> str:
+    note = read_note(document)
+    if note is None:
+        return "none"
+    if not intact(document, note):
+        return "changed, or gone"
+    own = known(document).own_key
+    return "intact" if own in ("", note.identity["validator_key"]["value"]) else "of another identity"
 
 
 def _state(path: Path) -> Mark | None:

@@ -15,7 +15,8 @@ class Drilled:
     """What a drill found. `files` are digests by path, `state` the signing state, None where it cannot be read.
 
     `block` is the proven block of the height in the tags and `app_hash` what the block after it says of the application's state;
-    None where the chain here no longer has them, or has nothing after it yet. `tip` is the chain's height.
+    None where the chain here no longer has them, or has nothing after it yet. `tip` is the chain's height. `keys` says in a word
+    how the archive of the keys is: "intact", "none", or what is wrong with it.
     """
 
     organisation: str
@@ -27,6 +28,7 @@ class Drilled:
     tip: int
     block: Block | None = None
     app_hash: str | None = None
+    keys: str = "intact"
 
 
 def require_room(needed: int, free: int, reserve: int, where: str) -> None:
@@ -44,6 +46,7 @@ def judge(found: Drilled) -> Iterator[Finding]:
     actual = "the same" if found.same_genesis else "another"
     yield Finding("drill.genesis", good, "the genesis of this host", actual, "see whose repository backup.env names")
     yield from _chain(found)
+    yield _keys(found)
 
 
 def _files(found: Drilled) -> Finding:
@@ -80,3 +83,10 @@ def _chain(found: Drilled) -> Iterator[Finding]:
     verdict = Verdict.FAIL if wrong or len(others) < OTHER_ORGANISATIONS else Verdict.PASS
     said = f"{' and '.join(wrong)} of height {found.block.height} is another" if wrong else f"height {found.block.height}"
     yield Finding("drill.block", verdict, expected, f"{said}, signed by {', '.join(sorted(others)) or 'nobody else'}", "")
+
+
+def _keys(found: Drilled) -> Finding:
+    """An archive that was lost is found here; whether an admin can open it is tried where that admin's key is."""
+    verdict = {"intact": Verdict.PASS, "none": Verdict.WARN}.get(found.keys, Verdict.FAIL)
+    hint = "nodeops backup keys --ensure, which the role backup runs"
+    return Finding("drill.keys", verdict, "the archive of this node's keys is as it was written", found.keys, hint)

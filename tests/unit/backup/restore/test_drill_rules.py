@@ -29,7 +29,7 @@ def verdicts(found: Drilled) -> dict[str, str]:
 
 def test_a_sound_backup_passes() -> None:
     assert set(verdicts(SOUND).values()) == {"pass"}
-    assert len(verdicts(SOUND)) == 4
+    assert len(verdicts(SOUND)) == 5
 
 
 CASES = {
@@ -43,6 +43,8 @@ CASES = {
     "signed by one other only": ({"block": replace(BLOCK, signers=frozenset({"alpha", "beta"}))}, "drill.block", "fail"),
     "made while the ledger was silent": ({"tags": {}}, "drill.block", "warn"),
     "a block that is not here": ({"block": None}, "drill.block", "warn"),
+    "no archive of keys": ({"keys": "none"}, "drill.keys", "warn"),
+    "another archive of keys": ({"keys": "changed, or gone"}, "drill.keys", "fail"),
     "no block after it": ({"app_hash": None}, "drill.block", "warn"),
 }
 
