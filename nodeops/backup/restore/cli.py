@@ -83,7 +83,10 @@ def _done(document: NodeDocument, done: Done) -> Result:
     return Result(body, lines=lines, changes=done.changes)
 
 
-def receive_keys(as_json: JsonFlag = False) -> None:
+def receive_keys(
+    node_id: Annotated[str, typer.Option("--node-id", metavar="ID", help="By which members know this node.")] = "",
+    as_json: JsonFlag = False,
+) -> None:
     """Take this node's keys from standard input into quarantine: a tar, as a custodian's `age --decrypt` gives it.
 
     They must be the keys that the genesis names for this node. Nothing can be started with them before `backup restore`."""
@@ -92,7 +95,7 @@ def receive_keys(as_json: JsonFlag = False) -> None:
     files, expected = read_keys(sys.stdin.buffer), own_known(document).own_key
     box = Quarantine(document, layout(document))
     with held(box.at.home):
-        box.receive(files, expected)
+        box.receive(files, expected, node_id)
         identity = box.identity(expected)
         settings = [Change(str(file), "it opens this node's backups", "absent", "new") for file in box.take_settings(files)]
     change = Change(str(box.folder), "these are the keys that the genesis names", after=f"validator {identity.validator_address}")

@@ -98,10 +98,16 @@ class Quarantine:
         sync_folder(self.at.home)
         sync_folder(self.folder)
 
-    def receive(self, files: dict[str, bytes], expected_key: str) -> None:
-        """Put keys into quarantine that a custodian streamed here. Raise InputError when they are not this node's."""
+    def receive(self, files: dict[str, bytes], expected_key: str, node_id: str = "") -> None:
+        """Put keys into quarantine that a custodian streamed here. Raise InputError when they are not this node's.
+
+        `node_id` is the one that members know, "" where nobody says.
+        """
         node_key, validator_key = (files.get(file.name, b"") for file in (self.at.node_key, self.at.validator_key))
-        parse_node_key(node_key, self.at.node_key.name)
+        found = parse_node_key(node_key, self.at.node_key.name)
+        if found != (node_id or found):
+            text = f"this is the key of node {found}; members know {self.document.node.name} as {node_id}"
+            raise InputError(text, where="the node key", hint="take this node's own archive")
         self._expect(parse_validator_key(validator_key, self.at.validator_key.name).value, expected_key)
         if self.keys_in_place() or self.holds_keys():
             # They are here already: an earlier run got further.

@@ -18,7 +18,7 @@ from nodeops.core.errors import HostError, InputError, NodeopsError, Refused
 from nodeops.ledger.identity.files import Layout, ensure
 from nodeops.ledger.identity.plan import Seen, State, Step, decide
 from tests.unit.firewall.samples import document
-from tests.unit.ledger.made_keys import USED_STATE, node_key_file, pair, validator_key_file
+from tests.unit.ledger.made_keys import USED_STATE, identity_of, node_key_file, pair, validator_key_file
 
 ME = (os.getuid(), os.getgid())
 OWN = pair("cu-1")[1]
@@ -87,6 +87,13 @@ def test_keys_are_not_taken_beside_keys(box: Quarantine, seed: str) -> None:
         with pytest.raises(InputError):
             box.receive(files(), OWN)
     assert not box.folder.exists()
+
+
+def test_a_node_key_that_members_do_not_know_is_refused(box: Quarantine) -> None:
+    box.receive(files(), OWN, identity_of("cu-1", "alpha").node_id)
+    other = {**files(), "node_key.json": node_key_file("cu-2")}
+    with pytest.raises(InputError, match="members know"):
+        box.receive(other, OWN, identity_of("cu-1", "alpha").node_id)
 
 
 def test_keys_that_come_twice_are_taken_once(box: Quarantine) -> None:
