@@ -22,6 +22,7 @@ BUDGETS = {
     "hardening": 240,
     "monitoring": 240,
     "restart": 240,
+    "restore": 240,
 }
 # Those with more to do in `make test-long`: every host, every release, every moment of a kill, floods of minutes.
 FULL_BUDGETS = {
@@ -29,6 +30,7 @@ FULL_BUDGETS = {
     "disk": 1500,
     "firewall": 400,
     "hardening": 1500,
+    "restore": 900,
 }
 MOST_SECONDS = 3000
 
