@@ -13,6 +13,7 @@ import typer
 
 from nodeops.backup.credential import settings_file
 from nodeops.backup.custody import archive_file, intact, read_note
+from nodeops.backup.drilled import last_drill
 from nodeops.backup.keys_cli import keys
 from nodeops.backup.policy import KEYS, MOST_HOURS, Last, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags
 from nodeops.backup.restic import Restic
@@ -217,4 +218,4 @@ def status(
         "bytes": last.bytes if last else None,
         "seconds": last.seconds if last else None,
     }
-    emit(Result(body, findings=judged), as_json)
+    emit(Result({**body, "drill": last_drill(loaded)}, findings=judged), as_json)

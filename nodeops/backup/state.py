@@ -11,7 +11,8 @@ from nodeops.document.models import NodeDocument
 from nodeops.host.files import write_atomic
 
 _FILE = "last.json"
-_MODE = 0o600
+# The exporter, which has no rights, reads it too. What opens a repository is cut out of every error (settings.py).
+_MODE = 0o644
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def read_state(document: NodeDocument) -> Remembered:
 
 
 def write_state(document: NodeDocument, remembered: Remembered) -> None:
-    """Keep it, for root alone: an error may name files."""
+    """Keep it in one step."""
     file = _file(document)
     file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     text = json.dumps(asdict(remembered), default=lambda moment: moment.isoformat())

@@ -11,7 +11,7 @@ from nodeops.core.result import Result, Table
 from nodeops.core.units import size
 from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
 
-COLUMNS = ("node", "newest (UTC)", "age", "backups", "size", "took")
+COLUMNS = ("node", "newest (UTC)", "age", "backups", "size", "took", "last drill")
 _HINT = "nodeops backup show on that host; playbooks/backup.yml sets up what is missing"
 
 
@@ -23,6 +23,12 @@ class _Finding(BaseModel):
     hint: str
 
 
+class _Drill(BaseModel):
+    time: AwareDatetime
+    passed: bool
+    note: str
+
+
 class BackupAnswer(BaseModel):
     """What `nodeops backup status --json` answers, as far as it is shown. A host may send anything: it is checked."""
 
@@ -31,6 +37,7 @@ class BackupAnswer(BaseModel):
     bytes: Annotated[int, Field(ge=0)] | None
     seconds: Annotated[float, Field(ge=0)] | None
     findings: list[_Finding]
+    drill: _Drill | None = None
 
 
 def answer_of(reply: Reply) -> BackupAnswer | str:
@@ -63,7 +70,13 @@ def _row(node: str, said: BackupAnswer | str, now: datetime) -> Sequence[str]:
     hours = (now - said.newest).total_seconds() / 3600
     took = "" if said.seconds is None else f"{said.seconds:.1f} s"
     large = "" if said.bytes is None else size(said.bytes)
-    return (node, f"{said.newest.astimezone(UTC):%Y-%m-%d %H:%M}", f"{hours:.1f} h", str(said.count), large, took)
+    newest = f"{said.newest.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return (node, newest, f"{hours:.1f} h", str(said.count), large, took, _drilled(said.drill, now))
+
+
+def _drilled(last: _Drill | None, now: datetime) -> str:
+    """Return the drill's own words, which say how long the way back takes (RTO) and what would be lacking (RPO)."""
+    return "never" if last is None else f"{(now - last.time).days} d ago: {one_line(last.note, 100)}"
 
 
 def _findings(node: str, said: BackupAnswer | str) -> Iterator[Finding]:

@@ -34,6 +34,12 @@ def test_a_fine_one_has_its_age_and_no_findings() -> None:
     assert (row(result, "a")["age"], row(result, "a")["backups"], result.findings) == ("2.5 h", "3", [])
 
 
+def test_the_last_drill_is_shown_in_its_own_words() -> None:
+    drill = {"time": "2026-10-30T12:00:00+00:00", "passed": True, "note": "passed; back in 3 s, 900 s old"}
+    result = report(a=said(drill=drill), b=said())
+    assert [row(result, node)["last drill"] for node in "ab"] == ["2 d ago: passed; back in 3 s, 900 s old", "never"]
+
+
 @pytest.mark.parametrize(("verdict", "code"), [("fail", 1), ("warn", 0), ("unknown", 0)])
 def test_what_a_host_finds_wrong_is_named_after_it(verdict: str, code: int) -> None:
     result = report(a=said(verdict), b=said())
