@@ -16,7 +16,7 @@ step = printf '\n==> %s\n' '$(1)'
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' 'BEGIN {print "make TARGET, one of:"} /^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' 'BEGIN {print "make TARGET, one of:"} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with everything the controller needs (demo, check, test do it themselves)
