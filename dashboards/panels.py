@@ -93,6 +93,11 @@ def asked(query: str, legend: str = "", ref: str = "A") -> Dataquery:
     return Dataquery().expr(query).legend_format(legend).ref_id(ref).datasource(SOURCE).range()
 
 
+def last(query: str, legend: str) -> Dataquery:
+    """Return a query of the end of the range, one series each: what vanished is not shown as it was."""
+    return Dataquery().expr(query).legend_format(legend).ref_id("A").datasource(SOURCE).instant()
+
+
 def now(query: str, ref: str) -> Dataquery:
     """Return a query of the end of the range, one row a series."""
     return Dataquery().expr(query).ref_id(ref).datasource(SOURCE).instant().format(PromQueryFormat.TABLE)
@@ -105,7 +110,7 @@ def number(
     panel = (
         stat.Panel().title(title).description(says).datasource(SOURCE).height(4).span(width).unit(unit).thresholds(steps(found))
     )
-    panel = panel.with_target(asked(query, title)).color_mode(kinds.BigValueColorMode.BACKGROUND_SOLID)
+    panel = panel.with_target(last(query, title)).color_mode(kinds.BigValueColorMode.BACKGROUND_SOLID)
     panel = panel.graph_mode(kinds.BigValueGraphMode.NONE).text_mode(kinds.BigValueTextMode.VALUE)
     panel = panel.mappings([mapped(more["said"])]) if "said" in more else panel
     panel = panel.decimals(more["decimals"]) if "decimals" in more else panel
@@ -133,7 +138,7 @@ def lines(title: str, says: str, queries: Mapping[str, str], unit: str, **more: 
 def bars(title: str, says: str, query: str, unit: str, found: Steps, legend: str, **more: Any) -> bargauge.Panel:
     """Return one bar a series, on the colour of its step."""
     panel = bargauge.Panel().title(title).description(says).datasource(SOURCE).height(8).span(more.get("width", 8)).unit(unit)
-    panel = panel.with_target(asked(query, legend)).thresholds(steps(found)).orientation(kinds.VizOrientation.HORIZONTAL)
+    panel = panel.with_target(last(query, legend)).thresholds(steps(found)).orientation(kinds.VizOrientation.HORIZONTAL)
     panel = panel.display_mode(kinds.BarGaugeDisplayMode.BASIC).min(more.get("least", 0))
     panel = panel.max(more["most"]) if "most" in more else panel
     return panel.no_value(more["none"]) if "none" in more else panel

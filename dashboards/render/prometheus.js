@@ -35,7 +35,11 @@ export class Prometheus extends scenes.RuntimeDataSource {
     const end = Math.floor(request.range.to.valueOf() / 1000), start = Math.floor(request.range.from.valueOf() / 1000);
     const step = Math.max(STEP_SECONDS, Math.ceil(request.intervalMs / 1000));
     const query = this.filled(target.expr, request, {rate: Math.max(RATE_SECONDS, step + 15), step, range: end - start});
-    if (target.instant) return [this.rows(target.refId, request.targets.length > 1, (await asked('query', {query, time: end})).result)];
+    if (target.instant) {
+      const {result} = await asked('query', {query, time: end});
+      if (target.format === 'table') return [this.rows(target.refId, request.targets.length > 1, result)];
+      return result.map(series => this.line(target, {...series, values: [series.value]}));
+    }
     const {result} = await asked('query_range', {query, start: start - start % step, end: end - end % step, step});
     return result.map(series => this.line(target, series));
   }
