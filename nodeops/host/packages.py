@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 LISTS = Path("/var/lib/apt/lists")
@@ -26,6 +26,8 @@ FRESH_SECONDS = 24 * 3600
 # A day's upgrades of a host take minutes, and hold the lock all the time.
 WAIT_SECONDS = 600
 _COMMAND_SECONDS = 840
+# An upgrade that is stopped in the middle is worse than one that takes long.
+_UPGRADE_SECONDS = 3 * 3600
 _PAUSE_SECONDS = 1.0
 _SETTINGS = (
     "Dpkg::Options::=--force-confold",
@@ -84,6 +86,47 @@ def install(names: Iterable[str]) -> None:
     _judge(done, words, wanted, f"\nlists could not be refreshed: {trouble}" if trouble else "")
 
 
+def upgrade(pins: Mapping[str, str]) -> None:
+    """Upgrade installed packages to the versions named, in one call, removing none. Raise PackagesError as `install` does."""
+    _dpkg("--configure", "-a")
+    words = [
+        "--no-install-recommends",
+        "--no-remove",
+        "install",
+        *(f"{name}={version}" for name, version in sorted(pins.items())),
+    ]
+    _judge(_get(*words, seconds=_UPGRADE_SECONDS), words, sorted(pins))
+
+
+def finish() -> None:
+    """Complete what was interrupted: unpacked and not configured. Raise PackagesError, with dpkg's words, where that fails."""
+    _dpkg("--configure", "-a")
+
+
+def unfinished() -> list[str]:
+    """Return the packages that an interrupted or failed run left neither installed nor removed, sorted."""
+    fine = ("installed", "config-files", "not-installed")
+    return sorted(name for name, (_, status) in _states().items() if status not in fine)
+
+
+def lists_age_seconds() -> float:
+    """Return how long ago the lists were refreshed: apt touches its folders each time, also when nothing is new. inf: never."""
+    if not any(LISTS.glob("*_Packages*")):
+        return float("inf")
+    folders = [folder.stat().st_mtime for folder in (LISTS, LISTS / "partial") if folder.is_dir()]
+    return abs(time.time() - max(folders, default=0))
+
+
+def refresh(older_than_seconds: float) -> str:
+    """Refresh lists that are older. Return an empty text, or what went wrong: lists that are old may still do."""
+    return "" if lists_age_seconds() < older_than_seconds else _refresh()
+
+
+def simulated(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    """Return what apt-get would do with these words. Nothing is changed or locked."""
+    return _run(["apt-get", "-qq", "-y", "--simulate", "-o", "Debug::NoLocking=1", *words])
+
+
 def remove(names: Iterable[str], purge: bool = False) -> None:
     """Remove packages; their configuration stays unless they are purged. Raise PackagesError as `install` does."""
     wanted = sorted(set(names))
@@ -94,7 +137,7 @@ def remove(names: Iterable[str], purge: bool = False) -> None:
 
 def would_remove(words: Sequence[str]) -> set[str]:
     """Return the packages that a call of apt-get with these words would remove. Nothing is changed or locked."""
-    return _lines_of(_simulated(words), ("Remv ", "Purg "))
+    return _lines_of(simulated(words).stdout, ("Remv ", "Purg "))
 
 
 def planned(names: Iterable[str]) -> list[str]:
@@ -122,11 +165,7 @@ def _states() -> dict[str, tuple[str, str]]:
 
 
 def _are_fresh() -> bool:
-    """Tell whether the lists are there and young: apt touches its folders at each refresh, also when nothing is new."""
-    if not any(LISTS.glob("*_Packages*")):
-        return False
-    folders = [folder.stat().st_mtime for folder in (LISTS, LISTS / "partial") if folder.is_dir()]
-    return 0 <= time.time() - max(folders, default=0) < FRESH_SECONDS
+    return lists_age_seconds() < FRESH_SECONDS
 
 
 def _refresh() -> str:
@@ -135,8 +174,8 @@ def _refresh() -> str:
     return _said(done) if done.returncode else ""
 
 
-def _get(*words: str) -> "subprocess.CompletedProcess[str]":
-    return _unlocked(["apt-get", *_OPTIONS, *words])
+def _get(*words: str, seconds: float = _COMMAND_SECONDS) -> "subprocess.CompletedProcess[str]":
+    return _unlocked(["apt-get", *_OPTIONS, *words], seconds)
 
 
 def _dpkg(*words: str) -> None:
@@ -147,12 +186,12 @@ def _dpkg(*words: str) -> None:
         )
 
 
-def _unlocked(argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+def _unlocked(argv: Sequence[str], seconds: float = _COMMAND_SECONDS) -> "subprocess.CompletedProcess[str]":
     """Run a command once nobody holds the package manager. Raise PackagesError, naming who does, after WAIT_SECONDS."""
     until = time.monotonic() + WAIT_SECONDS
     while True:
         _wait(until)
-        done = _run(argv)
+        done = _run(argv, seconds)
         if not (done.returncode and _LOCKED.search(_said(done))) or time.monotonic() >= until:
             return done
         # Somebody was quicker between the look and the command.
@@ -166,7 +205,7 @@ def _wait(until: float) -> None:
         time.sleep(_PAUSE_SECONDS)
 
 
-def _run(argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+def _run(argv: Sequence[str], seconds: float = _COMMAND_SECONDS) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, **_ENVIRONMENT}
     try:
         return subprocess.run(
@@ -176,13 +215,11 @@ def _run(argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_COMMAND_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise PackagesError(
-            f"{argv[0]} did not end within {_COMMAND_SECONDS} s", "see whether the mirror can be reached"
-        ) from error
+        raise PackagesError(f"{argv[0]} did not end within {seconds:g} s", "see whether the mirror can be reached") from error
     except OSError as error:
         raise PackagesError(f"{argv[0]} cannot be run: {error.strerror}", "this needs Debian and root") from error
 
@@ -213,7 +250,7 @@ def _judge(done: "subprocess.CompletedProcess[str]", words: Sequence[str], wante
     """Raise PackagesError for a call that failed: what is held, what would be lost, else apt's own last words."""
     if not done.returncode:
         return
-    touched = _lines_of(_simulated(["--allow-change-held-packages", *words]), ("Inst ", "Remv ", "Purg ")) | set(wanted)
+    touched = _lines_of(simulated(["--allow-change-held-packages", *words]).stdout, ("Inst ", "Remv ", "Purg ")) | set(wanted)
     blocked = sorted(held() & touched) or (sorted(held()) if _HELD.search(_said(done)) else [])
     if blocked:
         names = " ".join(blocked)
@@ -223,10 +260,6 @@ def _judge(done: "subprocess.CompletedProcess[str]", words: Sequence[str], wante
         what = f"installing {' '.join(wanted)} would remove {' '.join(lost)}, which this host has"
         raise PackagesError(what, "remove it yourself when nobody needs it, or do without what is installed here")
     raise PackagesError(f"{_said(done)}{more}", "see whether the package mirror can be reached: apt-get update")
-
-
-def _simulated(words: Sequence[str]) -> str:
-    return _run(["apt-get", "-qq", "-y", "--simulate", "-o", "Debug::NoLocking=1", *words]).stdout
 
 
 def _lines_of(text: str, starts: tuple[str, ...]) -> set[str]:
