@@ -104,9 +104,9 @@ def _blackout(blackouts: Sequence[Blackout], day: date) -> Blackout | None:
     return next((one for one in blackouts if one.first <= day <= one.last), None)
 
 
-def _begins(window: Window, day: date, first: int, days: int) -> Iterator[datetime]:
-    """Yield when a window opens on a number of days, counted from `first` days after a day."""
-    for step in range(first, days):
+def _begins(window: Window, day: date, first: int, last: int) -> Iterator[datetime]:
+    """Yield when a window opens on days from `first` to before `last`, counted from a day."""
+    for step in range(first, last):
         then = day + timedelta(days=step)
         if then.weekday() in window.days:
             yield datetime.combine(then, window.start, UTC)
@@ -115,11 +115,18 @@ def _begins(window: Window, day: date, first: int, days: int) -> Iterator[dateti
 def _next(windows: Sequence[Window], blackouts: Sequence[Blackout], now: datetime) -> datetime | None:
     """Return when a window next opens, or a blackout inside one ends; None within the days that are looked at."""
     everyday = [Window(frozenset(range(7)), time(), timedelta(days=1))]
-    moments = []
-    for window in windows or everyday:
-        for begin in _begins(window, now.date(), -1, _MOST_DAYS):
-            # A blackout ends at midnight, maybe in the middle of a window.
-            midnight = datetime.combine(begin.date() + timedelta(days=1), time(), UTC)
-            inside = midnight if midnight < begin + window.length else begin
-            moments += [one for one in (begin, inside) if one > now and _blackout(blackouts, one.date()) is None]
-    return min(moments, default=None)
+    for step in range(-1, _MOST_DAYS):
+        begun = [(window, begin) for window in windows or everyday for begin in _begins(window, now.date(), step, step + 1)]
+        moments = [moment for window, begin in begun for moment in _chances(window, begin)]
+        free = [moment for moment in moments if moment > now and _blackout(blackouts, moment.date()) is None]
+        if free:
+            return min(free)
+    return None
+
+
+def _chances(window: Window, begin: datetime) -> Iterator[datetime]:
+    """Yield the moments at which a window that opens then may become usable: at once, or when a blackout ends at midnight."""
+    yield begin
+    midnight = datetime.combine(begin.date() + timedelta(days=1), time(), UTC)
+    if midnight < begin + window.length:
+        yield midnight

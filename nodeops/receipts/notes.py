@@ -43,7 +43,8 @@ def append(path: Path, host: str, kind: str, data: Mapping[str, Any]) -> Note:
     with os.fdopen(handle, "r+b") as file:
         _require_ours(handle, path)
         fcntl.flock(handle, fcntl.LOCK_EX)
-        notes, _, torn = _read(file.read())
+        content = file.read()
+        notes, _, torn = _read(content)
         last = notes[-1] if notes else None
         note = Note(
             sequence=last.sequence + 1 if last else 1,
@@ -52,9 +53,9 @@ def append(path: Path, host: str, kind: str, data: Mapping[str, Any]) -> Note:
             host=host,
             kind=kind,
             data=data,
-            torn=f"{len(torn)} {sha256(torn)}" if torn else "",
+            torn=_named(torn),
         )
-        _put(handle, (b"\n" if torn else b"") + _line(note) + b"\n", path)
+        _put(handle, (b"" if content.endswith(b"\n") or not content else b"\n") + _line(note) + b"\n", path)
     return note
 
 
@@ -89,20 +90,25 @@ def _read(content: bytes) -> tuple[list[Note], list[str], bytes]:
     """Return the notes, what is wrong, and the bytes after the last note: what a crash left of a line."""
     notes: list[Note] = []
     problems: list[str] = []
-    torn, digest = b"", NOTHING
-    *lines, rest = content.split(b"\n")
-    for line in lines:
+    junk: list[bytes] = []
+    digest = NOTHING
+    for line in filter(None, content.split(b"\n")):
         note = _note(line)
         if note is None:
-            torn = torn + b"\n" + line if torn else line
+            junk.append(line)
             continue
         if note.sequence != len(notes) + 1 or note.previous != digest:
             problems.append(f"note {note.sequence} does not follow the one before: something was changed or taken out")
-        if note.torn != (f"{len(torn)} {sha256(torn)}" if torn else ""):
+        if note.torn != _named(b"\n".join(junk)):
             problems.append(f"before note {note.sequence} are bytes that it does not name")
-        torn, digest = b"", sha256(line)
+        digest = sha256(line)
+        junk.clear()
         notes.append(note)
-    return notes, problems, torn + rest
+    return notes, problems, b"\n".join(junk)
+
+
+def _named(torn: bytes) -> str:
+    return f"{len(torn)} {sha256(torn)}" if torn else ""
 
 
 def _line(note: Note) -> bytes:

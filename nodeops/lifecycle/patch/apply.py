@@ -28,6 +28,7 @@ from nodeops.lifecycle.restart import restart
 from nodeops.quorum import leave
 
 LISTS_FRESH_SECONDS = 3600.0
+AWAITED = Change("wait for the node", "the host was rebooted")
 _REBOOT_DELAY_SECONDS = 2
 _ACTION_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
@@ -59,26 +60,25 @@ def look(document: NodeDocument, asked: Asked) -> tuple[Seen, Plan]:
     return seen, decide(seen, asked, document.ledger.unit, opening(patching, now), document.limits.min_free_bytes)
 
 
-def apply(work: Run, wait_seconds: float) -> list[Change]:
-    """Patch this host, and return what was done; the last change is the reboot when one was begun.
+def apply(work: Run, wait_seconds: float) -> tuple[list[Change], bool]:
+    """Patch this host, and return what was done, and whether a reboot was asked for and is due still.
 
     Raise Refused, with nothing changed, where the plan is refused or the others need this node; HostError with the package
     manager's words when a package fails; Timeout when the node does not take part again.
     """
     folder = memory.folder_of(work.document)
     with turn("patch", folder, wait_seconds):
-        await_part(work.document, work.timeout_seconds, work.report)
+        done = [AWAITED] if await_part(work.document, work.timeout_seconds, work.report) else []
         _require_lists()
         plan = _required(work)
-        done: list[Change] = []
         if plan.changes:
             part = part_taken(work.document)
             work.gate.spare(work.report)
-            done = _carry_out(work, plan)
+            done += _carry_out(work, plan)
             _take_part(work, part)
         seen, plan = look(work.document, work.asked)
         memory.record(work.document, seen)
-        return [*done, *_reboot(work, plan)]
+        return [*done, *_reboot(work, plan)], bool(plan.reboot)
 
 
 def _require_lists() -> None:
@@ -166,7 +166,7 @@ def _take_part(work: Run, part: Part | None) -> None:
 
 def _reboot(work: Run, plan: Plan) -> Sequence[Change]:
     """Reboot with leave of the gate, in a moment, so that this verb still answers."""
-    if not plan.reboot:
+    if not plan.reboot or work.asked.later:
         return []
     part = part_taken(work.document)
     work.gate.wait(work.report)

@@ -8,9 +8,10 @@ import typer
 
 from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, console, emit, progress
 from nodeops.core.finding import Finding, Verdict
-from nodeops.core.result import Result, Table
+from nodeops.core.result import Change, Result, Table
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
+from nodeops.host.units.service import carry_out, observe, plan_start
 from nodeops.lifecycle.patch import apply as acting
 from nodeops.lifecycle.patch import memory, view
 from nodeops.lifecycle.patch.policy import Asked, Kind, Plan, Seen
@@ -18,6 +19,8 @@ from nodeops.quorum import leave
 from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
 
 app = typer.Typer(no_args_is_help=True)
+
+LOOK, TIMER = "nodeops-patch.service", "nodeops-patch.timer"
 
 ClassOption = Annotated[Kind, typer.Option("--class", help="Which updates: patches of security, or all that are pending.")]
 RebootFlag = Annotated[
@@ -69,31 +72,36 @@ def plan(
     node = load_node_document()
     with console(stderr=True).status("looking at this host") as shown:
         trouble = acting.refreshed(progress(shown))
-    emit(_would(node, Asked(kind, reboot, outside), leave.Asked(node, request(node, roll, chain_stands), 0), trouble), as_json)
+    emit(
+        _would(node, Asked(kind, reboot, outside=outside), leave.Asked(node, request(node, roll, chain_stands), 0), trouble),
+        as_json,
+    )
 
 
 def _would(node: NodeDocument, asked: Asked, gate: leave.Asked, trouble: str = "") -> Result:
     seen, planned = acting.look(node, asked)
+    first = [acting.AWAITED] if memory.reboot_begun(node) else []
     lines = _lines(trouble)
     if planned.changes:
         found = leave.look(node, gate.request)
         lines.append(f"the quorum gate: {found.verdict}, {found.why}")
-    return _result(seen, planned, lines)
+    return _result(seen, planned, lines, [*first, *planned.changes])
 
 
-def _result(seen: Seen, planned: Plan, lines: list[str]) -> Result:
+def _result(seen: Seen, planned: Plan, lines: list[str], changes: list[Change]) -> Result:
     left = [
         Finding("patch.left", Verdict.WARN, "nothing has to be left out", one.name, one.left) for one in seen.updates if one.left
     ]
-    data = {"pending": len(seen.updates), "stops_the_node": planned.stops_the_node, "reboot_begun": False}
-    nothing = [] if planned.changes else ["nothing to do"]
-    return Result(data, lines=[*lines, *nothing], findings=[*map(view.refusal, planned.refusals), *left], changes=planned.changes)
+    data = {"pending": len(seen.updates), "stops_the_node": planned.stops_the_node}
+    nothing = [] if changes else ["nothing to do"]
+    return Result(data, lines=[*lines, *nothing], findings=[*map(view.refusal, planned.refusals), *left], changes=changes)
 
 
 @app.command("apply")
 def apply_(
     kind: ClassOption = "security",
     reboot: RebootFlag = False,
+    later: Annotated[bool, typer.Option("--reboot-later", hidden=True)] = False,
     outside: OutsideOption = "",
     timeout: TimeoutOption = 300,
     roll: RollOption = "",
@@ -108,25 +116,36 @@ def apply_(
     Nothing is changed where a window is closed, the disk is too full, or the others need this node. An interrupted run is
     completed by the next one. A reboot needs its own word."""
     node = load_node_document()
-    asked = Asked(kind, reboot, outside)
+    asked = Asked(kind, reboot, later, outside)
     gate = leave.Asked(node, request(node, roll, chain_stands), patience)
     if dry_run:
         emit(_would(node, asked, gate), as_json)
         return
     with console(stderr=True).status("looking at this host") as shown:
         trouble = acting.refreshed(progress(shown))
-        changes = acting.apply(acting.Run(node, asked, gate, timeout, progress(shown)), wait)
+        changes, due = acting.apply(acting.Run(node, asked, gate, timeout, progress(shown)), wait)
     said = memory.last_seen(node) or {}
-    begun = any(change.what == "reboot" for change in changes)
     lines = _lines(trouble) if changes else [*_lines(trouble), "nothing to do"]
     findings = [one for one in view.findings(said, time.time()) if one.verdict is not Verdict.PASS]
-    emit(Result({**said, "reboot_begun": begun}, lines=lines, findings=list(map(_softened, findings)), changes=changes), as_json)
+    emit(Result({**said, "reboot_due": due}, lines=lines, findings=list(map(_softened, findings)), changes=changes), as_json)
 
 
 def _softened(finding: Finding) -> Finding:
     """Return a finding that does not fail: the run did what was asked for, and what is left is no failure of it."""
     verdict = Verdict.WARN if finding.verdict is Verdict.FAIL else finding.verdict
     return Finding(finding.id, verdict, finding.expected, finding.actual, finding.hint)
+
+
+@app.command(hidden=True)
+def watch(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+    """Start the timer that looks at pending updates, and look once where nobody has since the boot; called by the role."""
+    node = load_node_document()
+    changes = plan_start(observe(TIMER))
+    if memory.last_seen(node) is None:
+        changes.append(Change(f"start {LOOK}", "nobody has looked at pending updates since the boot"))
+    if not dry_run:
+        carry_out(changes)
+    emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
 
 
 @app.command()

@@ -63,10 +63,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the operator asked for. `outside` is the reason to patch while no window is open."""
+    """What the operator asked for. `outside` is the reason to patch while no window is open.
+
+    `later` leaves a reboot, and the restarts that it brings anyway, to the call that follows.
+    """
 
     kind: Kind = "security"
     reboot: bool = False
+    later: bool = False
     outside: str = ""
 
 
