@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 LISTS = Path("/var/lib/apt/lists")
@@ -26,8 +26,6 @@ FRESH_SECONDS = 24 * 3600
 # A day's upgrades of a host take minutes, and hold the lock all the time.
 WAIT_SECONDS = 600
 _COMMAND_SECONDS = 840
-# An upgrade that is stopped in the middle is worse than one that takes long.
-_UPGRADE_SECONDS = 3 * 3600
 _PAUSE_SECONDS = 1.0
 _SETTINGS = (
     "Dpkg::Options::=--force-confold",
@@ -48,6 +46,7 @@ _LOCKED = re.compile(r"Could not get lock|Unable to lock|is locked by another pr
 _STALE = re.compile(r"404 |Failed to fetch|Unable to locate package|has no installation candidate|Unable to fetch some archives")
 _HELD = re.compile(r"Held packages were changed|held broken packages")
 _TAIL_CHARACTERS = 1500
+MEND = "an earlier installation was interrupted; mend it, run again"
 _FAILED = 3
 
 
@@ -78,29 +77,12 @@ def install(names: Iterable[str]) -> None:
     """
     wanted = sorted(set(names))
     trouble = "" if _are_fresh() else _refresh()
-    _dpkg("--configure", "-a")
+    dpkg("--configure", "-a")
     words = ["--no-install-recommends", "--no-remove", "install", *wanted]
-    done = _get(*words)
-    if done.returncode and _STALE.search(_said(done)) and (trouble or _refresh()) == "":
-        done = _get(*words)
-    _judge(done, words, wanted, f"\nlists could not be refreshed: {trouble}" if trouble else "")
-
-
-def upgrade(pins: Mapping[str, str]) -> None:
-    """Upgrade installed packages to the versions named, in one call, removing none. Raise PackagesError as `install` does."""
-    _dpkg("--configure", "-a")
-    words = [
-        "--no-install-recommends",
-        "--no-remove",
-        "install",
-        *(f"{name}={version}" for name, version in sorted(pins.items())),
-    ]
-    _judge(_get(*words, seconds=_UPGRADE_SECONDS), words, sorted(pins))
-
-
-def finish() -> None:
-    """Complete what was interrupted: unpacked and not configured. Raise PackagesError, with dpkg's words, where that fails."""
-    _dpkg("--configure", "-a")
+    done = apt_get(*words)
+    if done.returncode and _STALE.search(said(done)) and (trouble or _refresh()) == "":
+        done = apt_get(*words)
+    judge(done, words, wanted, f"\nlists could not be refreshed: {trouble}" if trouble else "")
 
 
 def unfinished() -> list[str]:
@@ -130,9 +112,9 @@ def simulated(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
 def remove(names: Iterable[str], purge: bool = False) -> None:
     """Remove packages; their configuration stays unless they are purged. Raise PackagesError as `install` does."""
     wanted = sorted(set(names))
-    _dpkg("--configure", "-a")
+    dpkg("--configure", "-a")
     words = ["purge" if purge else "remove", *wanted]
-    _judge(_get(*words), words, wanted)
+    judge(apt_get(*words), words, wanted)
 
 
 def would_remove(words: Sequence[str]) -> set[str]:
@@ -170,29 +152,29 @@ def _are_fresh() -> bool:
 
 def _refresh() -> str:
     """Refresh the lists. Return an empty text, or what went wrong: lists that are old may still do."""
-    done = _get("-o", "APT::Update::Error-Mode=any", "update")
-    return _said(done) if done.returncode else ""
+    done = apt_get("-o", "APT::Update::Error-Mode=any", "update")
+    return said(done) if done.returncode else ""
 
 
-def _get(*words: str, seconds: float = _COMMAND_SECONDS) -> "subprocess.CompletedProcess[str]":
-    return _unlocked(["apt-get", *_OPTIONS, *words], seconds)
+def apt_get(*words: str, seconds: float = _COMMAND_SECONDS) -> "subprocess.CompletedProcess[str]":
+    """Run apt-get as all of us do: it asks nothing, keeps the site's configuration, restarts nothing by itself."""
+    return unlocked(["apt-get", *_OPTIONS, *words], seconds)
 
 
-def _dpkg(*words: str) -> None:
-    done = _unlocked(["dpkg", *words])
+def dpkg(*words: str) -> None:
+    """Run dpkg. Raise PackagesError with its words where it fails."""
+    done = unlocked(["dpkg", *words])
     if done.returncode:
-        raise PackagesError(
-            f"dpkg {' '.join(words)}: {_said(done)}", "an earlier installation was interrupted; mend it, run again"
-        )
+        raise PackagesError(f"dpkg {' '.join(words)}: {said(done)}", MEND)
 
 
-def _unlocked(argv: Sequence[str], seconds: float = _COMMAND_SECONDS) -> "subprocess.CompletedProcess[str]":
+def unlocked(argv: Sequence[str], seconds: float = _COMMAND_SECONDS) -> "subprocess.CompletedProcess[str]":
     """Run a command once nobody holds the package manager. Raise PackagesError, naming who does, after WAIT_SECONDS."""
     until = time.monotonic() + WAIT_SECONDS
     while True:
         _wait(until)
         done = _run(argv, seconds)
-        if not (done.returncode and _LOCKED.search(_said(done))) or time.monotonic() >= until:
+        if not (done.returncode and _LOCKED.search(said(done))) or time.monotonic() >= until:
             return done
         # Somebody was quicker between the look and the command.
         time.sleep(_PAUSE_SECONDS)
@@ -246,12 +228,12 @@ def _process(pid: int) -> str:
     return f"{name} (process {pid}{f' of {units[-1]}' if units else ''})"
 
 
-def _judge(done: "subprocess.CompletedProcess[str]", words: Sequence[str], wanted: Sequence[str], more: str = "") -> None:
+def judge(done: "subprocess.CompletedProcess[str]", words: Sequence[str], wanted: Sequence[str], more: str = "") -> None:
     """Raise PackagesError for a call that failed: what is held, what would be lost, else apt's own last words."""
     if not done.returncode:
         return
     touched = _lines_of(simulated(["--allow-change-held-packages", *words]).stdout, ("Inst ", "Remv ", "Purg ")) | set(wanted)
-    blocked = sorted(held() & touched) or (sorted(held()) if _HELD.search(_said(done)) else [])
+    blocked = sorted(held() & touched) or (sorted(held()) if _HELD.search(said(done)) else [])
     if blocked:
         names = " ".join(blocked)
         raise PackagesError(f"held by somebody (apt-mark hold): {names}", f"ask why; then apt-mark unhold {names}, and run again")
@@ -259,14 +241,15 @@ def _judge(done: "subprocess.CompletedProcess[str]", words: Sequence[str], wante
     if lost:
         what = f"installing {' '.join(wanted)} would remove {' '.join(lost)}, which this host has"
         raise PackagesError(what, "remove it yourself when nobody needs it, or do without what is installed here")
-    raise PackagesError(f"{_said(done)}{more}", "see whether the package mirror can be reached: apt-get update")
+    raise PackagesError(f"{said(done)}{more}", "see whether the package mirror can be reached: apt-get update")
 
 
 def _lines_of(text: str, starts: tuple[str, ...]) -> set[str]:
     return {line.split()[1].partition(":")[0] for line in text.splitlines() if line.startswith(starts)}
 
 
-def _said(done: "subprocess.CompletedProcess[str]") -> str:
+def said(done: "subprocess.CompletedProcess[str]") -> str:
+    """Return the end of what a command said."""
     return (done.stderr.strip() or done.stdout.strip() or f"left with code {done.returncode}")[-_TAIL_CHARACTERS:]
 
 

@@ -20,6 +20,7 @@ BUDGETS = {
     "firewall": 240,
     "hardening": 240,
     "monitoring": 240,
+    "patch": 240,
     "restart": 240,
 }
 # Those with more to do in `make test-long`: every host, every release, every moment of a kill, floods of minutes.

@@ -15,7 +15,7 @@ from nodeops.core.errors import HostError, NodeopsError, Refused, Timeout
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
 from nodeops.document.patch_windows import opening
-from nodeops.host import packages
+from nodeops.host import packages, upgrade
 from nodeops.host.command import run
 from nodeops.host.trial import turn
 from nodeops.host.units import systemd
@@ -99,10 +99,10 @@ def _required(work: Run) -> Plan:
 
 def _carry_out(work: Run, plan: Plan) -> list[Change]:
     done: list[Change] = []
-    if plan.unfinished:
+    if plan.unfinished and not {one.name for one in plan.upgrades} >= set(plan.unfinished):
         work.report("finishing what was interrupted")
         done += [change for change in plan.changes if change.what.startswith("finish ")]
-        _noted(work, {"unfinished": list(plan.unfinished)}, packages.finish)
+        _noted(work, {"unfinished": list(plan.unfinished)}, upgrade.finish)
         plan = _required(work)
     if plan.upgrades:
         done += _upgrade(work, plan)
@@ -126,7 +126,7 @@ def _upgrade(work: Run, plan: Plan) -> list[Change]:
         "outside_window": work.asked.outside,
         "packages": {one.name: [one.installed, one.candidate] for one in plan.upgrades},
     }
-    _noted(work, data, lambda: packages.upgrade(pins))
+    _noted(work, data, lambda: upgrade.upgrade(pins))
     return [Change(f"upgrade {one.name}", one.origins, one.installed, one.candidate) for one in plan.upgrades]
 
 
