@@ -1,7 +1,13 @@
-"""The catalogue: which metrics there are, what each means, why it is there and who fills it. Pure."""
+"""The catalogue: which metrics there are, what each means, why it is there and who fills it. Pure.
+
+Every collector has a file in `collectors/` with a table [NAME] for each of its metrics, exported with the prefix `nodeops_`:
+base units, and the name says which; a time is a `_timestamp_seconds`. Who the host is (node, organisation, site) are labels of
+the target, never of a metric: the monitor says them. `cost` is the most series of one host; N: mount points, D: network
+devices, U: units, F: files, C: certificates.
+"""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Annotated, Literal, Self
@@ -12,7 +18,7 @@ from nodeops.core.errors import InputError
 from nodeops.document.models import Model
 
 PREFIX = "nodeops_"
-CATALOGUE = "nodeops/metrics/metrics.toml"
+CATALOGUE = "nodeops/metrics/collectors"
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
 _Text = Annotated[str, Field(min_length=3, max_length=200)]
 # Units that a name may end in; a counter's name has _total after it. Others (milli, percent) are for people, not for metrics.
@@ -57,22 +63,35 @@ class Metric(Model):
 
 @cache
 def catalogue() -> Mapping[str, Metric]:
-    """Return all metrics by their name without the prefix, in the order of the file."""
-    text = (resources.files("nodeops.metrics") / "metrics.toml").read_text(encoding="utf-8")
-    return parsed(text)
+    """Return all metrics by their name without the prefix, collector by collector."""
+    folder = resources.files("nodeops.metrics") / "collectors"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
+    return joined(parsed(file.name.removesuffix(".toml"), file.read_text(encoding="utf-8")) for file in files)
 
 
-def parsed(text: str) -> dict[str, Metric]:
-    """Return the metrics of a catalogue. Raise InputError for one that is not whole."""
+def joined(parts: Iterable[dict[str, Metric]]) -> dict[str, Metric]:
+    """Return the metrics of all collectors. Raise InputError for one that two of them have."""
+    found: dict[str, Metric] = {}
+    for part in parts:
+        for name, row in part.items():
+            if name in found:
+                raise InputError(f"{name} stands twice, in {found[name].collector} and {row.collector}", where=CATALOGUE)
+            found[name] = row
+    return found
+
+
+def parsed(collector: str, text: str) -> dict[str, Metric]:
+    """Return the metrics of one collector's file. Raise InputError for one that is not whole."""
+    where = f"{CATALOGUE}/{collector}.toml"
     try:
-        rows = [(collector, name, row) for collector, found in tomllib.loads(text).items() for name, row in found.items()]
-        return {name: Metric.model_validate({"name": name, "collector": collector, **row}) for collector, name, row in rows}
+        rows = tomllib.loads(text).items()
+        return {name: Metric.model_validate({"name": name, "collector": collector, **row}) for name, row in rows}
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"is not TOML: {error}", where=CATALOGUE) from error
+        raise InputError(f"is not TOML: {error}", where=where) from error
     except ValidationError as error:
         item = error.errors()[0]
         name = item["input"].get("name", "?") if isinstance(item["input"], dict) else ".".join(map(str, item["loc"]))
-        raise InputError(f"{name}: {item['msg'].removeprefix('Value error, ')}", where=CATALOGUE) from error
+        raise InputError(f"{name}: {item['msg'].removeprefix('Value error, ')}", where=where) from error
 
 
 def metric(name: str) -> Metric:

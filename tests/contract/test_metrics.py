@@ -20,7 +20,7 @@ def test_the_house_is_seen():
 def test_breaches_are_found(plant):
     root = plant(
         {
-            metrics.CATALOGUE: "[x.a_up]\n[x.b_total]\n",
+            f"{metrics.CATALOGUE}/x.toml": "[a_up]\n[b_total]\n",
             "nodeops/x/metrics.py": "Sample('a_up', 1)\nSample('c_up', 1)\nSample(name, 1)\n",
             "docs/a.md": "`nodeops_a_up`, nodeops_verb, `nodeops_d_up`",
         }

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.contract.rules.tree import ours, parsed, text_files, yaml
 
-CATALOGUE = "nodeops/metrics/metrics.toml"
+CATALOGUE = "nodeops/metrics/collectors"
 RULES = "roles/monitoring/files/rules.yml"
 RUNBOOKS = "docs/runbooks"
 SEVERITIES = {"critical", "warning", "none"}
@@ -25,9 +25,7 @@ _OTHERS = re.compile(
 
 def catalogued(root: Path) -> set[str]:
     """Return the names of the catalogue, without the prefix."""
-    file = root / CATALOGUE
-    rows = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return {name for found in rows.values() for name in found}
+    return {name for path in ours(root / CATALOGUE, "*.toml") for name in tomllib.loads(path.read_text(encoding="utf-8"))}
 
 
 def exported(root: Path) -> dict[str, str]:

@@ -3,18 +3,18 @@
 import pytest
 
 from nodeops.core.errors import InputError
-from nodeops.metrics.catalogue import catalogue, metric, parsed
+from nodeops.metrics.catalogue import catalogue, joined, metric, parsed
 
 GOOD = {"type": "gauge", "help": "What it says.", "why": "what for", "cost": "1"}
 
 
 def written(name: str, **changes: str) -> str:
     rows = {**GOOD, **changes}
-    return f"[disk.{name}]\n" + "\n".join(f"{key} = {value!r}" for key, value in rows.items())
+    return f"[{name}]\n" + "\n".join(f"{key} = {value!r}" for key, value in rows.items())
 
 
 def test_a_row_is_read():
-    assert parsed(written("disk_free_bytes"))["disk_free_bytes"].full_name == "nodeops_disk_free_bytes"
+    assert parsed("disk", written("disk_free_bytes"))["disk_free_bytes"].full_name == "nodeops_disk_free_bytes"
 
 
 REFUSED = {
@@ -35,12 +35,17 @@ REFUSED = {
 @pytest.mark.parametrize(("name", "changes", "said"), REFUSED.values(), ids=REFUSED)
 def test_rows_that_mislead_are_refused(name, changes, said):
     with pytest.raises(InputError, match=said):
-        parsed(written(name, **changes))
+        parsed("disk", written(name, **changes))
 
 
 def test_what_is_not_toml_is_refused():
     with pytest.raises(InputError, match="is not TOML"):
-        parsed("[a")
+        parsed("disk", "[a")
+
+
+def test_a_metric_that_two_collectors_have_is_refused():
+    with pytest.raises(InputError, match="stands twice, in disk and host"):
+        joined(parsed(collector, written("disk_free_bytes")) for collector in ("disk", "host"))
 
 
 def test_a_metric_is_found_with_and_without_the_prefix():
@@ -59,4 +64,4 @@ UNITS = {"disk_free_bytes": "bytes", "cpu_seconds_total": "seconds", "ledger_up"
 @pytest.mark.parametrize(("name", "unit"), UNITS.items())
 def test_the_name_says_the_unit(name, unit):
     row = written(name, type="counter" if name.endswith("_total") else "gauge")
-    assert parsed(row)[name].unit == unit
+    assert parsed("disk", row)[name].unit == unit
