@@ -11,8 +11,9 @@ from nodeops.exporter.server import Exporter
 from nodeops.exporter.unit_metrics import COLLECTOR as UNITS
 from nodeops.firewall.metrics import COLLECTOR as FIREWALL
 from nodeops.hardening.metrics import COLLECTOR as HARDENING
+from nodeops.lifecycle.patch.metrics import COLLECTOR as PATCH
 
-STATELESS = (HOST, UNITS, DISK, FIREWALL, HARDENING, AGENT, CERTIFICATES)
+STATELESS = (HOST, UNITS, DISK, FIREWALL, HARDENING, AGENT, CERTIFICATES, PATCH)
 
 
 def exporter(document: NodeDocument) -> Exporter:

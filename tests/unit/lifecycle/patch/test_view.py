@@ -11,7 +11,14 @@ from nodeops.lifecycle.patch.view import DAY, LISTS_SECONDS, OVERDUE_SECONDS, fi
 from tests.unit.quorum.test_leave import DOCUMENT
 
 NOW = 1_800_000_000.0
-FINE = {"pending": {"security": 0, "other": 3}, "oldest_security_at": None, "lists_at": NOW, "left": {}, "stale": {}, "reboot": []}
+FINE = {
+    "pending": {"security": 0, "other": 3},
+    "oldest_security_at": None,
+    "lists_at": NOW,
+    "left": {},
+    "stale": {},
+    "reboot": [],
+}
 FINE["unfinished"] = []
 PENDING = {**FINE, "pending": {"security": 2, "other": 0}}
 
