@@ -11,6 +11,7 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
+from nodeops.host.units import systemd
 from nodeops.host.units.service import carry_out, observe, plan_start
 from nodeops.lifecycle.patch import apply as acting
 from nodeops.lifecycle.patch import memory, view
@@ -138,13 +139,14 @@ def _softened(finding: Finding) -> Finding:
 
 @app.command(hidden=True)
 def watch(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
-    """Start the timer that looks at pending updates, and look once where nobody has since the boot; called by the role."""
+    """Start the timer that looks at pending updates; where nobody has looked since the boot, begin to. Called by the role."""
     node = load_node_document()
     changes = plan_start(observe(TIMER))
-    if memory.last_seen(node) is None:
-        changes.append(Change(f"start {LOOK}", "nobody has looked at pending updates since the boot"))
     if not dry_run:
         carry_out(changes)
+        if memory.last_seen(node) is None:
+            # Not waited for: a mirror that does not answer is no fault of the run.
+            systemd.systemctl("start", "--no-block", LOOK)
     emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
 
 
