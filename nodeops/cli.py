@@ -29,6 +29,7 @@ _ALL_VERBS: dict[str, tuple[str, str]] = {
     "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, start, status, peers, validators, wait, verify."),
     "lifecycle": ("nodeops.lifecycle.cli", "A node through its life: restart it when the others can do without it."),
     "logs": ("nodeops.logs.cli", "The ledger's log, sealed and live as one: show, statistics, level for a while."),
+    "mesh": ("nodeops.mesh.cli", "The network to the other nodes: loss, round trips, whose fault it is."),
     "metrics": ("nodeops.metrics.cli", "Metrics: what this host exports now, what each means, do both agree?"),
     "patch": ("nodeops.lifecycle.patch.cli", "Updates of this host's system: status, plan, apply, wait, history."),
     "quorum": ("nodeops.quorum.cli", "What the chain can spare: may this node stop?"),

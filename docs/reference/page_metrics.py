@@ -14,7 +14,7 @@ def lines(_: Path) -> Iterator[str]:
         "",
         f"{len(metrics)} metrics. Cost: the most series of one host; N mount points, D network devices, ",
     )
-    yield from ("U units, F files, C certificates. See [metrics](../metrics.md).", "")
+    yield from ("U units, F files, C certificates, P peers. See [metrics](../metrics.md).", "")
     for collector in dict.fromkeys(one.collector for one in metrics):
         yield from (f"## {collector}", "", "| metric | type | labels | what it says, and why | cost |", "|---|---|---|---|---|")
         yield from (_row(one) for one in metrics if one.collector == collector)

@@ -1,6 +1,6 @@
 """What was observed on a host: not trusted, so typed and bounded."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,10 +33,11 @@ class Filesystem(Facts):
 
 
 class Listener(Facts):
-    """A TCP socket that listens; process and unit are None when they could not be seen."""
+    """A socket that listens; process and unit are None when they could not be seen."""
 
     port: Annotated[int, Field(ge=1, le=65535)]
     address: Text
+    protocol: Literal["tcp", "udp"] = "tcp"
     process: Text | None = None
     unit: Text | None = None
 

@@ -240,6 +240,7 @@ class Port(Model):
     port: PortNumber
     bind: str
     scope: Literal["members", "monitors", "clients", "local"]
+    protocol: Literal["tcp", "udp"] = "tcp"
     why: str
 
 

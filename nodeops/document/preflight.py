@@ -151,7 +151,8 @@ def _ports(document: NodeDocument, listening: Iterable[Listener]) -> Iterator[Fi
 def _free(ports: Mapping[str, Port], unit: str, whose: str, listening: Iterable[Listener]) -> Iterator[Finding]:
     strangers = [listener for listener in listening if listener.unit != unit]
     for name, port in sorted(ports.items()):
-        taken = [listener for listener in strangers if listener.port == port.port and _overlap(port, listener.address)]
+        same = [one for one in strangers if (one.port, one.protocol) == (port.port, port.protocol)]
+        taken = [listener for listener in same if _overlap(port, listener.address)]
         expected = f"{port.bind}:{port.port} is free for {whose}{name}, or held by {unit}"
         actual = "; ".join(_holder(listener) for listener in taken) or f"port {port.port} is ours to use"
         hint = f"stop what listens there, or move it; {whose}ports are the same on all nodes ({port.why})"

@@ -91,5 +91,7 @@ def _what(document: NodeDocument, port: int, protocol: str) -> str:
     if protocol == "tcp" and port == document.limits.firewall.ssh_port:
         return "ssh"
     both = (("the ledger", document.ledger.ports), ("nodeops", document.ports))
-    ours = [f"{name} of {whose} ({one.scope})" for whose, ports in both for name, one in ports.items() if one.port == port]
-    return ours[0] if ours and protocol == "tcp" else "not a port of the node document"
+    asked = (port, protocol)
+    found = ((name, whose, one) for whose, ports in both for name, one in ports.items())
+    ours = [f"{name} of {whose} ({one.scope})" for name, whose, one in found if (one.port, one.protocol) == asked]
+    return ours[0] if ours else "not a port of the node document"

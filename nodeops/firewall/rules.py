@@ -99,7 +99,7 @@ def _ports(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
 
 def _port_rule(name: str, port: Port, sources: _Sources) -> Rule:
     networks = collapsed(sources.of(port.scope))
-    return Rule(name, "in", "tcp", port.port, port.scope, networks, port.why)
+    return Rule(name, "in", port.protocol, port.port, port.scope, networks, port.why)
 
 
 def _published(document: NodeDocument) -> Iterator[Rule]:
@@ -111,8 +111,8 @@ def _published(document: NodeDocument) -> Iterator[Rule]:
 
 
 def _egress(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
-    for name, port in sorted(document.ledger.ports.items()):
+    for name, port in sorted({**document.ledger.ports, **document.ports}.items()):
         if port.scope == "members":
-            yield Rule(f"{name}-out", "out", "tcp", port.port, "members", collapsed(sources.of("members")), port.why)
+            yield Rule(f"{name}-out", "out", port.protocol, port.port, "members", collapsed(sources.of("members")), port.why)
     for number, row in enumerate(document.limits.firewall.egress or [], 1):
         yield Rule(f"egress-{number}", "out", row.protocol, row.port, "named networks", collapsed(row.to), row.why)

@@ -16,6 +16,7 @@ from nodeops.core.result import Result
 from nodeops.fleet.answer import answer_of
 from nodeops.fleet.ask import ConnectOption, InventoryOption, fleet_of, on_host, with_progress
 from nodeops.fleet.disk_cli import disk
+from nodeops.fleet.mesh_cli import mesh
 from nodeops.fleet.reply import Reply, as_data, headed, worst_code
 from nodeops.fleet.report import fleet_report, for_people
 from nodeops.fleet.ssh import Limits
@@ -25,6 +26,7 @@ from nodeops.ledger.founding.gather import read_folder
 
 app = typer.Typer(no_args_is_help=True)
 app.command("disk")(disk)
+app.command("mesh")(mesh)
 
 # `nodeops status` asks a local process and its peers' last blocks: seconds even on a host that is short of everything.
 _STATUS_SECONDS = 10.0

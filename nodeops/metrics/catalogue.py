@@ -3,7 +3,7 @@
 Every collector has a file in `collectors/` with a table [NAME] for each of its metrics, exported with the prefix `nodeops_`:
 base units, and the name says which; a time is a `_timestamp_seconds`. Who the host is (node, organisation, site) are labels of
 the target, never of a metric: the monitor says them. `cost` is the most series of one host; N: mount points, D: network
-devices, U: units, F: files, C: certificates.
+devices, U: units, F: files, C: certificates, P: peers.
 """
 
 import tomllib
@@ -34,7 +34,7 @@ class Metric(Model):
     collector: _Name
     help: _Text
     why: _Text
-    cost: Annotated[str, Field(pattern=r"^[0-9NDUFC]+$")]
+    cost: Annotated[str, Field(pattern=r"^[0-9NDUFCP]+$")]
     labels: list[_Name] = Field(default_factory=list)
 
     @model_validator(mode="after")

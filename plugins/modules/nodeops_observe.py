@@ -33,7 +33,13 @@ hashes: {description: SHA-256 by path; null where there is no such file., type: 
 targets: {description: Link targets by path; null where there is no link., type: dict, returned: always}
 """
 
-LISTEN = "0A"
+# Linux, include/net/tcp_states.h: TCP_LISTEN; a UDP socket that anybody may write to has the number of TCP_CLOSE.
+SOCKET_TABLES = (
+    ("/proc/net/tcp", "tcp", "0A", socket.AF_INET),
+    ("/proc/net/tcp6", "tcp", "0A", socket.AF_INET6),
+    ("/proc/net/udp", "udp", "07", socket.AF_INET),
+    ("/proc/net/udp6", "udp", "07", socket.AF_INET6),
+)
 
 
 def main() -> None:
@@ -124,17 +130,18 @@ def login() -> "dict[str, Any] | None":
 
 
 def listening(ports: "list[int]") -> "list[dict[str, Any]]":
-    """Return who listens on the TCP ports asked for, over IPv4 and IPv6."""
+    """Return who listens on the ports asked for, over TCP and UDP, IPv4 and IPv6."""
     found = []
-    for table, family in (("/proc/net/tcp", socket.AF_INET), ("/proc/net/tcp6", socket.AF_INET6)):
+    for table, protocol, state, family in SOCKET_TABLES:
         if not os.path.exists(table):
             continue
         with open(table, encoding="ascii") as file:
             rows = [line.split() for line in file][1:]
         for row in rows:
             address, port = row[1].rsplit(":", 1)
-            if row[3] == LISTEN and int(port, 16) in ports:
-                found.append({"port": int(port, 16), "address": readable(address, family), **owner(row[9])})
+            if row[3] == state and int(port, 16) in ports:
+                place = {"port": int(port, 16), "address": readable(address, family), "protocol": protocol}
+                found.append({**place, **owner(row[9])})
     return found
 
 

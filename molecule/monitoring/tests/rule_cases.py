@@ -34,8 +34,16 @@ def two(name: str) -> str:
     return f"nodeops_{name}{{{SECOND}}}"
 
 
+def path(observer: str, peer: str, lost: float) -> dict[str, str]:
+    """Return the series of a path on which so many of the 15 questions of 15 seconds are lost."""
+    labels = f'{{network="n",node="{observer}",peer="{peer}"}}'
+    return {f"nodeops_mesh_probes_sent_total{labels}": "0+15x400", f"nodeops_mesh_probes_lost_total{labels}": f"0+{lost}x400"}
+
+
 COLLECTOR = one("collector_up", 'collector="disk"')
 MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
+RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
+HALF_RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.5"')
 HEIGHT, HEAD, STAGE = one("ledger_height_blocks"), one("ledger_head_timestamp_seconds"), one("disk_stage", 'mountpoint="/"')
 END, FULL = one("certificate_not_after_timestamp_seconds", 'subject="a"'), one("disk_time_to_full_seconds", 'mountpoint="/"')
 OLDEST = one("patch_oldest_security_timestamp_seconds")
@@ -75,6 +83,17 @@ CASES: dict[str, Case] = {
         {one("quorum_margin_power"): "0x400", two("quorum_margin_power"): "1x400"}, {one("quorum_margin_power"): "1x400"}, MINUTE
     ),
     "ValidatorMissesBlocks": Case({MISSED: "0+1x400", SIGNED: "0+14x400"}, {MISSED: "0+1x400", SIGNED: "0+24x400"}, 5 * MINUTE),
+    "MeshNodeIsolated": Case(
+        # One of two that lose, and the only one that asks, name nobody.
+        {**path("a", "c", 3), **path("b", "c", 2)},
+        {**path("a", "c", 3), **path("b", "c", 0.5), **path("d", "e", 3)},
+        2 * MINUTE,
+    ),
+    # A peer that two of two lose is not the path; one that one of two loses is; one lost in a hundred is neither.
+    "MeshPathLossy": Case(
+        {**path("a", "c", 3), **path("b", "c", 0)}, {**path("a", "c", 3), **path("b", "c", 3), **path("a", "d", 0.15)}, 5 * MINUTE
+    ),
+    "MeshPathSlow": Case({RTT: "0.8x400", HALF_RTT: "0.8x400"}, {RTT: "0.7x400", HALF_RTT: "0.8x400"}, 5 * MINUTE),
     "MonitorPartDown": Case({'up{job="monitor"}': "0x400"}, {'up{job="monitor"}': "1x400", UP: "0x400"}, 2 * MINUTE),
     "DeadMansSwitch": Case({UP: "1x400"}, {}, 0, vanished=1),
 }

@@ -160,12 +160,20 @@ def test_a_slow_request_keeps_nobody_waiting_and_is_cut_off(impatient):
     until(dripped)
 
 
+def answered(server):
+    try:
+        return server.ask()[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
 def test_five_hundred_idle_connections_keep_nobody_waiting_and_are_cut_off(impatient):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
     try:
         idle = [impatient.connect() for _ in range(500)]
-        assert impatient.ask()[0] == 200
+        # On a machine that is busy a monitor may itself be too slow for this impatient server: then it asks again.
+        until(lambda: answered(impatient))
         until(lambda: all(gone(one) for one in idle))
         for one in idle:
             one.close()

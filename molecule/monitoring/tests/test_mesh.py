@@ -1,0 +1,69 @@
+"""The mesh on real hosts: a path that is cut and a node that is cut off, as the fleet sees them; who its port is open to."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import hosts
+import pytest
+
+# Three questions in a row are lost after three seconds; the prober writes every five.
+WAIT = 60
+
+
+def causes() -> set[tuple[str, tuple[str, ...]]]:
+    """Return what is ill, as the controller says it."""
+    said: Any = hosts.controller("fleet", "mesh", "--json")
+    return {(one["kind"], tuple(one["nodes"])) for one in said["causes"]}
+
+
+def until_said(wanted: set[tuple[str, tuple[str, ...]]]) -> None:
+    end = time.monotonic() + WAIT
+    while (seen := causes()) != wanted:
+        assert time.monotonic() < end, f"{sorted(seen)} instead of {sorted(wanted)}"
+        time.sleep(2)
+
+
+@contextmanager
+def deaf(node: str, *others: str) -> Iterator[None]:
+    """Drop the probes of others on their way into a node: what a network does, with its link up and its logins working."""
+    sources = ", ".join(hosts.ADDRESS[other] for other in others)
+    drop = f"ip saddr {{ {sources} }} udp dport {port()} drop; ip saddr {{ {sources} }} udp sport {port()} drop;"
+    text = f"table ip deaf {{ chain c {{ type filter hook prerouting priority -300; {drop} }}; }}"
+    hosts.must(node, "nft -f -", given=text.encode())
+    try:
+        yield
+    finally:
+        hosts.must(node, "nft delete table ip deaf")
+
+
+def port() -> int:
+    return int(hosts.controller("document", "show", "alpha-1", "--json")["document"]["ports"]["mesh"]["port"])
+
+
+def test_a_path_that_is_cut_and_a_node_that_is_cut_off_are_told_apart() -> None:
+    until_said(set())
+    with deaf("beta-1", "alpha-2"):
+        until_said({("path", ("alpha-2", "beta-1"))})
+        hosts.must("beta-1", f"nft add rule ip deaf c ip saddr {hosts.ADDRESS['alpha-1']} udp sport {port()} drop")
+        until_said({("uplink", ("beta-1",))})
+        shown = hosts.verb("beta-1", "mesh", "show", codes=(1,))
+        assert [one["id"] for one in shown["findings"]] == ["mesh.uplink.beta-1"]
+
+
+def test_the_unit_is_closed_and_nobody() -> None:
+    said = hosts.must("alpha-2", "systemd-analyze security --no-pager nodeops-mesh.service | tail -n 1")
+    assert float(said.split(":")[1].split()[0]) <= 1.5
+    pid = hosts.must("alpha-2", "systemctl show -p MainPID --value nodeops-mesh").strip()
+    assert hosts.must("alpha-2", f"stat -c %U /proc/{pid}").strip() == "nodeops-mesh"
+    assert int(hosts.must("alpha-2", f"awk '/^CapEff/ {{print $2}}' /proc/{pid}/status"), 16) == 0
+    assert hosts.must("alpha-2", "ls /var/lib/ledger/keys")
+    assert not hosts.must("alpha-2", f"nsenter --mount --target {pid} ls /var/lib/ledger/keys")
+
+
+@pytest.mark.parametrize(("address", "allowed"), [("alpha-1", True), ("192.0.2.7", False)])
+def test_its_port_is_open_to_members_alone(address: str, allowed: bool) -> None:
+    source = hosts.ADDRESS.get(address, address)
+    words = ("firewall", "explain", source, str(port()), "--protocol", "udp")
+    assert hosts.verb("beta-1", *words, codes=(0, 1))["allowed"] is allowed

@@ -1,0 +1,76 @@
+"""What hosts say of the network between them, as one matrix, and whose fault it is where it is ill. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from nodeops.core.finding import Finding, Verdict
+from nodeops.core.result import Result, Table
+from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
+from nodeops.mesh.seen import Measured, Seen
+from nodeops.mesh.verdict import Standing, blames, is_noisy, standing, view
+from nodeops.mesh.view import findings, lost, milliseconds
+
+_TROUBLE_CHARACTERS = 200
+
+
+def answer_of(reply: Reply) -> Seen | str:
+    """Return what a host said, or in a line why that is nothing. A host whose own findings fail leaves with 1."""
+    if reply.state is not State.ANSWERED:
+        return one_line(f"{reply.state.value}: {reply.error}", _TROUBLE_CHARACTERS)
+    try:
+        return Seen.model_validate(parsed(json_text(reply.stdout) or ""))
+    except ValidationError:
+        return one_line(f"exit code {reply.exit_code}: {reply.stderr or 'no valid answer'}", _TROUBLE_CHARACTERS)
+
+
+def mesh_report(replies: Sequence[Reply], nodes: Sequence[str]) -> Result:
+    """Return the matrix of round trips and losses, and the causes that explain what is ill.
+
+    `nodes` are all of the consortium, those of others too: what they are seen as is judged, what they see is not known here.
+    """
+    answers = {reply.node: answer_of(reply) for reply in replies}
+    seen = {node: said for node, said in answers.items() if isinstance(said, Seen)}
+    views: dict[str, dict[str, Standing]] = {node: _known(view(said), nodes) for node, said in seen.items()}
+    # A node whose prober does not run is silent for everyone, though its network may be fine.
+    noisy = frozenset(node for node, said in answers.items() if isinstance(said, str) or is_noisy(said))
+    causes = blames(views, noisy)
+    data: dict[str, Any] = {
+        "nodes": {
+            node: {"error": said} if isinstance(said, str) else said.model_dump(mode="json") for node, said in answers.items()
+        },
+        "causes": [{**vars(one)} for one in causes],
+    }
+    return Result(
+        data,
+        tables=[_matrix(seen, nodes)],
+        lines=["", "a row asks a column: median round trip of the last minute, and what was lost of it"],
+        findings=[*_silent(answers), *findings(causes, views)],
+    )
+
+
+def _known(row: Mapping[str, Standing], nodes: Sequence[str]) -> dict[str, Standing]:
+    """Return what a host says of members; it may say anything of anybody."""
+    return {name: said for name, said in row.items() if name in nodes}
+
+
+def _matrix(seen: Mapping[str, Seen], nodes: Sequence[str]) -> Table:
+    rows = [(node, *(_cell(seen[node].paths.get(peer), node == peer) for peer in nodes)) for node in nodes if node in seen]
+    return Table(("", *nodes), rows)
+
+
+def _cell(one: Measured | None, itself: bool) -> str:
+    if one is None or itself:
+        return "·" if itself else ""
+    said = standing(one)
+    if said == "fine" and not one.recent_lost:
+        return milliseconds(one.rtt_median)
+    return f"{said}" if said in ("silent", "unknown") else f"{milliseconds(one.rtt_median)} {lost(one)} lost"
+
+
+def _silent(answers: Mapping[str, Seen | str]) -> Iterator[Finding]:
+    hint = "nodeops fleet status says more; ansible-playbook playbooks/mesh.yml installs the prober"
+    for node, said in answers.items():
+        if isinstance(said, str):
+            yield Finding(f"{node}.mesh", Verdict.FAIL, "what its prober sees", said, hint)

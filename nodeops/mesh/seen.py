@@ -1,0 +1,40 @@
+"""What a prober says of its paths: the words of its file, of `--json`, and of what a fleet is told. Pure."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+_Count = Annotated[int, Field(ge=0)]
+_Seconds = Annotated[float, Field(ge=0, le=1e9)]
+
+
+class Measured(BaseModel):
+    """What one node sees of another: counted since its prober started, measured over the last minute. Times in seconds."""
+
+    sent: _Count
+    answered: _Count
+    lost: _Count
+    late: _Count
+    duplicate: _Count
+    unsent: _Count
+    recent: _Count
+    recent_lost: _Count
+    rtt_median: _Seconds | None
+    rtt_p99: _Seconds | None
+    rtt_usual: _Seconds | None
+    jitter: _Seconds | None
+    silent_seconds: _Seconds | None
+
+
+class Seen(BaseModel):
+    """All that a prober says. `noise` is its own path to itself: what its host adds to every figure."""
+
+    uptime: _Seconds
+    tree: str
+    node: str
+    noise: Measured
+    paths: dict[str, Measured]
+    without_certificate: list[str]
+    strangers: _Count
+    forged: _Count
+    too_many: _Count

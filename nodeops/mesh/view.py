@@ -1,0 +1,65 @@
+"""The mesh for a person: a row for each path, findings for what is ill. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from nodeops.core.finding import Finding, Verdict
+from nodeops.core.result import Table
+from nodeops.mesh.seen import Measured, Seen
+from nodeops.mesh.verdict import Blame, Standing, standing
+
+COLUMNS = ("peer", "standing", "lost", "round trip", "p99", "jitter", "last answer", "sent")
+_WORST_FIRST: tuple[Standing, ...] = ("silent", "lossy", "slow", "unknown", "fine")
+_WORDS = {
+    "host": ("a host that answers itself quickly", "is slow to itself, so its figures and its votes come late"),
+    "uplink": ("a node that reaches the others", "most of its paths are ill: its network, its host, or its prober"),
+    "path": ("a path that carries what is sent", "the network between the two"),
+}
+_HINTS = {
+    "host": "look at processor, memory and disk of that host: nodeops metrics show; docs/mesh.md",
+    "uplink": "look at that host's network first; the others see each other; docs/mesh.md",
+    "path": "tell both providers, with the figures of both sides; docs/mesh.md",
+}
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Return a round trip as a person reads it."""
+    if seconds is None:
+        return "-"
+    return f"{seconds * 1000:.2f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
+
+
+def lost(one: Measured) -> str:
+    """Return the share of questions of the last minute that were lost."""
+    return f"{100 * one.recent_lost / one.recent:.1f} %" if one.recent else "-"
+
+
+def paths_table(found: Seen) -> Table:
+    """Return the paths of one node, the worst first."""
+    order = sorted(found.paths, key=lambda name: (_WORST_FIRST.index(standing(found.paths[name])), name))
+    rows = [_row(name, found.paths[name]) for name in order]
+    return Table(COLUMNS, [*rows, *((name, "no certificate", *["-"] * 6) for name in found.without_certificate)])
+
+
+def _row(name: str, one: Measured) -> Sequence[str]:
+    silent = "never" if one.silent_seconds is None else f"{one.silent_seconds:.0f} s ago"
+    times = (milliseconds(value) for value in (one.rtt_median, one.rtt_p99, one.jitter))
+    return (name, standing(one), lost(one), *times, silent, str(one.sent))
+
+
+def findings(causes: Sequence[Blame], views: Mapping[str, Mapping[str, Standing]]) -> Iterator[Finding]:
+    """Yield one finding for each cause, or one that all is well."""
+    for blame in causes:
+        expected, what = _WORDS[blame.kind]
+        name = "-".join(blame.nodes)
+        # With one observer, a path's other end may be all that is ill: it sees nothing of what the others see.
+        alone = "; seen from one side alone" if blame.kind == "path" and len(set(views) & set(blame.nodes)) == 1 else ""
+        actual = f"{blame.standing}: {what} ({_listed(blame)}){alone}"
+        yield Finding(f"mesh.{blame.kind}.{name}", Verdict.FAIL, expected, actual, _HINTS[blame.kind])
+    if not causes:
+        count = sum(len(row) for row in views.values())
+        yield Finding("mesh", Verdict.PASS, "paths that carry what is sent", f"{count} views of paths, none ill")
+
+
+def _listed(blame: Blame) -> str:
+    shown = [f"{one}-{other}" for one, other in blame.paths[:6]]
+    return ", ".join([*shown, *([f"{len(blame.paths) - 6} more"] if len(blame.paths) > 6 else [])])

@@ -1,0 +1,203 @@
+"""Probers that ask each other over real sockets, in a network of their own where packets can be lost on purpose."""
+
+import ctypes
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from nodeops.mesh import prober as probing
+from nodeops.mesh import status, window
+from nodeops.mesh.keys import Shared
+from nodeops.mesh.packet import ANSWER, QUESTION, SIZE, Packet, packed
+from nodeops.mesh.prober import SELF, Peer, Prober, open_sockets, round_trip
+from tests.filesystems.disks import child, ended
+
+PORT = 9656
+ONE, TWO, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.9"
+KEY = b"k" * 32
+MARKS = {ONE: b"one-----", TWO: b"two-----"}
+_NEW_NETWORK = 0x40000000
+
+
+def alone(work: Callable[[], object]) -> None:
+    """Do work in a process that has a network of its own, with loopback; fail when it fails."""
+
+    def apart() -> None:
+        if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK):
+            raise OSError(ctypes.get_errno(), "no network of its own")
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        work()
+
+    assert ended(child(apart)) == 0
+
+
+class Running:
+    """A prober at work in a thread: at one address, asking the other."""
+
+    def __init__(self, own: str, other: str, asks: bool = True) -> None:
+        itself = Peer(SELF, (own,), Shared(MARKS[own], os.urandom(32)), asked=True)
+        self.peer = Peer("other", (other,), Shared(MARKS[other], KEY), asked=asks)
+        members = [itself, self.peer]
+        self.prober = Prober(MARKS[own], members, open_sockets(own, PORT, members), PORT)
+        self._quiet = self._ended = False
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        with pytest.raises(StopIteration):
+            self.prober.run(self._tick)
+
+    def _tick(self) -> None:
+        if self._ended:
+            raise StopIteration
+        if self._quiet:
+            self.prober._due.clear()
+
+    def stop(self) -> None:
+        """Ask no more, wait until every question has its fate and what is late has come, and end."""
+        self._quiet = True
+        until(lambda: not self.prober._due)
+        counts = self.peer.window.counts
+        until(lambda: counts.sent == counts.answered + counts.lost)
+        time.sleep(0.3)
+        self._ended = True
+        self._thread.join(timeout=10)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(probing, "INTERVAL_SECONDS", 0.005)
+    monkeypatch.setattr(window, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setenv("SHOW_CHILDREN", "1")
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin:/sbin")
+
+
+def until(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def rule(text: str) -> None:
+    script = f"table ip lossy {{ counter gone {{ }}; chain c {{ type filter hook input priority 0; {text} }}; }}"
+    subprocess.run(["nft", "-f", "-"], input=script.encode(), check=True)
+
+
+def gone() -> int:
+    said = subprocess.run(["nft", "--json", "list", "counter", "ip", "lossy", "gone"], capture_output=True, check=True).stdout
+    return next(one["counter"]["packets"] for one in json.loads(said)["nftables"] if "counter" in one)
+
+
+needs_nft = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("nft", path="/usr/sbin:/usr/bin"), reason="root, nft")
+
+
+@needs_nft
+@pytest.mark.parametrize("lost", ["questions", "answers"])
+def test_loss_is_what_was_lost_to_the_packet(lost, monkeypatch):
+    monkeypatch.setattr(probing, "_ANSWERS_A_SECOND", 1000.0)
+
+    def work() -> None:
+        to = TWO if lost == "questions" else ONE
+        rule(f"ip daddr {to} ip saddr != {to} udp dport {PORT} numgen random mod 10 < 2 counter name gone drop;")
+        one = Running(ONE, TWO)
+        # The other answers and does not ask: only packets of one's questions are in the way.
+        two = Running(TWO, ONE, asks=False)
+        until(lambda: one.peer.window.counts.sent > 300)
+        one.stop()
+        two.stop()
+        counts = one.peer.window.counts
+        assert counts.lost - counts.late == gone() > 20
+        assert counts.sent == counts.answered + counts.lost
+        assert (counts.duplicate, counts.unsent) == (0, 0)
+
+    alone(work)
+
+
+@needs_nft
+def test_who_measures_alone_is_silent_and_knows_its_own_noise():
+    def work() -> None:
+        one = Running(ONE, TWO)
+        until(lambda: one.peer.window.counts.lost > 10)
+        one.stop()
+        found = status.seen("one", one.prober.peers, one.prober.refused, ["third"])
+        path = found.paths["other"]
+        assert (path.answered, path.recent, path.silent_seconds) == (0, path.recent_lost, None)
+        assert 0 < found.noise.rtt_median < 1
+        assert found.without_certificate == ["third"]
+
+    alone(work)
+
+
+@needs_nft
+def test_nobody_but_a_member_gets_an_answer_and_no_answer_is_larger():
+    def work() -> None:
+        one = Running(ONE, TWO)
+        question = packed(Packet(QUESTION, MARKS[TWO], b"r" * 8, 1), KEY)
+        member, stranger = sender(TWO), sender(STRANGER)
+        # A member's own packet, sent again by somebody else: to answer it would make the host a reflector.
+        stranger.sendto(question, (ONE, PORT))
+        stranger.sendto(os.urandom(SIZE), (ONE, PORT))
+        member.sendto(question[:-1] + b"x", (ONE, PORT))
+        member.sendto(os.urandom(1400), (ONE, PORT))
+        member.sendto(b"", (ONE, PORT))
+        # An answer to nothing, and one to an earlier run.
+        member.sendto(packed(Packet(ANSWER, MARKS[TWO], b"r" * 8, 1, 5), KEY), (ONE, PORT))
+        member.sendto(question, (ONE, PORT))
+        answer = member.recv(4096)
+        assert len(answer) == SIZE
+        assert not received(stranger)
+        for _ in range(200):
+            member.sendto(question, (ONE, PORT))
+        time.sleep(0.3)
+        assert len(received(member)) < 40
+        one.stop()
+        refused = one.prober.refused
+        assert (refused.strangers, refused.forged) == (4, 1)
+        assert refused.too_many > 150
+
+    alone(work)
+
+
+def sender(address: str) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((address, PORT if address == STRANGER else 40000))
+    made.settimeout(5)
+    return made
+
+
+def received(one: socket.socket) -> list[bytes]:
+    """Return the probes that came, without the questions that a prober asks by itself."""
+    one.setblocking(False)
+    found = []
+    try:
+        while True:
+            found.append(one.recv(4096))
+    except BlockingIOError:
+        return found
+    finally:
+        one.settimeout(5)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "now", "hold", "expected"),
+    [
+        (2_000_000_000, 102.0, 0, 1.0),
+        (2_000_000_000, 102.0, 400_000_000, 0.6),
+        # The wall clock was set back or forward while the answer was under way.
+        (500_000_000, 102.0, 0, 2.0),
+        (900_000_000_000, 102.0, 0, 2.0),
+        # A peer that says it held the question for longer than it was away.
+        (2_000_000_000, 102.0, 5_000_000_000, 0.0),
+    ],
+)
+def test_a_round_trip_is_never_negative_and_never_longer_than_it_was(stamp, now, hold, expected):
+    assert round_trip((1_000_000_000, 100.0), stamp, now, hold) == pytest.approx(expected)
