@@ -165,7 +165,7 @@ HOLD = 'python3 -c \'import fcntl,time; f=open("/var/lib/dpkg/lock-frontend","rb
 
 def test_a_run_killed_in_the_middle_is_completed_by_the_next_which_waits_for_a_lock() -> None:
     node = hosts.NODES[2]
-    publish(node, Package("lab-slow", "2", postinst="test -e /run/lab-quick || sleep 600"))
+    publish(node, Package("lab-slow", "2", postinst="test -e /run/lab-quick || sleep 90"))
     with hosts.begun({node: f"nodeops patch apply --roll {ORGANISATIONS}"}):
         until = time.monotonic() + 90
         while hosts.run(node, "pgrep -f 'lab-slow[.]postinst'").code:
