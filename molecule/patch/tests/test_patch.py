@@ -201,7 +201,7 @@ def test_a_reboot_is_done_by_leave_of_the_gate_and_its_node_takes_part_again() -
     node = "beta-1"
     hosts.must(node, "touch /run/reboot-required; echo lab > /run/reboot-required.pkgs")
     before = blocks.mark()
-    words = ["ansible-playbook", "-i", str(hosts.SCENARIO / "consortium.yml"), "playbooks/patch.yml", "-l", "beta"]
+    words = ["ansible-playbook", "-i", str(hosts.SCENARIO / "consortium.yml"), "playbooks/patch.yml", "-l", node]
     options = ["-e", json.dumps({"patch_reboot": True})]
     with subprocess.Popen([*words, *options], cwd=hosts.ROOT, stdout=subprocess.PIPE, text=True) as run:
         container = engine.container(node)
