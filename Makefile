@@ -79,10 +79,10 @@ lint: $(READY)
 	@$(MAKE) --jobs=2 --keep-going --output-sync=target $(LINTS)
 
 # What tests need beside Python: filesystems to break, a server to ship to, rules to load.
-TOOLS := rclone e2fsprogs xfsprogs logrotate zstd nftables iptables
+TOOLS := rclone e2fsprogs xfsprogs logrotate zstd nftables iptables restic
 .PHONY: test-tools
 test-tools:
-	@if ! PATH=$$PATH:/usr/sbin type rclone mkfs.ext4 mkfs.xfs logrotate zstd nft iptables-nft-restore >/dev/null 2>&1; then
+	@if ! PATH=$$PATH:/usr/sbin type rclone mkfs.ext4 mkfs.xfs logrotate zstd nft iptables-nft-restore restic >/dev/null 2>&1; then
 		$(call step,Debian packages: $(TOOLS))
 		apt-get update -qq
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(TOOLS)

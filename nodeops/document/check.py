@@ -1,7 +1,7 @@
 """Rules between the parts of a consortium file: what no single field can see."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +10,7 @@ from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.inventory import checked_choices, managed_nodes
 from nodeops.document.load import Source, load_with_source
-from nodeops.document.models import Consortium
+from nodeops.document.models import Consortium, Monitor, Node, Repository
 from nodeops.document.profile import Profile, load_profile
 from nodeops.document.waivers import load_waivers
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 Location = tuple[str, ...]
 # Groups of the inventory, and what Ansible itself gives a meaning to. The platform's name is a group too.
-RESERVED_NAMES = frozenset({"all", "localhost", "monitors", "nodes", "ungrouped", "validator", "witness"})
+RESERVED_NAMES = frozenset({"all", "localhost", "monitors", "nodes", "repositories", "ungrouped", "validator", "witness"})
 
 # Built into CometBFT (abci/example/kvstore); neither asks who sends a transaction.
 _SAMPLES = frozenset({"kvstore", "persistent_kvstore"})
@@ -70,7 +70,13 @@ def _as_error(source: Source, problems: Sequence[tuple[Location, str]]) -> Input
 def conflicts(consortium: Consortium) -> Iterator[tuple[Location, str]]:
     """Yield the location and text of each contradiction: unknown organisation, shared name, shared address."""
     seen: dict[str, str] = {}
-    for kind, hosts in (("nodes", consortium.nodes), ("monitors", consortium.monitors)):
+    helpers: dict[str, Monitor | Repository] = {**consortium.monitors, **consortium.repositories}
+    kinds: dict[str, Mapping[str, Node | Monitor | Repository]] = {
+        "nodes": consortium.nodes,
+        "monitors": consortium.monitors,
+        "repositories": consortium.repositories,
+    }
+    for kind, hosts in kinds.items():
         for name, host in hosts.items():
             if host.organisation not in consortium.organisations:
                 allowed = ", ".join(consortium.organisations)
@@ -79,16 +85,28 @@ def conflicts(consortium: Consortium) -> Iterator[tuple[Location, str]]:
                 yield (kind, name, "address"), f"address {host.address} of {name} is already that of {seen[host.address]}"
             seen.setdefault(host.address, name)
     reserved = RESERVED_NAMES | {consortium.ledger.platform}
-    for kind in ("organisations", "nodes", "monitors"):
+    for kind in ("organisations", *kinds):
         for name in sorted(reserved & set(getattr(consortium, kind))):
             yield (kind, name), f"'{name}' is the name of an Ansible group; choose another"
-    for name in sorted(set(consortium.nodes) & set(consortium.monitors)):
-        yield ("monitors", name), f"'{name}' is already the name of a node"
-    for name in sorted(set(consortium.organisations) & (set(consortium.nodes) | set(consortium.monitors))):
+    for name in sorted(set(consortium.nodes) & set(helpers)):
+        yield ("monitors" if name in consortium.monitors else "repositories", name), f"'{name}' is already the name of a node"
+    for name in sorted(set(consortium.monitors) & set(consortium.repositories)):
+        yield ("repositories", name), f"'{name}' is already the name of a monitor"
+    yield from _second_repositories(consortium)
+    for name in sorted(set(consortium.organisations) & (set(consortium.nodes) | set(helpers))):
         yield (
             ("organisations", name),
             f"'{name}' names both an organisation and a host",
         )
+
+
+def _second_repositories(consortium: Consortium) -> Iterator[tuple[Location, str]]:
+    seen: dict[str, str] = {}
+    for name, host in consortium.repositories.items():
+        if host.organisation in seen:
+            what = f"{host.organisation} has the repository {seen[host.organisation]} already; one each"
+            yield ("repositories", name, "organisation"), what
+        seen.setdefault(host.organisation, name)
 
 
 def _platform_problems(consortium: Consortium) -> Iterator[tuple[Location, str]]:

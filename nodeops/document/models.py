@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from nodeops.document.disk_choices import MOST_BYTES, DiskChoices
+from nodeops.document.hardening_choices import HardeningChoices
 from nodeops.document.log_format import LogFormat
 from nodeops.document.patch_windows import Patching
 
@@ -143,6 +144,14 @@ class Monitor(Model):
     site: Words | None = None
 
 
+class Repository(Model):
+    """A host that keeps the backups of its organisation's nodes; one for each organisation at most."""
+
+    organisation: Name
+    address: Address
+    site: Words | None = None
+
+
 class Consortium(Model):
     """The whole of consortium.yml."""
 
@@ -152,6 +161,7 @@ class Consortium(Model):
     organisations: Annotated[dict[Name, Organisation], Field(min_length=1)]
     nodes: Annotated[dict[Name, Node], Field(min_length=1)]
     monitors: dict[Name, Monitor] = {}
+    repositories: dict[Name, Repository] = {}
 
 
 class Published(Model):
@@ -186,28 +196,6 @@ class FirewallChoices(Model):
     published: list[Published] = []
     egress: list[EgressRule] | None = None
     confirm_seconds: Annotated[int, Field(ge=10, le=600)] = 60
-
-
-class HardeningChoices(Model):
-    """What an organisation chooses about hardening; single controls are left out by waivers, with a reason and an end.
-
-    `banner` is what everyone reads before logging in. `ssh_groups` are the groups whose members may log in over SSH; none
-    named means everyone with a key. `forwarding` says whether a host goes on forwarding packets where containers, virtual
-    machines or tunnels need it, or never does. `may_lose_access` are accounts that a change may shut out of SSH: any other
-    that has keys and would be stops it. `jump_for` are the destinations, host:port, of logins that pass through a host; runs of
-    Ansible fill it in from the ssh_config. A changed set must be confirmed over a new SSH connection within
-    `confirm_seconds`, or it is undone.
-    """
-
-    banner: Annotated[str, StringConstraints(max_length=2000)] = (
-        "This is a private system. Access is restricted to authorised operators; unauthorised access is prohibited.\n"
-        "All activity is monitored and logged, and may be used as evidence.\n"
-    )
-    ssh_groups: list[Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]] = []
-    forwarding: Literal["as_needed", "never"] = "as_needed"
-    may_lose_access: list[Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_.-]{0,31}\$?$")]] = []
-    jump_for: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\[\]-]{1,255}:[0-9]{1,5}$")]] = []
-    confirm_seconds: Annotated[int, Field(ge=10, le=600)] = 90
 
 
 class Waiver(Model):
@@ -290,9 +278,17 @@ class NodeDocument(Model):
     organisations: dict[Name, Organisation]
     members: list[Member]
     monitors: dict[Name, Monitor]
+    repositories: dict[Name, Repository]
     ledger: LedgerPlan
     ports: dict[str, Port]
     monitor_ports: dict[str, Port]
+    repository_ports: dict[str, Port]
     paths: dict[str, str]
     limits: Choices
     waivers: list[Waiver] = []
+
+    @property
+    def repository(self) -> str | None:
+        """Return the name of the host that keeps this node's backups, None where its organisation has none."""
+        own = self.node.organisation
+        return next((name for name, host in self.repositories.items() if host.organisation == own), None)

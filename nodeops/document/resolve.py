@@ -29,7 +29,7 @@ def host_paths() -> dict[str, str]:
 
 
 def host_ports(kind: str) -> dict[str, Port]:
-    """Return the ports of nodeops itself on a `node` or a `monitor`."""
+    """Return the ports of nodeops itself on a `node`, a `monitor` or a `repository`."""
     text = (resources.files("nodeops.document") / "host_ports.toml").read_text(encoding="utf-8")
     return {name: Port.model_validate(row) for name, row in tomllib.loads(text)[kind].items()}
 
@@ -70,9 +70,11 @@ def resolve(consortium: Consortium, node: str, choices: Mapping[str, Any], waive
         organisations=dict(sorted(consortium.organisations.items())),
         members=list(found.values()),
         monitors=dict(sorted(consortium.monitors.items())),
+        repositories=dict(sorted(consortium.repositories.items())),
         ledger=_ledger_plan(consortium, load_profile(consortium.ledger.platform), limits),
         ports=admitted_ports(host_ports("node"), consortium, limits),
         monitor_ports=host_ports("monitor"),
+        repository_ports=host_ports("repository"),
         paths=host_paths(),
         limits=limits,
         waivers=[waiver for waiver in waivers if waiver.scope in ("all", node, found[node].organisation)],

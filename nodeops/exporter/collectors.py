@@ -1,6 +1,7 @@
 """All collectors of a host, put together as `cli.py` puts the verbs together."""
 
 from nodeops.agent.metrics import COLLECTOR as AGENT
+from nodeops.backup.metrics import COLLECTOR as BACKUP
 from nodeops.disk.metrics import COLLECTOR as DISK
 from nodeops.document.models import NodeDocument
 from nodeops.exporter import ledger_metrics, text_files
@@ -14,7 +15,7 @@ from nodeops.hardening.metrics import COLLECTOR as HARDENING
 from nodeops.lifecycle.patch.metrics import COLLECTOR as PATCH
 from nodeops.mesh.metrics import COLLECTOR as MESH
 
-STATELESS = (HOST, UNITS, DISK, FIREWALL, HARDENING, AGENT, CERTIFICATES, MESH, PATCH)
+STATELESS = (HOST, UNITS, DISK, FIREWALL, HARDENING, AGENT, CERTIFICATES, MESH, BACKUP, PATCH)
 
 
 def exporter(document: NodeDocument) -> Exporter:

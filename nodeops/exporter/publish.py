@@ -7,20 +7,22 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from nodeops.core.errors import InputError
-from nodeops.document.models import Consortium, Monitor, Node
+from nodeops.document.models import Consortium, Monitor, Node, Repository
 from nodeops.exporter.certificates import checked
 from nodeops.host.files import write_atomic
 
 FOLDER = "certificates"
 _PUBLIC_FILE = 0o644
+Host = Node | Monitor | Repository
 
 
 @dataclass(frozen=True)
 class Known:
-    """The certificates of nodes and of monitors by name (PEM), who has none yet, and the files that were written."""
+    """The certificates of nodes, monitors and repositories by name (PEM), who has none yet, and the files that were written."""
 
     nodes: dict[str, str] = field(default_factory=dict)
     monitors: dict[str, str] = field(default_factory=dict)
+    repositories: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     written: dict[str, str] = field(default_factory=dict)
 
@@ -31,7 +33,7 @@ def publish(folder: Path, consortium: Consortium, shown: Mapping[str, str], *, d
     `shown` are certificates by host. One that a managed host made anew replaces the old one. Raise InputError for one that
     does not stand for its host alone, before anything is written.
     """
-    hosts: dict[str, Node | Monitor] = {**consortium.nodes, **consortium.monitors}
+    hosts: dict[str, Host] = {**consortium.nodes, **consortium.monitors, **consortium.repositories}
     if unknown := sorted(set(shown) - set(hosts)):
         raise InputError(f"unknown hosts: {', '.join(unknown)}", where="certificates", allowed=", ".join(hosts))
     shown = {name: _plain(pem, name, hosts[name], f"the certificate that {name} showed") for name, pem in shown.items()}
@@ -44,6 +46,7 @@ def publish(folder: Path, consortium: Consortium, shown: Mapping[str, str], *, d
     return Known(
         nodes={name: pem for name, pem in held.items() if name in consortium.nodes},
         monitors={name: pem for name, pem in held.items() if name in consortium.monitors},
+        repositories={name: pem for name, pem in held.items() if name in consortium.repositories},
         missing=sorted(set(hosts) - set(held)),
         written={f"{FOLDER}/{name}.pem": pem for name, pem in written.items()},
     )
@@ -59,13 +62,13 @@ def _kept(folder: Path, name: str) -> str | None:
         raise InputError(f"cannot be read: {error}", where=str(file)) from error
 
 
-def _held(folder: Path, hosts: Mapping[str, Node | Monitor], shown: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _held(folder: Path, hosts: Mapping[str, Host], shown: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, host in sorted(hosts.items()):
         pem = shown.get(name) or _kept(folder, name)
         if pem:
             yield name, _plain(pem, name, host, str(folder / FOLDER / f"{name}.pem"))
 
 
-def _plain(pem: str, name: str, host: Node | Monitor, where: str) -> str:
+def _plain(pem: str, name: str, host: Host, where: str) -> str:
     """Return a host's certificate in the one spelling of PEM: without other text around it, and whatever ends its lines."""
     return checked(pem.encode(), name, host.address, where).public_bytes(Encoding.PEM).decode("ascii")

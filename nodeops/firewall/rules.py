@@ -58,7 +58,9 @@ def collapsed(networks: Iterable[str]) -> Networks:
 def named_hosts(document: NodeDocument) -> dict[str, str]:
     """Return the addresses and host names that must be known as networks before rules can be made, by who has them."""
     others = {member.name: member.address for member in document.members if member.name != document.node.name}
-    return {**others, **{name: monitor.address for name, monitor in document.monitors.items()}}
+    found = {**others, **{name: monitor.address for name, monitor in document.monitors.items()}}
+    own = document.repository
+    return {**found, own: document.repositories[own].address} if own else found
 
 
 def rules_for(document: NodeDocument, addresses: Mapping[str, Sequence[str]]) -> RuleSet:
@@ -80,6 +82,8 @@ class _Sources:
         members = [member.address for member in document.members if member.name != own]
         hosts = {"members": members, "monitors": [monitor.address for monitor in document.monitors.values()]}
         self._found = {scope: [ip for host in names for ip in addresses[host]] for scope, names in hosts.items()}
+        keeper = document.repository
+        self._found["repository"] = list(addresses[document.repositories[keeper].address]) if keeper else []
         self._found["clients"] = list(document.limits.firewall.clients)
 
     def of(self, scope: str) -> list[str]:
@@ -114,5 +118,7 @@ def _egress(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
     for name, port in sorted({**document.ledger.ports, **document.ports}.items()):
         if port.scope == "members":
             yield Rule(f"{name}-out", "out", port.protocol, port.port, "members", collapsed(sources.of("members")), port.why)
+    for name, port in document.repository_ports.items():
+        yield Rule(f"{name}-out", "out", "tcp", port.port, "the repository", collapsed(sources.of("repository")), port.why)
     for number, row in enumerate(document.limits.firewall.egress or [], 1):
         yield Rule(f"egress-{number}", "out", row.protocol, row.port, "named networks", collapsed(row.to), row.why)

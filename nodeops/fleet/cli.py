@@ -15,6 +15,7 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
 from nodeops.fleet.answer import answer_of
 from nodeops.fleet.ask import ConnectOption, InventoryOption, fleet_of, on_host, with_progress
+from nodeops.fleet.backup_cli import backup
 from nodeops.fleet.disk_cli import disk
 from nodeops.fleet.mesh_cli import mesh
 from nodeops.fleet.reply import Reply, as_data, headed, worst_code
@@ -25,6 +26,7 @@ from nodeops.fleet.watch import watch
 from nodeops.ledger.founding.gather import read_folder
 
 app = typer.Typer(no_args_is_help=True)
+app.command("backup")(backup)
 app.command("disk")(disk)
 app.command("mesh")(mesh)
 

@@ -15,6 +15,7 @@ from nodeops.lab.packages import cache
 from nodeops.lab.parallel import each
 from nodeops.lab.state import (
     CERTIFICATES_FOLDER,
+    CUSTODY_FOLDER,
     GENESIS_FILE,
     IDENTITIES_FOLDER,
     KNOWN_HOSTS_FILE,
@@ -93,5 +94,6 @@ def inventory_texts(folder: Path) -> dict[str, str]:
     """Return the content of what a lab has in its inventory folder; of a folder or a broken link only that it exists."""
     identities = [f"{IDENTITIES_FOLDER}/{path.name}" for path in (folder / IDENTITIES_FOLDER).glob("*.yml")]
     certificates = [f"{CERTIFICATES_FOLDER}/{path.name}" for path in (folder / CERTIFICATES_FOLDER).glob("*.pem")]
-    names = [SSH_CONFIG_FILE, KNOWN_HOSTS_FILE, GENESIS_FILE, LAB_FOLDER, *identities, *certificates]
+    archives = [f"{CUSTODY_FOLDER}/{path.name}" for path in (folder / CUSTODY_FOLDER).glob("*.age")]
+    names = [SSH_CONFIG_FILE, KNOWN_HOSTS_FILE, GENESIS_FILE, LAB_FOLDER, *identities, *certificates, *archives]
     return {name: _read(folder / name) for name in names if (folder / name).exists() or (folder / name).is_symlink()}

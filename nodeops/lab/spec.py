@@ -168,7 +168,7 @@ def _joined(problems: Sequence[tuple[str, str]]) -> InputError:
 
 
 def _unknown_hosts(file: LabFile, consortium: Consortium) -> Iterator[tuple[Location, str]]:
-    known = [*consortium.nodes, *consortium.monitors]
+    known = [*consortium.nodes, *consortium.monitors, *consortium.repositories]
     for name in file.hosts:
         if name not in known:
             yield ("hosts", name), f"'{name}' is not in {CONSORTIUM_FILE}; allowed: {', '.join(known)}"
@@ -194,6 +194,8 @@ def _addresses(consortium: Consortium) -> Iterator[tuple[str, str, str]]:
         yield "nodes", name, node.address
     for name, monitor in consortium.monitors.items():
         yield "monitors", name, monitor.address
+    for name, repository in consortium.repositories.items():
+        yield "repositories", name, repository.address
 
 
 def _hosts(file: LabFile, consortium: Consortium) -> Iterator[HostSpec]:

@@ -13,6 +13,7 @@ SSH_CONFIG_FILE = "ssh_config"
 GENESIS_FILE = "genesis.json"
 IDENTITIES_FOLDER = "identities"
 CERTIFICATES_FOLDER = "certificates"
+CUSTODY_FOLDER = "custody"
 
 
 def identity_file(node: str) -> str:
@@ -20,9 +21,9 @@ def identity_file(node: str) -> str:
     return f"{IDENTITIES_FOLDER}/{node}.yml"
 
 
-def published_files(node: str) -> tuple[str, str]:
-    """Return where what a host published lies, relative to the inventory folder: its identity and its certificate."""
-    return identity_file(node), f"{CERTIFICATES_FOLDER}/{node}.pem"
+def published_files(node: str) -> tuple[str, ...]:
+    """Return where what a host gave away lies, in the inventory folder: its identity, its certificate, its sealed keys."""
+    return identity_file(node), f"{CERTIFICATES_FOLDER}/{node}.pem", f"{CUSTODY_FOLDER}/{node}.age"
 
 
 def container_name(lab: str, node: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
+from nodeops.backup.standing import standing as backup_standing
 from nodeops.console import DocumentOption, JsonFlag, emit
 from nodeops.core.errors import NodeopsError
 from nodeops.core.finding import Finding, Verdict
@@ -46,9 +47,22 @@ def status(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 def guards(document: NodeDocument) -> tuple[dict[str, str], Sequence[Finding]]:
     """Return in a word or two how each guard is doing, and what fails. Rules are for root; a status is for everyone."""
     if os.geteuid() != 0:
-        return dict.fromkeys(["firewall", *_GUARDS], "ask as root"), []
+        return dict.fromkeys(["firewall", *_GUARDS, "backup"], "ask as root"), []
     word, failing = _firewall(document)
-    return {"firewall": word, **{name: _state(ask, document) for name, ask in _GUARDS.items()}}, failing
+    saved, trouble = _backup(document)
+    words = {"firewall": word, **{name: _state(ask, document) for name, ask in _GUARDS.items()}, "backup": saved}
+    return words, [*failing, *trouble]
+
+
+def _backup(document: NodeDocument) -> tuple[str, Sequence[Finding]]:
+    """Return how backups stand, and what is wrong: that none is set up is a choice, one that is late is a trouble."""
+    try:
+        word, found = backup_standing(document)
+    except NodeopsError as error:
+        return "unknown", [
+            Finding("backup.last", Verdict.UNKNOWN, "what this host remembers can be read", error.what, error.hint)
+        ]
+    return word, [found] if found.verdict is Verdict.FAIL else []
 
 
 def _firewall(document: NodeDocument) -> tuple[str, Sequence[Finding]]:

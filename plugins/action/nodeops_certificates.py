@@ -1,4 +1,4 @@
-"""Keep the hosts' certificates beside the consortium file, and say those of nodes and monitors, on the controller."""
+"""Keep the hosts' certificates beside the consortium file, and say those of all kinds of hosts, on the controller."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,10 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"inventory", "certificates"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Return the certificates of `nodes` and `monitors`, and who has none. Fail for one that is not its host's alone."""
+        """Return the certificates of `nodes`, `monitors` and `repositories`, and who has none.
+
+        Fail for one that is not its host's alone.
+        """
         super().run(tmp, task_vars)
         _, given = self.validate_argument_spec(
             {"inventory": {"type": "path", "required": True}, "certificates": {"type": "dict", "required": True}}
@@ -35,5 +38,5 @@ class ActionModule(ActionBase):
 
     def _result(self, known: Known) -> dict[str, Any]:
         diff = [{"before": "", "after": text, "after_header": path} for path, text in known.written.items()]
-        found = {"nodes": known.nodes, "monitors": known.monitors, "missing": known.missing}
+        found = {"nodes": known.nodes, "monitors": known.monitors, "repositories": known.repositories, "missing": known.missing}
         return {"changed": bool(known.written), "diff": diff, **found}

@@ -30,7 +30,7 @@ name: consortium
 short_description: Hosts and groups from a consortium file
 description:
   - Reads C(consortium.yml). Nodes of the organisations listed in C(nodeops_manages) of C(group_vars/all.yml) become hosts.
-  - Groups are C(nodes), each organisation (dashes become underscores), each duty, C(monitors) and the ledger platform.
+  - Groups are C(nodes), C(monitors), C(repositories), each organisation (dashes become underscores), each duty and the platform.
 options: {}
 """
 
@@ -68,16 +68,17 @@ class InventoryModule(BaseInventoryPlugin):
 
     def _fill(self, path: Path) -> None:
         consortium, _ = checked_consortium(path)
-        for group in ("nodes", "validator", "witness", "monitors", consortium.ledger.platform, *_FILLED_BY_A_RUN):
+        for group in ("nodes", "validator", "witness", "monitors", "repositories", consortium.ledger.platform, *_FILLED_BY_A_RUN):
             self.inventory.add_group(group)
         for name in managed_nodes(consortium, path.parent):
             node = consortium.nodes[name]
             self._add(path, name, node, ("nodes", node.duty, consortium.ledger.platform))
         managed = {consortium.nodes[name].organisation for name in managed_nodes(consortium, path.parent)}
-        for name, monitor in consortium.monitors.items():
-            if monitor.organisation in managed:
-                self._add(path, name, monitor, ("monitors",))
-        self._say_jumps(path.parent / "ssh_config", {**consortium.nodes, **consortium.monitors})
+        for group, helpers in (("monitors", consortium.monitors), ("repositories", consortium.repositories)):
+            for name, host in helpers.items():
+                if host.organisation in managed:
+                    self._add(path, name, host, (group,))
+        self._say_jumps(path.parent / "ssh_config", {**consortium.nodes, **consortium.monitors, **consortium.repositories})
 
     def _say_jumps(self, config: Path, known: Any) -> None:
         """Tell each host which others are reached through it: it must go on letting them through."""

@@ -16,5 +16,6 @@ options:
 RETURN = r"""
 nodes: {description: Certificate by node., type: dict, returned: always}
 monitors: {description: Certificate by monitor., type: dict, returned: always}
+repositories: {description: Certificate by repository., type: dict, returned: always}
 missing: {description: Hosts without a certificate., type: list, elements: str, returned: always}
 """

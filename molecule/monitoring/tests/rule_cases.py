@@ -6,6 +6,7 @@ HOST = 'network="n",node="a"'
 SECOND = 'network="n",node="b"'
 UP = f'up{{job="nodeops",{HOST}}}'
 MINUTE = 60
+HOUR = 3600
 _DAY = 86400
 
 
@@ -41,6 +42,7 @@ def path(observer: str, peer: str, lost: float) -> dict[str, str]:
 
 
 COLLECTOR = one("collector_up", 'collector="disk"')
+BACKUP, FAILED = one("backup_last_timestamp_seconds"), one("backup_failed")
 MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
 RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
 HALF_RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.5"')
@@ -59,6 +61,8 @@ CASES: dict[str, Case] = {
     "CustomMetricsRefused": Case(
         {one("text_file_up", 'file="x.prom"'): "0x400"}, {one("text_file_up", 'file="x.prom"'): "1x400"}, 15 * MINUTE
     ),
+    "BackupOld": Case({BACKUP: f"{-27 * HOUR}x400"}, {BACKUP: f"{-24 * HOUR}x400"}, 10 * MINUTE),
+    "BackupFailed": Case({FAILED: "1x400", BACKUP: f"{-4 * HOUR}x400"}, {FAILED: "1x400", BACKUP: f"{-HOUR}x400"}, 10 * MINUTE),
     "DiskFilling": Case({STAGE: "3x400"}, {STAGE: "2x400"}, MINUTE),
     "DiskFullSoon": Case({FULL: f"{_DAY - 1}x400"}, {FULL: f"{_DAY + 1}x400"}, 15 * MINUTE),
     "NodeStoppedByGuard": Case({one("disk_node_stopped"): "1x400"}, {one("disk_node_stopped"): "0x400"}, 0),

@@ -47,6 +47,18 @@ CONTRADICTIONS = {
         "consortium.yml:7: 'monitors' is the name of an Ansible group",
     ),
     "a monitor called as the platform": (with_change("tel-mon:", "cometbft:"), "'cometbft' is the name of an Ansible group"),
+    "a second repository of an organisation": (
+        GOOD + "repositories:\n  r1: {organisation: maker, address: 10.9.0.1}\n  r2: {organisation: maker, address: 10.9.0.2}\n",
+        "maker has the repository r1 already",
+    ),
+    "a repository called as a monitor": (
+        GOOD + "repositories:\n  tel-mon: {organisation: maker, address: 10.9.0.1}\n",
+        "'tel-mon' is already the name of a monitor",
+    ),
+    "address of a repository": (
+        GOOD + "repositories:\n  r1: {organisation: maker, address: 10.0.0.1}\n",
+        "is already that of tel-1",
+    ),
     "unknown platform": (
         with_change("platform: cometbft", "platform: bitcoin"),
         "consortium.yml:4: unknown ledger platform 'bitcoin'; allowed: cometbft",

@@ -10,6 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from nodeops.agent import metrics as agent_metrics
+from nodeops.backup import metrics as backup_metrics
+from nodeops.backup.policy import Last
+from nodeops.backup.state import Remembered, write_state
 from nodeops.core.errors import HostError
 from nodeops.disk import metrics as disk_metrics
 from nodeops.exporter import certificate_metrics, certificates, collectors, host_metrics, ledger_metrics, text_files, unit_metrics
@@ -58,7 +61,8 @@ FOREIGN = {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "hook":
 @pytest.fixture
 def node(tmp_path):
     found = document()
-    names = ("disk_status", "exporter_certificate", "exporter_monitors", "exporter_look", "exporter_text_files", "patch_status")
+    looked = ("backup_state", "patch_status")
+    names = ("disk_status", "exporter_certificate", "exporter_monitors", "exporter_look", "exporter_text_files", *looked)
     paths = {**found.paths, **{name: str(tmp_path / name) for name in names}}
     for name in ("exporter_look", "exporter_text_files"):
         (tmp_path / name).mkdir()
@@ -131,6 +135,19 @@ def ledger(node, chain=None, look=None):
     return list((look or ledger_metrics.LedgerLook()).ask(node, chain or Ledger()))
 
 
+def backups(node, **changes):
+    last = Last("0123abcd", datetime(2026, 11, 1, tzinfo=UTC), 5, 1, 2.5)
+    write_state(node, Remembered(**{"last": last, "tried": last.time, "error": "", "begun": True, **changes}))
+    return list(backup_metrics.look(node))
+
+
+def test_a_backup_that_failed_leaves_the_last_one_known(node):
+    assert list(backup_metrics.look(node)) == []
+    found = {one.name: one.value for one in backups(node, error="down")}
+    assert (found["backup_failed"], found["backup_last_timestamp_seconds"]) == (1, datetime(2026, 11, 1, tzinfo=UTC).timestamp())
+    assert [one.name for one in backups(node, last=None, error="down")] == ["backup_failed"]
+
+
 def units(node, monkeypatch):
     said = "Id=ledger.service\nActiveState=active\nNRestarts=2\n\nId=nodeops-disk.service\nActiveState=failed\nNRestarts=0\n"
     monkeypatch.setattr(unit_metrics, "run", lambda *_, **__: SimpleNamespace(stdout=said.encode()))
@@ -140,6 +157,7 @@ def units(node, monkeypatch):
 def test_each_fills_what_the_catalogue_says_and_nothing_else(node, monkeypatch):
     filled = {
         "agent": list(agent_metrics.look(node)),
+        "backup": backups(node),
         "certificates": own_certificates(node),
         "disk": disk(node),
         "firewall": (firewall(node, DROPS, REFUSES), list(firewall_metrics.look(node)))[1],

@@ -29,6 +29,7 @@ def consortium() -> Consortium:
             "organisations": {"a": {}, "b": {}},
             "nodes": members,
             "monitors": {"mon": {"organisation": "a", "address": "10.0.0.9"}},
+            "repositories": {"keep": {"organisation": "a", "address": "10.0.0.8"}},
         }
     )
 

@@ -132,7 +132,12 @@ def test_with_a_list_only_members_and_named_networks_may():
     assert "hook output priority filter; policy drop" in script
     assert 'ip daddr { 203.0.113.53 } udp dport 53 accept comment "egress-1"' in script
     assert 'ip daddr { 10.0.0.2, 198.51.100.7 } tcp dport 26656 accept comment "p2p-out"' in script
+    assert 'ip daddr { 10.0.0.8 } tcp dport 9657 accept comment "backups-out"' in script
     assert '"br-*" } jump egress' in script
+
+
+def test_a_node_reaches_the_repository_of_its_own_organisation_only():
+    assert "backups-out" not in nft_text(rules(document("b-1", egress=[])))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""Ask a repository behind TLS for an answer before the engine does: a newer one tries again for minutes and says nothing."""
+
+import base64
+import http.client
+import ssl
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from nodeops.core.errors import HostError
+
+_SECONDS = 15.0
+_WAY_HINT = "systemctl status nodeops-repository on the repository; nodeops firewall explain here"
+NOT_LET_IN = ("it does not let this node in", "run playbooks/backup.yml: the repository knows each node by its credential")
+NOT_TRUSTED = ("its certificate is not trusted", "run playbooks/backup.yml, or set BACKUP_CACERT to the repository's certificate")
+
+
+def reach(settings: Mapping[str, str]) -> None:
+    """Return when a REST repository answers over TLS that is trusted, and lets this node in; others are not asked.
+
+    Raise HostError that says which of these is not so.
+    """
+    address = settings["RESTIC_REPOSITORY"]
+    if not address.startswith("rest:https:"):
+        return
+    parts = urlsplit(address.removeprefix("rest:"))
+    try:
+        code = _answer(parts, settings.get("BACKUP_CACERT"))
+    except ssl.SSLCertVerificationError as error:
+        what, hint = NOT_TRUSTED
+        raise HostError(f"{what}: {error.verify_message}", where="repository", hint=hint) from error
+    except (OSError, http.client.HTTPException) as error:
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise HostError(f"does not answer: {said}", where=f"repository {parts.hostname}:{parts.port}", hint=_WAY_HINT) from error
+    if code in (401, 403):
+        raise HostError(NOT_LET_IN[0], where="repository", hint=NOT_LET_IN[1])
+
+
+def _answer(parts: SplitResult, authority: str | None) -> int:
+    context = ssl.create_default_context(cafile=authority)
+    connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=_SECONDS, context=context)
+    who = base64.b64encode(f"{parts.username or ''}:{parts.password or ''}".encode()).decode()
+    try:
+        connection.request("HEAD", f"{parts.path.rstrip('/')}/config", headers={"Authorization": f"Basic {who}"})
+        return connection.getresponse().status
+    finally:
+        connection.close()

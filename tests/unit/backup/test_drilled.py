@@ -1,0 +1,39 @@
+"""What is read of drills in the book of receipts."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nodeops.backup.drilled import last_drill
+from nodeops.document.load import load_consortium
+from nodeops.document.resolve import resolve
+from nodeops.receipts.book import opened
+from nodeops.receipts.chain import Receipt, settled
+from tests.contract.rules.tree import ROOT
+
+FIELDS = {"sequence": 0, "previous": "", "time": 0.0, "host": "", "state": "intent", "intent": 0, "folder": "/x", "name": "n"}
+INTENT = Receipt(**FIELDS, stream="drill", start=1, end=1, size=0, plain="", stored="", rule="drill", stage="", note="")
+
+
+@pytest.fixture
+def document(tmp_path):
+    found = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
+    return found.model_copy(update={"paths": {**found.paths, "backup_state": str(tmp_path)}})
+
+
+def write(document, stream, state, note):
+    with opened(Path(document.paths["backup_state"]) / "receipts.jsonl", "cu-1") as book:
+        (intent,) = book.intend([replace(INTENT, stream=stream)])
+        book.append([settled(intent, state, note)])
+
+
+def test_the_last_one_that_ended_counts(document):
+    assert last_drill(document) is None
+    write(document, "restore", "done", "the validator signs")
+    assert last_drill(document) is None
+    write(document, "drill", "done", "passed; back in 3 s")
+    write(document, "drill", "aborted", "failed: genesis")
+    write(document, "restore", "done", "the validator signs")
+    found = last_drill(document)
+    assert (found["passed"], found["note"], found["time"][:2]) == (False, "failed: genesis", "20")
