@@ -17,6 +17,7 @@ from nodeops.backup.drilled import last_drill
 from nodeops.backup.keys_cli import keys
 from nodeops.backup.policy import KEYS, MOST_HOURS, Last, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags
 from nodeops.backup.restic import Restic
+from nodeops.backup.restore.cli import drill, receive_keys, restore, witness
 from nodeops.backup.settings import read_settings
 from nodeops.backup.standing import standing
 from nodeops.backup.state import Remembered, read_state, write_state
@@ -33,6 +34,10 @@ app = typer.Typer(no_args_is_help=True)
 app.command("credential")(credential)
 app.command("keys")(keys)
 app.command("start")(start)
+app.command("restore")(restore)
+app.command("receive-keys")(receive_keys)
+app.command("witness")(witness)
+app.command("drill")(drill)
 
 
 @app.callback()

@@ -23,6 +23,7 @@ BUDGETS = {
     "monitoring": 240,
     "patch": 240,
     "restart": 240,
+    "restore": 240,
 }
 # Those with more to do in `make test-long`: every host, every release, every moment of a kill, floods of minutes.
 FULL_BUDGETS = {
@@ -30,6 +31,7 @@ FULL_BUDGETS = {
     "disk": 1500,
     "firewall": 400,
     "hardening": 1500,
+    "restore": 900,
 }
 MOST_SECONDS = 3000
 
