@@ -22,7 +22,7 @@ from nodeops.backup.settings import read_settings
 from nodeops.backup.standing import standing
 from nodeops.backup.state import Remembered, read_state, write_state
 from nodeops.backup.unit_cli import credential, start
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, finite
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
@@ -200,7 +200,7 @@ def verify(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 @app.command()
 def status(
     max_age: Annotated[
-        float, typer.Option("--max-age", min=0.1, metavar="HOURS", help="How old the newest may be.")
+        float, typer.Option("--max-age", min=0.1, max=87600, callback=finite, metavar="HOURS", help="How old the newest may be.")
     ] = MOST_HOURS,
     document: DocumentOption = None,
     as_json: JsonFlag = False,
