@@ -49,8 +49,9 @@ def _pending() -> None:
 
 
 def rolled(*options: str) -> tuple[int, str]:
+    """Return how a run ended, and what it said, on one line. Molecule makes Ansible colour what it says."""
     done = hosts.play("patch.yml", *options)
-    return done.returncode, " ".join(done.stdout.split())
+    return done.returncode, " ".join(re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).split())
 
 
 def notes(node: str) -> list[Any]:
