@@ -102,7 +102,7 @@ def _result(seen: Seen, planned: Plan, lines: list[str], changes: list[Change]) 
 def apply_(
     kind: ClassOption = "security",
     reboot: RebootFlag = False,
-    later: Annotated[bool, typer.Option("--reboot-later", hidden=True, help="Leave the reboot that is due to the playbook.")] = False,
+    later: Annotated[bool, typer.Option("--reboot-later", hidden=True, help="Leave a reboot to the playbook.")] = False,
     outside: OutsideOption = "",
     timeout: TimeoutOption = 300,
     roll: RollOption = "",
