@@ -16,7 +16,7 @@ step = printf '\n==> %s\n' '$(1)'
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' 'BEGIN {print "make TARGET, one of:"} /^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' 'BEGIN {print "make TARGET, one of:"} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with everything the controller needs (demo, check, test do it themselves)
@@ -56,7 +56,7 @@ LOST ?= cu-1
 .PHONY: demo-disaster
 demo-disaster: $(READY) ## One validator of the demo loses its host for good, and comes back signing with its own key
 	@at=$$(mktemp -d); trap 'rm -rf "$$at"' EXIT; keys=var/lib/ledger/keys
-	$(call step,1/4 Custody: the keys of $(LOST), encrypted to an admin key that is made for this)
+	$(call step,1/4 Custody: the keys of $(LOST) encrypted to an admin key made for this)
 	ssh-keygen -q -t ed25519 -N '' -C demo -f "$$at/admin"
 	ssh -F $(LAB)/ssh_config $(LOST) sudo tar c -C / $$keys/node_key.json $$keys/priv_validator_key.json |
 		age --encrypt --recipients-file "$$at/admin.pub" --output "$$at/keys.age"

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from nodeops.document.disk_choices import MOST_BYTES, DiskChoices
 from nodeops.document.hardening_choices import HardeningChoices
 from nodeops.document.log_format import LogFormat
+from nodeops.document.patch_windows import Patching
 
 NAME_RULE = "lower-case letters, digits and dashes, starting with a letter, at most 31 characters"
 _HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -103,10 +104,11 @@ class Ledger(Model):
 
 
 class Organisation(Model):
-    """A member of the consortium: its admin public keys and how to reach a person."""
+    """A member of the consortium: its admin public keys, how to reach a person, when its hosts may be patched."""
 
     admins: list[SshKey] = []
     contact: Words | None = None
+    patching: Patching = Patching()
 
 
 class Node(Model):

@@ -21,6 +21,7 @@ BUDGETS = {
     "firewall": 240,
     "hardening": 240,
     "monitoring": 240,
+    "patch": 240,
     "restart": 240,
     "restore": 240,
 }
