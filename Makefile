@@ -16,7 +16,7 @@ step = printf '\n==> %s\n' '$(1)'
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' 'BEGIN {print "make TARGET, one of:"} /^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' 'BEGIN {print "make TARGET, one of:"} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with everything the controller needs (demo, check, test do it themselves)
@@ -52,6 +52,36 @@ demo: $(READY) ## Seven nodes of three organisations, from nothing, at work; aga
 demo-flood: $(READY) ## A flood of logs on one node of the demo, 100 MB/s: watch the disk guard keep it from filling
 	@nodeops lab flood --inventory $(LAB)
 
+LOST ?= cu-1
+.PHONY: demo-disaster
+demo-disaster: $(READY) ## One validator of the demo loses its host for good, and comes back signing with its own key
+	@at=$$(mktemp -d); trap 'rm -rf "$$at"' EXIT; keys=var/lib/ledger/keys
+	$(call step,1/4 Custody: the keys of $(LOST) encrypted to an admin key made for this)
+	ssh-keygen -q -t ed25519 -N '' -C demo -f "$$at/admin"
+	ssh -F $(LAB)/ssh_config $(LOST) sudo tar c -C / $$keys/node_key.json $$keys/priv_validator_key.json |
+		age --encrypt --recipients-file "$$at/admin.pub" --output "$$at/keys.age"
+	cp $(LAB)/identities/$(LOST).yml "$$at/identity.yml"
+	$(call step,2/4 Disaster: the host is removed with its disk)
+	docker rm --force "$$(docker ps --quiet --filter label=nodeops.node=$(LOST) --filter label=nodeops.folder=$(CURDIR)/$(LAB))"
+	$(call step,3/4 A fresh host of the same name)
+	nodeops lab up --inventory $(LAB)
+	cp "$$at/identity.yml" $(LAB)/identities/$(LOST).yml
+	$(call step,4/4 Restore: the key is used once the chain proves that nobody else signs with it)
+	ansible-playbook -i $(LAB)/consortium.yml playbooks/restore.yml --limit $(LOST) --skip-tags hardening,disk \
+		-e restore_keys="$$at/keys.age" -e restore_identity="$$at/admin" -e restore_snapshot=none \
+		-e '{"restore_because": "make demo-disaster removed its container"}'
+	nodeops fleet status --inventory $(LAB)
+
+.PHONY: demo-monitor
+demo-monitor: $(READY) ## Watch the demo: Prometheus and Alertmanager on its monitor, and where to look
+	@ansible-playbook -i $(LAB)/consortium.yml playbooks/monitoring.yml
+	monitor=$$(ansible-inventory -i $(LAB)/consortium.yml --list | python -c 'import json, sys; print(json.load(sys.stdin)["monitors"]["hosts"][0])')
+	ask="ssh -F $(LAB)/ssh_config $$monitor sudo amtool alert query --http.config.file=/etc/prometheus/nodeops/client.yml --alertmanager.url=https://127.0.0.1:9093"
+	$(call step,What is wrong now; DeadMansSwitch alone means nothing is)
+	echo "$$ask"
+	$$ask
+	printf '\nLose a node and ask again after two minutes: nodeops lab stop NODE --kill --inventory $(LAB)\nPictures of all dashboards, by Grafana components: make pictures PICTURES_OF=$(LAB) PICTURES_NODE=NODE\n'
+
 .PHONY: demo-down
 demo-down: $(READY) ## Remove the demo's hosts, and nothing else
 	@nodeops lab down --inventory $(LAB)
@@ -68,7 +98,7 @@ lint-python:
 	ruff format --check .
 lint-types:
 	@mypy
-	mypy benchmarks
+	mypy benchmarks dashboards
 lint-ansible:
 	@ansible-lint --offline -q
 lint-yaml:
@@ -133,6 +163,22 @@ bench: $(READY) test-tools ## Measure against yardsticks of the same run, into b
 .PHONY: docs
 docs: $(READY) ## Write docs/reference anew from the code
 	@python docs/reference/generate.py
+
+.PHONY: dashboards
+dashboards: $(READY) ## Write the JSON of Grafana's dashboards anew, into roles/dashboards/files
+	@python -m dashboards.generate
+
+# Of a lab that is up and has a monitor; Debian's chromium and npm's packages (500 MB) are fetched at the first time.
+PICTURES_OF ?= molecule/monitoring
+PICTURES_NODE ?= alpha-1
+.PHONY: pictures
+pictures: $(READY) ## Draw the dashboards with a lab's own data, into docs/pictures; look at them
+	@if ! type chromium npm pngquant >/dev/null 2>&1; then
+		$(call step,Debian packages: chromium npm pngquant)
+		apt-get update -qq
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium npm pngquant
+	fi
+	python -m dashboards.render.pictures --inventory $(PICTURES_OF) --node $(PICTURES_NODE)
 
 .PHONY: lock
 lock: $(READY) ## Pin the controller's packages as they are in .venv now

@@ -32,6 +32,7 @@ _ALL_VERBS: dict[str, tuple[str, str]] = {
     "logs": ("nodeops.logs.cli", "The ledger's log, sealed and live as one: show, statistics, level for a while."),
     "mesh": ("nodeops.mesh.cli", "The network to the other nodes: loss, round trips, whose fault it is."),
     "metrics": ("nodeops.metrics.cli", "Metrics: what this host exports now, what each means, do both agree?"),
+    "patch": ("nodeops.lifecycle.patch.cli", "Updates of this host's system: status, plan, apply, wait, history."),
     "quorum": ("nodeops.quorum.cli", "What the chain can spare: may this node stop?"),
     "record": ("nodeops.records.cli", "Put hashes of records on the ledger, and verify records against them."),
     "status": ("nodeops.status.cli", "This node at a glance."),

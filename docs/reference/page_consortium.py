@@ -10,7 +10,8 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from nodeops.document.models import NAME_RULE, Choices, Consortium, Name, NodeDocument
+from nodeops.document.fields import NAME_RULE, Name
+from nodeops.document.models import Choices, Consortium, NodeDocument
 
 _SIGNS = {
     Ge: ("ge", ">="),

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from nodeops.core.digest import sha256
 from nodeops.core.errors import InputError
-from nodeops.document.models import Model, Version
+from nodeops.document.fields import Version
+from nodeops.document.models import Model
 from nodeops.document.profile import OwnSource, Profile, Release
 
 # What `uname -m` and Ansible call a machine, and what Go calls it; both are accepted everywhere.

@@ -17,11 +17,12 @@ from nodeops.backup.drilled import last_drill
 from nodeops.backup.keys_cli import keys
 from nodeops.backup.policy import KEYS, MOST_HOURS, Last, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags
 from nodeops.backup.restic import Restic
+from nodeops.backup.restore.cli import drill, receive_keys, restore, witness
 from nodeops.backup.settings import read_settings
 from nodeops.backup.standing import standing
 from nodeops.backup.state import Remembered, read_state, write_state
 from nodeops.backup.unit_cli import credential, start
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, finite
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
@@ -33,6 +34,10 @@ app = typer.Typer(no_args_is_help=True)
 app.command("credential")(credential)
 app.command("keys")(keys)
 app.command("start")(start)
+app.command("restore")(restore)
+app.command("receive-keys")(receive_keys)
+app.command("witness")(witness)
+app.command("drill")(drill)
 
 
 @app.callback()
@@ -195,7 +200,7 @@ def verify(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 @app.command()
 def status(
     max_age: Annotated[
-        float, typer.Option("--max-age", min=0.1, metavar="HOURS", help="How old the newest may be.")
+        float, typer.Option("--max-age", min=0.1, max=87600, callback=finite, metavar="HOURS", help="How old the newest may be.")
     ] = MOST_HOURS,
     document: DocumentOption = None,
     as_json: JsonFlag = False,

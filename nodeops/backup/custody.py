@@ -98,8 +98,8 @@ def _layout(document: NodeDocument) -> Layout:
 def _contents(document: NodeDocument) -> dict[str, bytes]:
     """Return the files of the archive by the path where a restored host needs them."""
     named = [document.ledger.paths["node_key"], document.ledger.paths["validator_key"]]
-    settings = settings_file(document)
-    files = [*map(Path, named), *([settings] if settings.exists() else [])]
+    opening = [settings_file(document), Path(document.paths["backup_certificate"])]
+    files = [*map(Path, named), *(file for file in opening if file.exists())]
     found = {str(file): file.read_bytes() for file in files}
     if sum(map(len, found.values())) > _MOST_BYTES:
         raise HostError("keys and settings are larger than keys and settings can be", where=str(files[0].parent))

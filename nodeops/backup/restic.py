@@ -20,7 +20,7 @@ _CODES = range(256)
 _INCOMPLETE = 3
 # A file that its owner replaces just then is such a file: it is there the next time.
 _ATTEMPTS = 3
-_SECONDS = {"backup": 3600.0, "check": 6 * 3600.0}
+_SECONDS = {"backup": 3600.0, "restore": 3600.0, "check": 6 * 3600.0}
 _OTHER_SECONDS = 120.0
 # What restic itself shows of an id.
 _ID_CHARACTERS = 8
@@ -106,6 +106,21 @@ class Restic:
         """
         found = [_snapshot(one) for one in json.loads(self._asked("snapshots", "--json", "--no-lock", f"--host={host}")) or []]
         return sorted((one for one in whole(found) if kind in (None, one.tags.get("class"))), key=lambda one: one.time)
+
+    def dump(self, snapshot: str, path: str) -> bytes:
+        """Return one small file of a snapshot."""
+        code, output, said = self._call("dump", "--no-lock", snapshot, path)
+        self._require(code, said, "dump")
+        return output
+
+    def restore_size(self, snapshot: str) -> int:
+        """Return how many bytes a snapshot takes when it is restored."""
+        found = json.loads(self._asked("stats", "--json", "--no-lock", "--mode=restore-size", snapshot))
+        return int(found["total_size"])
+
+    def restore(self, snapshot: str, target: Path) -> None:
+        """Restore a snapshot below a folder, and compare every byte. Raise HostError when it is not whole."""
+        self._asked("restore", "--no-lock", "--verify", f"--target={target}", snapshot)
 
     def locks(self, host: str) -> list[Lock]:
         """Return the locks in the repository."""

@@ -15,7 +15,7 @@ from nodeops.document.models import NodeDocument
 from nodeops.host.command import run
 from nodeops.host.units.service import carry_out, observe, plan_start
 
-UNIT, TIMER = "nodeops-backup.service", "nodeops-backup.timer"
+UNIT, TIMERS = "nodeops-backup.service", ("nodeops-backup.timer", "nodeops-drill.timer")
 _RUN_SECONDS = 4000.0
 
 
@@ -42,9 +42,9 @@ def start(
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Let the timer make backups from now on and after a boot; called by the role."""
+    """Let the timers make backups and drill them from now on and after a boot; called by the role."""
     node = load_node_document(document)
-    changes = plan_start(observe(TIMER))
+    changes = [change for timer in TIMERS for change in plan_start(observe(timer))]
     wanted = first and _wants_one(read_state(node))
     if not dry_run:
         carry_out(changes)

@@ -1,13 +1,10 @@
-"""Public keys as documents hold them, and what a document may leave unsaid."""
+"""Public keys as documents hold them. Pure."""
 
 import base64
 import binascii
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
-
-# Left out where it is not said, so that a consortium file without it keeps its digest.
-UNSAID = Field(exclude_if=lambda value: value is None)
+from pydantic import AfterValidator, StringConstraints
 
 
 def _public_key(value: str) -> str:

@@ -12,7 +12,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from nodeops.core.errors import InputError
 from nodeops.core.printable import printable
-from nodeops.document.models import NAME_RULE, Consortium
+from nodeops.document.fields import NAME_RULE
+from nodeops.document.models import Consortium
 
 CONSORTIUM_FILE = "consortium.yml"
 # A consortium of a thousand nodes has some ten thousand values.

@@ -1,90 +1,31 @@
 """Shapes of consortium.yml and of the node document. Unknown keys are refused everywhere."""
 
-import ipaddress
-import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from nodeops.document.disk_choices import MOST_BYTES, DiskChoices
+from nodeops.document.fields import (
+    MAX_POWER,
+    UNSAID,
+    Address,
+    ChainId,
+    Duty,
+    Name,
+    Network,
+    PortNumber,
+    Socket,
+    SshKey,
+    Version,
+    Why,
+    Words,
+    said,
+)
 from nodeops.document.hardening_choices import HardeningChoices
-from nodeops.document.keys import UNSAID, PublicKey
+from nodeops.document.keys import PublicKey
 from nodeops.document.log_format import LogFormat
-
-NAME_RULE = "lower-case letters, digits and dashes, starting with a letter, at most 31 characters"
-_HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
-_SSH_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]{40,}={0,3}( \S.*)?")
-# CometBFT: types/validator_set.go, MaxTotalVotingPower = MaxInt64/8; far below it one node's share stays readable.
-MAX_POWER = 1_000_000
-
-
-# RFC 1122, 1112: "this network", never a destination; reserved, with the broadcast address as its last.
-_NO_HOST = (ipaddress.IPv4Network("0.0.0.0/8"), ipaddress.IPv4Network("240.0.0.0/4"))
-
-
-def _said(least: int) -> AfterValidator:
-    """Return a check that text for people has letters or digits, not blanks and dots only."""
-
-    def check(value: str) -> str:
-        if sum(letter.isalnum() for letter in value) < least:
-            raise ValueError(f"says nothing: at least {least} letters or digits")
-        return value
-
-    return AfterValidator(check)
-
-
-def _address(value: str) -> str:
-    """Return an IPv4, IPv6 or host name in its one canonical spelling. Raise ValueError for anything else."""
-    try:
-        found = ipaddress.ip_address(value)
-    except ValueError:
-        return _host_name(value.lower())
-    found = getattr(found, "ipv4_mapped", None) or found
-    nowhere = found.is_unspecified or found.is_multicast or found.is_loopback or found.is_link_local
-    if nowhere or any(found in network for network in _NO_HOST) or getattr(found, "scope_id", None):
-        raise ValueError("is an address that other hosts cannot connect to")
-    return str(found)
-
-
-def _host_name(name: str) -> str:
-    # With a number as its last label it would be read as an IPv4 address in another notation.
-    if not _HOSTNAME.fullmatch(name) or re.fullmatch(r"[0-9]+|0x[0-9a-f]*", name.rpartition(".")[2]):
-        raise ValueError("is not an IPv4 address, an IPv6 address or a host name")
-    # RFC 6761: whoever looks the name up gets itself.
-    if name.rpartition(".")[2] == "localhost":
-        raise ValueError("is a name that every host has for itself")
-    return name
-
-
-def _network(value: str) -> str:
-    """Return an IPv4 or IPv6 network in its canonical spelling; an address is a network of one. Raise ValueError for others."""
-    try:
-        found = ipaddress.ip_network(value, strict=True)
-    except ValueError as error:
-        raise ValueError(f"is not a network such as 192.0.2.0/24 or 2001:db8::/32 ({error})") from error
-    if found.is_multicast or (found.is_unspecified and found.prefixlen == found.max_prefixlen):
-        raise ValueError("is a network that nobody connects from")
-    return str(found)
-
-
-def _ssh_key(value: str) -> str:
-    if not _SSH_KEY.fullmatch(value):
-        raise ValueError("is not an OpenSSH public key line such as 'ssh-ed25519 AAAA... name'")
-    return value
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-Address = Annotated[str, AfterValidator(_address)]
-SshKey = Annotated[str, AfterValidator(_ssh_key)]
-Network = Annotated[str, AfterValidator(_network)]
-Why = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,300}$"), _said(1)]
-Words = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"), _said(1)]
-PortNumber = Annotated[int, Field(ge=1, le=65535)]
-ChainId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,48}$")]
-Version = Annotated[str, StringConstraints(pattern=r"^v?[0-9][0-9A-Za-z.+-]{0,40}$")]
-Socket = Annotated[str, StringConstraints(pattern=r"^(tcp|unix)://\S{1,200}$")]
-Duty = Literal["validator", "witness"]
+from nodeops.document.patch_windows import Patching
 
 
 class Model(BaseModel):
@@ -104,11 +45,14 @@ class Ledger(Model):
 
 
 class Organisation(Model):
-    """A member of the consortium: its admin public keys, how to reach a person, and the public key that votes for it."""
+    """A member of the consortium: its admin public keys, how to reach a person, the public key that votes for it, and when its
+    hosts may be patched.
+    """
 
     admins: list[SshKey] = []
     contact: Words | None = None
     account: Annotated[PublicKey | None, UNSAID] = None
+    patching: Annotated[Patching, UNSAID] = Patching()
 
 
 class Node(Model):
@@ -161,7 +105,7 @@ class Consortium(Model):
     organisations: Annotated[dict[Name, Organisation], Field(min_length=1)]
     nodes: Annotated[dict[Name, Node], Field(min_length=1)]
     monitors: dict[Name, Monitor] = {}
-    repositories: dict[Name, Repository] = {}
+    repositories: Annotated[dict[Name, Repository], UNSAID] = {}
     threshold: Annotated[int | None, Field(ge=1), UNSAID] = None
 
 
@@ -207,8 +151,8 @@ class Waiver(Model):
 
     control: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$", max_length=80)]
     scope: Name
-    owner: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{3,100}$"), _said(2)]
-    reason: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{10,500}$"), _said(5)]
+    owner: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{3,100}$"), said(2)]
+    reason: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{10,500}$"), said(5)]
     expires: date
 
 

@@ -12,9 +12,10 @@ from nodeops.exporter.server import Exporter
 from nodeops.exporter.unit_metrics import COLLECTOR as UNITS
 from nodeops.firewall.metrics import COLLECTOR as FIREWALL
 from nodeops.hardening.metrics import COLLECTOR as HARDENING
+from nodeops.lifecycle.patch.metrics import COLLECTOR as PATCH
 from nodeops.mesh.metrics import COLLECTOR as MESH
 
-STATELESS = (HOST, UNITS, DISK, FIREWALL, HARDENING, AGENT, CERTIFICATES, MESH, BACKUP)
+STATELESS = (HOST, UNITS, DISK, FIREWALL, HARDENING, AGENT, CERTIFICATES, MESH, BACKUP, PATCH)
 
 
 def exporter(document: NodeDocument) -> Exporter:

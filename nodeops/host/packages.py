@@ -46,6 +46,7 @@ _LOCKED = re.compile(r"Could not get lock|Unable to lock|is locked by another pr
 _STALE = re.compile(r"404 |Failed to fetch|Unable to locate package|has no installation candidate|Unable to fetch some archives")
 _HELD = re.compile(r"Held packages were changed|held broken packages")
 _TAIL_CHARACTERS = 1500
+MEND = "an earlier installation was interrupted; mend it, run again"
 _FAILED = 3
 
 
@@ -76,25 +77,49 @@ def install(names: Iterable[str]) -> None:
     """
     wanted = sorted(set(names))
     trouble = "" if _are_fresh() else _refresh()
-    _dpkg("--configure", "-a")
+    dpkg("--configure", "-a")
     words = ["--no-install-recommends", "--no-remove", "install", *wanted]
-    done = _get(*words)
-    if done.returncode and _STALE.search(_said(done)) and (trouble or _refresh()) == "":
-        done = _get(*words)
-    _judge(done, words, wanted, f"\nlists could not be refreshed: {trouble}" if trouble else "")
+    done = apt_get(*words)
+    if done.returncode and _STALE.search(said(done)) and (trouble or _refresh()) == "":
+        done = apt_get(*words)
+    judge(done, words, wanted, f"\nlists could not be refreshed: {trouble}" if trouble else "")
+
+
+def unfinished() -> list[str]:
+    """Return the packages that an interrupted or failed run left neither installed nor removed, sorted."""
+    fine = ("installed", "config-files", "not-installed")
+    return sorted(name for name, (_, status) in _states().items() if status not in fine)
+
+
+def lists_age_seconds() -> float:
+    """Return how long ago the lists were refreshed: apt touches its folders each time, also when nothing is new. inf: never."""
+    if not any(LISTS.glob("*_Packages*")):
+        return float("inf")
+    folders = [folder.stat().st_mtime for folder in (LISTS, LISTS / "partial") if folder.is_dir()]
+    return abs(time.time() - max(folders, default=0))
+
+
+def refresh(older_than_seconds: float) -> str:
+    """Refresh lists that are older. Return an empty text, or what went wrong: lists that are old may still do."""
+    return "" if lists_age_seconds() < older_than_seconds else _refresh()
+
+
+def simulated(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    """Return what apt-get would do with these words. Nothing is changed or locked."""
+    return _run(["apt-get", "-qq", "-y", "--simulate", "-o", "Debug::NoLocking=1", *words])
 
 
 def remove(names: Iterable[str], purge: bool = False) -> None:
     """Remove packages; their configuration stays unless they are purged. Raise PackagesError as `install` does."""
     wanted = sorted(set(names))
-    _dpkg("--configure", "-a")
+    dpkg("--configure", "-a")
     words = ["purge" if purge else "remove", *wanted]
-    _judge(_get(*words), words, wanted)
+    judge(apt_get(*words), words, wanted)
 
 
 def would_remove(words: Sequence[str]) -> set[str]:
     """Return the packages that a call of apt-get with these words would remove. Nothing is changed or locked."""
-    return _lines_of(_simulated(words), ("Remv ", "Purg "))
+    return _lines_of(simulated(words).stdout, ("Remv ", "Purg "))
 
 
 def planned(names: Iterable[str]) -> list[str]:
@@ -122,38 +147,34 @@ def _states() -> dict[str, tuple[str, str]]:
 
 
 def _are_fresh() -> bool:
-    """Tell whether the lists are there and young: apt touches its folders at each refresh, also when nothing is new."""
-    if not any(LISTS.glob("*_Packages*")):
-        return False
-    folders = [folder.stat().st_mtime for folder in (LISTS, LISTS / "partial") if folder.is_dir()]
-    return 0 <= time.time() - max(folders, default=0) < FRESH_SECONDS
+    return lists_age_seconds() < FRESH_SECONDS
 
 
 def _refresh() -> str:
     """Refresh the lists. Return an empty text, or what went wrong: lists that are old may still do."""
-    done = _get("-o", "APT::Update::Error-Mode=any", "update")
-    return _said(done) if done.returncode else ""
+    done = apt_get("-o", "APT::Update::Error-Mode=any", "update")
+    return said(done) if done.returncode else ""
 
 
-def _get(*words: str) -> "subprocess.CompletedProcess[str]":
-    return _unlocked(["apt-get", *_OPTIONS, *words])
+def apt_get(*words: str, seconds: float = _COMMAND_SECONDS) -> "subprocess.CompletedProcess[str]":
+    """Run apt-get as all of us do: it asks nothing, keeps the site's configuration, restarts nothing by itself."""
+    return unlocked(["apt-get", *_OPTIONS, *words], seconds)
 
 
-def _dpkg(*words: str) -> None:
-    done = _unlocked(["dpkg", *words])
+def dpkg(*words: str) -> None:
+    """Run dpkg. Raise PackagesError with its words where it fails."""
+    done = unlocked(["dpkg", *words])
     if done.returncode:
-        raise PackagesError(
-            f"dpkg {' '.join(words)}: {_said(done)}", "an earlier installation was interrupted; mend it, run again"
-        )
+        raise PackagesError(f"dpkg {' '.join(words)}: {said(done)}", MEND)
 
 
-def _unlocked(argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+def unlocked(argv: Sequence[str], seconds: float = _COMMAND_SECONDS) -> "subprocess.CompletedProcess[str]":
     """Run a command once nobody holds the package manager. Raise PackagesError, naming who does, after WAIT_SECONDS."""
     until = time.monotonic() + WAIT_SECONDS
     while True:
         _wait(until)
-        done = _run(argv)
-        if not (done.returncode and _LOCKED.search(_said(done))) or time.monotonic() >= until:
+        done = _run(argv, seconds)
+        if not (done.returncode and _LOCKED.search(said(done))) or time.monotonic() >= until:
             return done
         # Somebody was quicker between the look and the command.
         time.sleep(_PAUSE_SECONDS)
@@ -166,7 +187,7 @@ def _wait(until: float) -> None:
         time.sleep(_PAUSE_SECONDS)
 
 
-def _run(argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+def _run(argv: Sequence[str], seconds: float = _COMMAND_SECONDS) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, **_ENVIRONMENT}
     try:
         return subprocess.run(
@@ -176,13 +197,11 @@ def _run(argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_COMMAND_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise PackagesError(
-            f"{argv[0]} did not end within {_COMMAND_SECONDS} s", "see whether the mirror can be reached"
-        ) from error
+        raise PackagesError(f"{argv[0]} did not end within {seconds:g} s", "see whether the mirror can be reached") from error
     except OSError as error:
         raise PackagesError(f"{argv[0]} cannot be run: {error.strerror}", "this needs Debian and root") from error
 
@@ -209,12 +228,12 @@ def _process(pid: int) -> str:
     return f"{name} (process {pid}{f' of {units[-1]}' if units else ''})"
 
 
-def _judge(done: "subprocess.CompletedProcess[str]", words: Sequence[str], wanted: Sequence[str], more: str = "") -> None:
+def judge(done: "subprocess.CompletedProcess[str]", words: Sequence[str], wanted: Sequence[str], more: str = "") -> None:
     """Raise PackagesError for a call that failed: what is held, what would be lost, else apt's own last words."""
     if not done.returncode:
         return
-    touched = _lines_of(_simulated(["--allow-change-held-packages", *words]), ("Inst ", "Remv ", "Purg ")) | set(wanted)
-    blocked = sorted(held() & touched) or (sorted(held()) if _HELD.search(_said(done)) else [])
+    touched = _lines_of(simulated(["--allow-change-held-packages", *words]).stdout, ("Inst ", "Remv ", "Purg ")) | set(wanted)
+    blocked = sorted(held() & touched) or (sorted(held()) if _HELD.search(said(done)) else [])
     if blocked:
         names = " ".join(blocked)
         raise PackagesError(f"held by somebody (apt-mark hold): {names}", f"ask why; then apt-mark unhold {names}, and run again")
@@ -222,18 +241,15 @@ def _judge(done: "subprocess.CompletedProcess[str]", words: Sequence[str], wante
     if lost:
         what = f"installing {' '.join(wanted)} would remove {' '.join(lost)}, which this host has"
         raise PackagesError(what, "remove it yourself when nobody needs it, or do without what is installed here")
-    raise PackagesError(f"{_said(done)}{more}", "see whether the package mirror can be reached: apt-get update")
-
-
-def _simulated(words: Sequence[str]) -> str:
-    return _run(["apt-get", "-qq", "-y", "--simulate", "-o", "Debug::NoLocking=1", *words]).stdout
+    raise PackagesError(f"{said(done)}{more}", "see whether the package mirror can be reached: apt-get update")
 
 
 def _lines_of(text: str, starts: tuple[str, ...]) -> set[str]:
     return {line.split()[1].partition(":")[0] for line in text.splitlines() if line.startswith(starts)}
 
 
-def _said(done: "subprocess.CompletedProcess[str]") -> str:
+def said(done: "subprocess.CompletedProcess[str]") -> str:
+    """Return the end of what a command said."""
     return (done.stderr.strip() or done.stdout.strip() or f"left with code {done.returncode}")[-_TAIL_CHARACTERS:]
 
 

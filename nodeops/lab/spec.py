@@ -12,8 +12,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from nodeops.core.errors import InputError
 from nodeops.document.check import checked_consortium
+from nodeops.document.fields import NAME_RULE, Name
 from nodeops.document.load import CONSORTIUM_FILE, Source, plain, read_source
-from nodeops.document.models import NAME_RULE, Consortium, Model, Name
+from nodeops.document.models import Consortium, Model
 
 LAB_FILE = "lab.yml"
 # Release of a host -> the suite that Debian's own tools know it by.

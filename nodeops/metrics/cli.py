@@ -1,4 +1,4 @@
-"""`nodeops metrics`: what this host exports now, what each metric means, and whether both agree."""
+"""`nodeops metrics`: what this host exports now, what each metric means, whether both agree, and whether a Grafana shows them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +7,14 @@ from typing import Annotated, Any
 import typer
 from prometheus_client.parser import text_string_to_metric_families
 
-from nodeops.console import JsonFlag, emit
+from nodeops.console import JsonFlag, console, emit, plain_text
 from nodeops.core.errors import InputError
 from nodeops.core.result import Result, Table
 from nodeops.document.resolve import host_paths
 from nodeops.metrics.catalogue import PREFIX, Metric, catalogue, metric
 from nodeops.metrics.exposition import judged
+from nodeops.metrics.grafana import page
+from nodeops.metrics.grafana_api import Grafana, findings
 from nodeops.metrics.local import asked
 
 app = typer.Typer(no_args_is_help=True)
@@ -93,8 +95,36 @@ def check(
     emit(Result({"metrics": len(catalogue())}, findings=findings), as_json)
 
 
+# The checkout or the collection that this verb was called from.
+_DASHBOARDS = Path(__file__).resolve().parents[2] / "roles/dashboards/files"
+
+
+@app.command()
+def grafana_check(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Address of the Grafana.")],
+    bearer: Annotated[Path | None, typer.Option("--bearer", help="File with the bearer of a service account (viewer).")] = None,
+    authority: Annotated[Path | None, typer.Option("--authority", help="Certificate to trust, beside the system's.")] = None,
+    dashboards: Annotated[Path | None, typer.Option(help="Folder of the dashboards' JSON (default: this checkout's).")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask a Grafana whether it shows our dashboards: server, data source, each dashboard, each query. Exit code 1 when not."""
+    folder = dashboards or _DASHBOARDS
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise InputError(
+            "holds no dashboards", where=str(folder), hint="run it in a checkout, or name their folder: --dashboards"
+        )
+    pages = [page(str(file), _read(file)) for file in files]
+    found = []
+    with console(stderr=True).status("asking Grafana") as shown:
+        for finding in findings(Grafana(url, bearer, authority), pages):
+            found.append(finding)
+            shown.update(plain_text(finding.id))
+    emit(Result({"dashboards": [one.uid for one in pages]}, findings=found), as_json)
+
+
 def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as a scrape: {error}", where=str(file)) from error
+        raise InputError(f"cannot be read: {error}", where=str(file)) from error

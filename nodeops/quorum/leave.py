@@ -1,7 +1,7 @@
 """Leave to stop a node: ask the quorum gate before a restart, and wait for it in bounds."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from nodeops.core.errors import NodeopsError, Refused, Timeout
@@ -13,11 +13,12 @@ from nodeops.ledger.node.live import is_reachable
 from nodeops.ledger.node.observe import settled_commits, signer_shares
 from nodeops.ledger.node.status import live_signers, stale_after
 from nodeops.ledger.node.wait import in_step
-from nodeops.quorum.policy import Passage, Request, Standing, leave
+from nodeops.quorum.policy import Passage, Request, Standing, Verdict, leave
 
 # A node that has just come back may sign a few blocks later, and a ledger that starts may not answer yet.
 _PATIENCE_SECONDS = {"closed": 45.0, "silent": 15.0, "stands": 0.0}
 _QUESTION_SECONDS = 3.0
+_OPEN: tuple[Verdict, ...] = ("open",)
 _LEAST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.5, 10.0
 _REFUSED = {
     "closed": ("the others need this node", "bring other validators back first: nodeops ledger validators"),
@@ -37,6 +38,10 @@ class Asked:
     def wait(self, report: Callable[[str], None]) -> Passage:
         """Return once this node may be restarted. Raise as `ask`."""
         return ask(self.node, self.request, self.patience_seconds, report)
+
+    def spare(self, report: Callable[[str], None]) -> Passage:
+        """Return once the others can do without this node, whoever's turn it is: for what should not stop it, and may."""
+        return ask(self.node, self.request, self.patience_seconds, report, enough=("open", "wait"))
 
 
 def observe(node: NodeDocument, driver: Driver) -> Standing:
@@ -67,8 +72,14 @@ def look(node: NodeDocument, request: Request) -> Passage:
     return replace(leave(request, seen, load_profile(node.ledger.platform).quorum, node.ledger.block_seconds), seen=seen)
 
 
-def ask(node: NodeDocument, request: Request, patience_seconds: float, report: Callable[[str], None]) -> Passage:
-    """Return once this node may be restarted; `report` is told why it is not yet.
+def ask(
+    node: NodeDocument,
+    request: Request,
+    patience_seconds: float,
+    report: Callable[[str], None],
+    enough: Collection[Verdict] = _OPEN,
+) -> Passage:
+    """Return once the gate says what is `enough`: that this node may be restarted; `report` is told why it is not yet.
 
     Raise Refused, with the numbers, when the others need it, when the chain stands and when the ledger does not answer; Timeout
     when its turn does not come within `patience_seconds`.
@@ -77,7 +88,7 @@ def ask(node: NodeDocument, request: Request, patience_seconds: float, report: C
     verdict, since = "", began
     while True:
         found, now = look(node, request), time.monotonic()
-        if found.verdict == "open":
+        if found.verdict in enough:
             return found
         verdict, since = (found.verdict, since) if found.verdict == verdict else (found.verdict, now)
         if now - since >= _PATIENCE_SECONDS.get(found.verdict, patience_seconds) or now - began >= patience_seconds:

@@ -17,7 +17,8 @@ from pydantic import Field, ValidationError
 
 from nodeops.core.digest import canonical
 from nodeops.core.errors import InputError
-from nodeops.document.models import Model, Name
+from nodeops.document.fields import Name
+from nodeops.document.models import Model
 from nodeops.ledger.cometbft.proof import ProvenTransaction
 
 RECORD_SPACE = "record"

@@ -18,6 +18,7 @@ from nodeops.hardening.summary import hardening_state
 from nodeops.ledger.node.observe import observe_status
 from nodeops.ledger.node.status import findings
 from nodeops.ledger.node.view import status_table
+from nodeops.lifecycle.patch.summary import patch_state
 
 app = typer.Typer()
 
@@ -25,6 +26,7 @@ _LINE_CHARACTERS = 300
 _GUARDS: Mapping[str, Callable[[NodeDocument], str]] = {
     "hardening": hardening_state,
     "disk": disk_state,
+    "patches": patch_state,
 }
 
 

@@ -20,7 +20,7 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"inventory", "identities"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Return `peers` and `genesis`. Fail, naming each missing identity and who must publish it, when they are not whole."""
+        """Return `peers`, `known` and `genesis`. Fail, naming each missing identity and who publishes it, when not whole."""
         super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             {"inventory": {"type": "path", "required": True}, "identities": {"type": "dict", "required": True}}
@@ -53,6 +53,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = {
             "changed": bool(gathered.changes),
             "peers": gathered.peers,
+            "known": gathered.known,
             "genesis": gathered.genesis_text or "",
             "findings": [finding.as_dict() for finding in gathered.findings],
             "missing": gathered.missing,

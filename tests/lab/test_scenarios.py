@@ -22,7 +22,9 @@ BUDGETS = {
     "hardening": 240,
     "ledgerd": 240,
     "monitoring": 240,
+    "patch": 240,
     "restart": 240,
+    "restore": 240,
 }
 # Those with more to do in `make test-long`: every host, every release, every moment of a kill, floods of minutes.
 FULL_BUDGETS = {
@@ -30,6 +32,7 @@ FULL_BUDGETS = {
     "disk": 1500,
     "firewall": 400,
     "hardening": 1500,
+    "restore": 900,
 }
 MOST_SECONDS = 3000
 

@@ -48,6 +48,7 @@ RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
 HALF_RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.5"')
 HEIGHT, HEAD, STAGE = one("ledger_height_blocks"), one("ledger_head_timestamp_seconds"), one("disk_stage", 'mountpoint="/"')
 END, FULL = one("certificate_not_after_timestamp_seconds", 'subject="a"'), one("disk_time_to_full_seconds", 'mountpoint="/"')
+OLDEST = one("patch_oldest_security_timestamp_seconds")
 GUARD, LEDGER_UNIT = one("service_active", 'unit="nodeops-disk.service"'), one("service_active", 'unit="ledger.service"')
 
 CASES: dict[str, Case] = {
@@ -65,6 +66,12 @@ CASES: dict[str, Case] = {
     "DiskFilling": Case({STAGE: "3x400"}, {STAGE: "2x400"}, MINUTE),
     "DiskFullSoon": Case({FULL: f"{_DAY - 1}x400"}, {FULL: f"{_DAY + 1}x400"}, 15 * MINUTE),
     "NodeStoppedByGuard": Case({one("disk_node_stopped"): "1x400"}, {one("disk_node_stopped"): "0x400"}, 0),
+    "PatchesOverdue": Case(
+        {OLDEST: f"-{14 * _DAY + 1}x400", two("patch_lists_timestamp_seconds"): f"-{14 * _DAY + 1}x400"},
+        {OLDEST: f"-{13 * _DAY}x400", two("patch_lists_timestamp_seconds"): f"-{13 * _DAY}x400"},
+        15 * MINUTE,
+        firing=2,
+    ),
     "LedgerDown": Case(
         {one("ledger_up"): "0x400", two("ledger_up"): "1x400", 'nodeops_ledger_up{network="n",node="c"}': "1x400"},
         {one("ledger_up"): "0x400", one("disk_node_stopped"): "1x400"},

@@ -3,10 +3,13 @@
 import json
 import shlex
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import engine
 import hosts
+import pytest
 
 MONITOR = "mon-1"
 CLIENT = "/etc/prometheus/nodeops/client.yml"
@@ -50,6 +53,40 @@ def until_told(wanted: set[tuple[str, str]]) -> None:
         time.sleep(3)
 
 
+BOOK = "/run/receiver.jsonl"
+RECEIVER = "/run/receiver.py"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def receiver() -> Iterator[None]:
+    """Let a small receiver of webhooks, mails and samples listen on the monitor."""
+    text = (Path(__file__).parent / "receiver.py").read_bytes()
+    line = f"cat > {RECEIVER}; rm -f {BOOK}; systemd-run --quiet --collect --unit receiver python3 {RECEIVER} {BOOK}"
+    hosts.must(MONITOR, line, given=text)
+    yield
+    hosts.must(MONITOR, f"systemctl stop receiver; rm -f {RECEIVER} {BOOK}")
+
+
+def book() -> dict[str, list[Any]]:
+    """Return everything that each was told until now."""
+    told: dict[str, list[Any]] = {}
+    for line in hosts.must(MONITOR, f"cat {BOOK}").splitlines():
+        one = json.loads(line)
+        told.setdefault(one["who"], []).extend(one["what"])
+    return told
+
+
+def until_received(wanted: dict[str, set[tuple[str, str]]]) -> dict[str, list[Any]]:
+    """Wait until each got messages of all these alerts."""
+    end = time.monotonic() + WAIT
+    seen = book()
+    while any(alerts - {tuple(one) for one in seen.get(who, [])} for who, alerts in wanted.items()):
+        assert time.monotonic() < end, seen
+        time.sleep(3)
+        seen = book()
+    return seen
+
+
 def test_when_all_is_well_only_the_dead_mans_switch_fires() -> None:
     until_told(ALWAYS)
 
@@ -66,12 +103,27 @@ def test_three_ills_at_once_are_told_apart_and_their_end_is_seen() -> None:
     try:
         ills = {("ExporterDown", "beta-1"), ("QuorumMarginZero", ""), ("FirewallOff", "alpha-2"), ("DiskFilling", "alpha-1")}
         until_told(ALWAYS | ills)
+        of_alpha = {one for one in ills if one[1] != "beta-1"}
+        of_beta = {("ExporterDown", ""), ("QuorumMarginZero", "")}
+        heard = until_received({"people": ills, "critical": ills, "alpha": of_alpha, "mail": of_beta})
     finally:
         # A guard leaves a stage after five minutes of calm; a new one begins with what it sees.
         hosts.must("alpha-1", f"rm -f {filler}; systemctl restart nodeops-disk")
         hosts.must("alpha-2", "systemctl restart nodeops-firewall")
         hosts.controller("lab", "start", "beta-1", "--json")
+    assert ["ExporterDown", "beta-1"] not in heard["alpha"], "another organisation's node"
+    assert ["DeadMansSwitch", ""] not in heard["people"]
+    assert ["DeadMansSwitch", ""] in heard["dead-man"]
+    assert {one[0] for one in heard["mail"]} == {one[0] for one in of_beta}
+    assert {"0.1.0"} == {one for one in heard["write"] if isinstance(one, str)}
     until_told(ALWAYS)
+
+
+def test_planned_work_is_silent_and_what_is_over_is_not() -> None:
+    (silence,) = asked("/api/v2/silences")
+    assert silence["comment"].startswith("new disks (2098-")
+    assert silence["startsAt"].startswith("2098-01-01T00:00:00")
+    assert [(one["name"], one["value"], one["isRegex"]) for one in silence["matchers"]] == [("node", "alpha-1|beta-1", True)]
 
 
 def test_nobody_without_a_certificate_is_answered() -> None:

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 from nodeops.console import DryRunFlag, JsonFlag, emit
 from nodeops.core.errors import InputError
 from nodeops.core.result import Result, Table
+from nodeops.document.fields import NAME_RULE, Name
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder
-from nodeops.document.models import NAME_RULE, Name
 from nodeops.lab.lock import lock
 from nodeops.lab.progress import progress, running_engine
 from nodeops.lab.saved import images

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field, ValidationError
 
 from nodeops.core.errors import HostError
-from nodeops.document.models import MAX_POWER
+from nodeops.document.fields import MAX_POWER
 from nodeops.ledger.answers import Validator
 from nodeops.ledger.cometbft import zip215
 from nodeops.ledger.cometbft.answers import PublicKey, hexadecimal, validator_address

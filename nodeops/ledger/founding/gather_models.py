@@ -62,3 +62,9 @@ class Gathered:
     missing: list[str]
     findings: list[Finding]
     files: dict[str, str]
+
+    @property
+    def known(self) -> dict[str, str]:
+        """Return by what members know each node already: its published node id, else the address of its key in the genesis."""
+        founders = self.genesis["validators"] if self.genesis else []
+        return {**{one["name"]: one["address"] for one in founders}, **self.peers}

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from nodeops.document.fields import MAX_POWER, ChainId
 from nodeops.document.keys import PublicKey
-from nodeops.document.models import MAX_POWER, ChainId, Model
+from nodeops.document.models import Model
 from nodeops.ledger.identity.identity import Identity, ValidatorAddress, address_of
 
 # RFC 3339 in UTC, as Go's time.Time reads it from JSON.

@@ -20,14 +20,20 @@ EnsureFlag = Annotated[
     bool, typer.Option("--ensure", help="Make the keys if this node never had any. Old keys are never touched.")
 ]
 
+PublishedOption = Annotated[
+    str, typer.Option("--published", metavar="ID", help="Members know this node already, by this id: make no other keys for it.")
+]
 
-def identity(ensure_keys: EnsureFlag = False, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+
+def identity(
+    ensure_keys: EnsureFlag = False, published: PublishedOption = "", dry_run: DryRunFlag = False, as_json: JsonFlag = False
+) -> None:
     """Show this node's public identity: node id, validator key and address. Needs root, who alone may read the keys."""
     if os.geteuid() != 0:
         raise HostError("the keys of a node are for root only", where="nodeops ledger identity", hint="run it with sudo")
     document = load_node_document()
     at = layout(document)
-    changes = ensure(at, _binary(document), dry_run=dry_run) if ensure_keys else []
+    changes = ensure(at, _binary(document), published=published, dry_run=dry_run) if ensure_keys else []
     emit(_result(document, at, changes, dry_run), as_json)
 
 

@@ -25,7 +25,7 @@ from nodeops.ledger.identity.identity import (
     parse_signing_state,
     parse_validator_key,
 )
-from nodeops.ledger.identity.plan import MAKING, READY, Prepared, Seen, State, Step, decide
+from nodeops.ledger.identity.plan import MAKING, READY, RESTORING, Prepared, Seen, State, Step, decide
 
 # The ledger's binary makes three small files; it took 0.05 s when measured.
 _INIT_SECONDS = 60.0
@@ -112,6 +112,7 @@ def observe(at: Layout) -> Seen:
         blocks=blocks,
         strangers=tuple(sorted(held_here - own)),
         prepared=prepared,
+        restoring=os.path.lexists(at.home / RESTORING),
     )
 
 
@@ -138,15 +139,16 @@ def read_identity(at: Layout, node: str, organisation: str) -> Identity:
     )
 
 
-def ensure(at: Layout, binary: Path, *, dry_run: bool = False) -> list[Change]:
+def ensure(at: Layout, binary: Path, *, published: str = "", dry_run: bool = False) -> list[Change]:
     """Make the identity when there is none, finish one that was interrupted, and return what changed.
 
-    Raise Refused for a state that is not provably safe, HostError when the binary or the disk fails.
+    `published` is by what members know this node already, "" when they do not. Raise Refused for a state
+    that is not provably safe, HostError when the binary or the disk fails.
     """
     if dry_run:
-        return _changes(at, decide(observe(at), str(at.keys), str(at.data)))
+        return _changes(at, decide(observe(at), str(at.keys), str(at.data), published))
     with held(at.home), _clear_errors(at.home):
-        step = decide(observe(at), str(at.keys), str(at.data))
+        step = decide(observe(at), str(at.keys), str(at.data), published)
         for left in at.home.glob(f"{MAKING}*"):
             shutil.rmtree(left)
         if step is Step.CREATE:

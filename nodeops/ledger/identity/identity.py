@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from nodeops.core.errors import HostError
+from nodeops.document.fields import Name
 from nodeops.document.keys import PublicKey
-from nodeops.document.models import Model, Name
+from nodeops.document.models import Model
 
 # The largest of the three files is 345 bytes; anything far above it is not one of them.
 MAX_FILE_BYTES = 65_536

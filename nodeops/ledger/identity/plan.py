@@ -19,6 +19,8 @@ from nodeops.ledger.identity.identity import STATE_LOST
 
 MAKING = ".identity-making-"
 READY = ".identity-ready"
+# Keys that wait until a restore is sure that nobody else signs with them (nodeops/backup/restore).
+RESTORING = ".restore"
 _RESTORE = (
     f"restore the keys from this node's backup; nodeops never makes new ones beside old ones. The signing state: {STATE_LOST}"
 )
@@ -58,6 +60,7 @@ class Seen:
     blocks: bool = False
     strangers: tuple[str, ...] = ()
     prepared: Prepared | None = None
+    restoring: bool = False
 
     @property
     def missing(self) -> list[str]:
@@ -70,11 +73,22 @@ class Seen:
         return [name for name, present in parts.items() if not present]
 
 
-def decide(seen: Seen, keys: str, data: str) -> Step:
+def decide(seen: Seen, keys: str, data: str, published: str = "") -> Step:
     """Return what is to be done. Raise Refused, with what to do, for anything that is not provably safe.
 
-    `keys` and `data` are the paths of the two folders, for messages.
+    `keys` and `data` are the paths of the two folders, for messages. `published` is the node id or validator address by
+    which members know this node already, "" while they know none: a node that has one is never given new keys.
     """
+    if seen.restoring:
+        raise Refused("a restore of this node's keys is under way", where=keys, hint="go on with it: nodeops backup restore")
+    step = _decided(seen, keys, data)
+    if published and step is Step.CREATE:
+        text = f"this host has no keys, and members know this node as {published}: the host was rebuilt, or its disk is lost"
+        raise Refused(text, where=keys, hint="bring its keys back: playbooks/restore.yml, docs/restore.md; never make new ones")
+    return step
+
+
+def _decided(seen: Seen, keys: str, data: str) -> Step:
     if seen.prepared is not None:
         return _finish(seen, seen.prepared, keys, data)
     missing = seen.missing

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Finding, Verdict
-from nodeops.document.models import Duty, Name
+from nodeops.document.fields import Duty, Name
 from nodeops.ledger.answers import MAX_INTEGER
 
 # Commits over which signing is counted, and how many of the newest a live validator may miss in a row.

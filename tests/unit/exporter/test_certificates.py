@@ -50,7 +50,7 @@ def test_published_certificates_are_kept_read_and_told_apart(tmp_path):
     (tmp_path / "certificates/mon.pem").write_text(monitor)
     known = publish(tmp_path, consortium(), {})
     assert (known.nodes, known.monitors) == ({"a-1": node}, {"mon": monitor})
-    assert known.missing == ["a-2", "b-1", "b-2"]
+    assert known.missing == ["a-2", "b-1", "b-2", "keep"]
     again = made()[0].decode()
     assert publish(tmp_path, consortium(), {"a-1": again}, dry_run=True).nodes == {"a-1": again}
     assert (tmp_path / "certificates/a-1.pem").read_text() == node

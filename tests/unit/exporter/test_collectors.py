@@ -19,6 +19,7 @@ from nodeops.exporter import certificate_metrics, certificates, collectors, host
 from nodeops.firewall import metrics as firewall_metrics
 from nodeops.hardening import metrics as hardening_metrics
 from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, Validator, ValidatorSet
+from nodeops.lifecycle.patch import metrics as patch_metrics
 from nodeops.metrics.catalogue import catalogue
 from nodeops.metrics.exposition import checked
 from tests.unit.firewall.samples import document
@@ -60,7 +61,8 @@ FOREIGN = {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "hook":
 @pytest.fixture
 def node(tmp_path):
     found = document()
-    names = ("disk_status", "exporter_certificate", "exporter_monitors", "exporter_look", "exporter_text_files", "backup_state")
+    looked = ("backup_state", "patch_status")
+    names = ("disk_status", "exporter_certificate", "exporter_monitors", "exporter_look", "exporter_text_files", *looked)
     paths = {**found.paths, **{name: str(tmp_path / name) for name in names}}
     for name in ("exporter_look", "exporter_text_files"):
         (tmp_path / name).mkdir()
@@ -85,6 +87,12 @@ def firewall(node, *rows):
 def hardening(node):
     (open_path(node, "exporter_look") / "hardening.json").write_text('{"score": 97.5, "at": 1800000000.0}')
     return list(hardening_metrics.look(node))
+
+
+def patch(node):
+    said = {"pending": {"security": 2, "other": 1}, "oldest_security_at": 1.8e9, "lists_at": 1.8e9, "stale": {}, "reboot": []}
+    open_path(node, "patch_status").write_text(json.dumps(said))
+    return list(patch_metrics.look(node))
 
 
 def own_certificates(node):
@@ -156,6 +164,7 @@ def test_each_fills_what_the_catalogue_says_and_nothing_else(node, monkeypatch):
         "hardening": hardening(node),
         "host": list(host_metrics.look(node)),
         "ledger": ledger(node),
+        "patch": patch(node),
         "text_files": text(node),
         "units": units(node, monkeypatch),
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nodeops.host import packages
+from nodeops.host import packages, upgrade
 from nodeops.host.packages import PackagesError
 
 pytestmark = [
@@ -180,3 +180,65 @@ def test_the_door_works_as_a_program_of_its_own(debian):
         ["/usr/bin/python3", "-I", "-c", code % packages.__file__], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, json.loads(done.stdout)["installed"]) == (0, ["one"])
+
+
+def refreshed() -> None:
+    os.utime(packages.LISTS, (0, 0))
+    os.utime(packages.LISTS / "partial", (0, 0))
+    assert packages.refresh(60) == ""
+
+
+def version(name: str) -> str:
+    done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", name], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_an_upgrade_installs_the_versions_named_and_keeps_who_asked_for_a_package(debian):
+    debian.publish("one")
+    debian.publish("two", Depends="one")
+    packages.install(["two"])
+    automatic = subprocess.run(["apt-mark", "showauto"], capture_output=True, text=True, check=True).stdout
+    for name in ("one", "two"):
+        debian.publish(name, "2")
+    refreshed()
+    upgrade.upgrade({"one": "2"})
+    assert (version("one"), version("two")) == ("2", "1")
+    assert subprocess.run(["apt-mark", "showauto"], capture_output=True, text=True, check=True).stdout == automatic == "one\n"
+
+
+def test_an_upgrade_removes_nothing(debian):
+    debian.publish("one")
+    debian.publish("two")
+    packages.install(["one", "two"])
+    debian.publish("one", "2", Conflicts="two")
+    refreshed()
+    with pytest.raises(PackagesError, match="would remove two"):
+        upgrade.upgrade({"one": "2"})
+    assert debian.installed == {"one", "two"}
+
+
+@pytest.fixture
+def unfinished(debian):
+    """Leave `one` unpacked and not configured, as a run that was killed does."""
+    debian.publish("one")
+    packages.install(["one"])
+    debian.publish("one", "2")
+    deb = next(debian.mirror.glob("one_2*.deb"))
+    subprocess.run(["dpkg", f"--root={debian.root}", "--force-not-root", "--unpack", deb], check=True, capture_output=True)
+    assert packages.unfinished() == ["one"]
+    return debian
+
+
+@pytest.mark.usefixtures("unfinished")
+def test_what_was_interrupted_is_finished():
+    upgrade.finish()
+    assert packages.unfinished() == []
+    assert version("one") == "2"
+
+
+def test_what_was_interrupted_is_replaced_by_a_newer_version(unfinished):
+    unfinished.publish("one", "3")
+    refreshed()
+    upgrade.upgrade({"one": "3"})
+    assert packages.unfinished() == []
+    assert version("one") == "3"

@@ -105,7 +105,7 @@ def limited() -> Play:
         says("asks {{ _ledger_elsewhere }} {{ _ledger_unusual }}"),
         says("hears {{ _ledger_identities | dict2items | map(attribute='value.node_id') | sort }}"),
     ]
-    files = [str(ROOT / "roles/ledger/vars/main.yml")]
+    files = [str(ROOT / "roles/ledger" / name / "main.yml") for name in ("defaults", "vars")]
     return {"hosts": "n-2", "gather_facts": False, "vars_files": files, "vars": variables, "tasks": tasks}
 
 

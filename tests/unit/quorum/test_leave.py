@@ -85,3 +85,19 @@ def test_who_is_refused(
     assert "cu-1" in str(caught.value)
     assert code is None or caught.value.exit_code == code
     assert abs(float(caught.value.__notes__[0]) - seconds) <= 1.0
+
+
+@pytest.mark.parametrize("first", [OPEN, WAIT])
+def test_what_should_not_stop_a_node_waits_for_nobodys_turn(monkeypatch, first):
+    clock = Clock()
+    monkeypatch.setattr(leave, "time", clock)
+    monkeypatch.setattr(leave, "look", lambda *_: first)
+    assert leave.Asked(DOCUMENT, Request(), 600).spare(lambda _: None) is first
+    assert clock.now == 0
+
+
+def test_what_should_not_stop_a_node_is_refused_while_the_others_need_it(monkeypatch):
+    monkeypatch.setattr(leave, "time", Clock())
+    monkeypatch.setattr(leave, "look", lambda *_: CLOSED)
+    with pytest.raises(Refused, match="3 of 4 is live, 3 needed"):
+        leave.Asked(DOCUMENT, Request(), 600).spare(lambda _: None)

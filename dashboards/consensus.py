@@ -1,0 +1,123 @@
+"""The chain: who votes, what it can lose, how fast it makes blocks."""
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dashboards.fleet import SIGNED
+from dashboards.pages import NETWORK, NODE_PAGE, NODES, page
+from dashboards.panels import ALL_IS_GOOD, GOOD, ILL, ODD, PLAIN, SOME_IS_ODD, Column, bars, lines, number, rows
+
+
+def consensus() -> Dashboard:
+    """Return the dashboard of the chain. What the network between nodes has to do with it comes with the probes."""
+    return page(
+        "consensus",
+        "The chain: who votes, what may be lost, how fast blocks come.",
+        [*_numbers(), *_votes(), *_nodes()],
+        nodes="many",
+    )
+
+
+def _numbers() -> list[object]:
+    total, live, margin = (f"min(nodeops_quorum_{name}_power{{{NETWORK}}})" for name in ("total", "live", "margin"))
+    return [
+        number("Voting power", "Voting power of all validators.", total, "none", PLAIN, none="chain stands"),
+        number("Live", "Power of validators that signed one of the newest commits.", live, "none", PLAIN, none="chain stands"),
+        number(
+            "May be lost",
+            "Live power that may be lost before blocks stop.",
+            margin,
+            "none",
+            ((None, ILL), (1, GOOD)),
+            none="chain stands",
+        ),
+        number(
+            "Newest block",
+            "Age of the newest block that any node has.",
+            f"time() - max(nodeops_ledger_head_timestamp_seconds{{{NETWORK}}})",
+            "s",
+            ((None, GOOD), (30, ODD), (60, ILL)),
+            decimals=0,
+        ),
+        number(
+            "Time between blocks",
+            "Seconds a block, over 5 minutes.",
+            f"1 / max(deriv(nodeops_ledger_height_blocks{{{NETWORK}}}[5m]))",
+            "s",
+            PLAIN,
+            decimals=2,
+        ),
+        number(
+            "Nodes that catch up",
+            "Nodes that fetch blocks which others already have; they do not vote.",
+            f"sum(nodeops_ledger_catching_up{{{NETWORK}}})",
+            "none",
+            SOME_IS_ODD,
+        ),
+    ]
+
+
+def _votes() -> list[object]:
+    return [
+        bars(
+            "Blocks signed, 5 min",
+            "Share of blocks that hold each validator's vote.",
+            SIGNED.replace(NETWORK, NODES),
+            "percentunit",
+            ALL_IS_GOOD,
+            "{{node}}",
+            most=1,
+        ),
+        lines(
+            "Votes missed",
+            "Commits a second without a validator's vote.",
+            {"{{node}}": f"rate(nodeops_consensus_missed_total{{{NODES}}}[$__rate_interval])"},
+            "none",
+            width=8,
+            least=0,
+        ),
+        lines(
+            "Quorum",
+            "Power that is live, and what may be lost of it; below 0 no block is made.",
+            {
+                "all": f"min(nodeops_quorum_total_power{{{NETWORK}}})",
+                "live": f"min(nodeops_quorum_live_power{{{NETWORK}}})",
+                "may be lost": f"min(nodeops_quorum_margin_power{{{NETWORK}}})",
+            },
+            "none",
+            width=8,
+            least=0,
+        ),
+    ]
+
+
+def _nodes() -> list[object]:
+    height = f"nodeops_ledger_height_blocks{{{NODES}}}"
+    return [
+        lines(
+            "Blocks a second",
+            "How fast each node's chain grows; a node that catches up is faster than the others.",
+            {"{{node}}": f"deriv({height}[2m])"},
+            "none",
+            width=8,
+            least=0,
+        ),
+        lines(
+            "Blocks behind",
+            "How many blocks each node lacks of the best that a peer of its own claims.",
+            {"{{node}}": f"nodeops_ledger_lag_blocks{{{NODES}}}"},
+            "none",
+            width=8,
+            least=0,
+            most=5,
+        ),
+        rows(
+            "Validators and witnesses",
+            "Voting power as the node itself sees it; a validator without power runs and does nothing.",
+            [Column("Organisation", "organisation"), Column("Node", "node", link=NODE_PAGE), Column("Duty", "duty")],
+            [
+                Column("Power", f"max by (organisation, node, duty) (nodeops_consensus_voting_power{{{NODES}}})"),
+                Column("Peers", f"max by (organisation, node, duty) (nodeops_ledger_peers{{{NODES}}})"),
+            ],
+            width=8,
+        ),
+    ]

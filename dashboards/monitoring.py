@@ -1,0 +1,141 @@
+"""Who watches the watchers: scrapes, collectors, rules, and what a monitor tells whom."""
+
+from grafana_foundation_sdk.builders.dashboard import Row
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dashboards.pages import NODE_PAGE, NODES, page
+from dashboards.panels import GOOD, ILL, NONE_IS_GOOD, ODD, PLAIN, UP, Column, lines, number, rows
+
+SCRAPES = f'{{job="nodeops",{NODES}}}'
+
+
+def monitoring() -> Dashboard:
+    """Return the dashboard of monitoring itself."""
+    return page(
+        "monitoring",
+        "Monitoring itself: what nobody looks at, and who is not told.",
+        [*_numbers(), *_nodes(), *_monitor()],
+        nodes="many",
+    )
+
+
+def _numbers() -> list[object]:
+    return [
+        number("Nodes that do not answer", "Exporters this monitor cannot ask.", f"sum(1 - up{SCRAPES})", "none", NONE_IS_GOOD),
+        number(
+            "Collectors that fail",
+            "Parts of nodes that nobody can look at.",
+            f"sum(1 - nodeops_collector_up{{{NODES}}})",
+            "none",
+            NONE_IS_GOOD,
+        ),
+        number(
+            "Rules that failed",
+            "Judgements of rules that failed in the last hour.",
+            "sum(increase(prometheus_rule_evaluation_failures_total[1h]))",
+            "none",
+            NONE_IS_GOOD,
+            decimals=0,
+        ),
+        number(
+            "Messages not delivered",
+            "Messages of Alertmanager that failed in the last hour.",
+            "sum(increase(alertmanager_notifications_failed_total[1h]))",
+            "none",
+            NONE_IS_GOOD,
+            decimals=0,
+        ),
+        number("Series", "Series in the monitor's memory.", "sum(prometheus_tsdb_head_series)", "short", PLAIN),
+        number(
+            "Dead man's switch",
+            "The alert that always fires; without it no alert arrives.",
+            'count(ALERTS{alertname="DeadMansSwitch",alertstate="firing"})',
+            "none",
+            PLAIN,
+            said={"1": ("fires", GOOD)},
+            none="SILENT",
+        ),
+    ]
+
+
+def _nodes() -> list[object]:
+    late = f"(time() - nodeops_collector_last_success_timestamp_seconds{{{NODES}}})"
+    return [
+        rows(
+            "Collectors",
+            "Every part of every node: whether the last look succeeded, how long it took, and how long ago it was.",
+            [Column("Node", "node", link=NODE_PAGE), Column("Collector", "collector")],
+            [
+                Column("Looks", f"max by (node, collector) (nodeops_collector_up{{{NODES}}})", said=UP),
+                Column("Took", f"max by (node, collector) (nodeops_collector_duration_seconds{{{NODES}}})", unit="s"),
+                Column(
+                    "Last",
+                    f"max by (node, collector) {late}",
+                    unit="s",
+                    steps=((None, GOOD), (400, ODD), (1200, ILL)),
+                    decimals=0,
+                ),
+                Column(
+                    "Every", f"max by (node, collector) (nodeops_collector_interval_seconds{{{NODES}}})", unit="s", decimals=0
+                ),
+            ],
+            width=12,
+        ),
+        lines(
+            "Scrapes",
+            "How long a scrape of each node takes.",
+            {"{{node}}": f"scrape_duration_seconds{SCRAPES}"},
+            "s",
+            width=6,
+            least=0,
+        ),
+        lines("Samples", "Samples of each scrape.", {"{{node}}": f"scrape_samples_scraped{SCRAPES}"}, "none", width=6, least=0),
+        rows(
+            "Custom metrics",
+            "Text files that others put there; one that is refused is not exported.",
+            [Column("Node", "node", link=NODE_PAGE), Column("File", "file")],
+            [
+                Column("Read", f"max by (node, file) (nodeops_text_file_up{{{NODES}}})", said=UP),
+                Column(
+                    "Age", f"time() - max by (node, file) (nodeops_text_file_timestamp_seconds{{{NODES}}})", unit="s", decimals=0
+                ),
+            ],
+            none="no custom metrics",
+            height=5,
+        ),
+    ]
+
+
+def _monitor() -> list[object]:
+    took = 'label_replace(prometheus_rule_group_last_duration_seconds, "group", "$1", "rule_group", ".*;(.*)")'
+    return [
+        Row("The monitor"),
+        lines(
+            "Judging",
+            "How long each group of rules takes.",
+            {"{{group}}": took},
+            "s",
+            width=8,
+            least=0,
+        ),
+        lines(
+            "Alerts held",
+            "Alerts that Alertmanager holds, by state.",
+            {"{{state}}": "sum by (state) (alertmanager_alerts)"},
+            "none",
+            width=8,
+            least=0,
+        ),
+        lines(
+            "Messages",
+            "Messages a second that Alertmanager sends, by kind of receiver.",
+            {
+                "{{integration}}": "sum by (integration) (rate(alertmanager_notifications_total[5m])) > 0",
+                "{{integration}} failed": "sum by (integration) (rate(alertmanager_notifications_failed_total[5m])) > 0",
+            },
+            "cps",
+            width=8,
+            least=0,
+            none="nobody is told: no receiver, or nothing to tell",
+        ),
+    ]

@@ -1,0 +1,118 @@
+"""Firewall, hardening, certificates, and whether all hosts follow the same file."""
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dashboards.fleet import each
+from dashboards.pages import NODE_PAGE, NODES, page
+from dashboards.panels import ALL_IS_GOOD, DAYS_LEFT, GOOD, ILL, NONE_IS_GOOD, ODD, ON, Column, bars, lines, number, rows
+
+
+def security() -> Dashboard:
+    """Return the dashboard of what keeps hosts closed."""
+    says = "Firewall, hardening, certificates, and whether all hosts follow the same file."
+    return page("security", says, [*_numbers(), *_panels(), *_tables()], nodes="many", since="now-24h")
+
+
+def _numbers() -> list[object]:
+    ends = f"min(nodeops_certificate_not_after_timestamp_seconds{{{NODES}}}) - time()"
+    return [
+        number(
+            "Firewalls off",
+            "Nodes whose kernel does not hold the rules.",
+            f"sum(1 - nodeops_firewall_loaded{{{NODES}}})",
+            "none",
+            NONE_IS_GOOD,
+            width=6,
+        ),
+        number(
+            "Lowest hardening score",
+            "Share of controls that passed in the last whole audit, of the worst node.",
+            f"min(nodeops_hardening_score_ratio{{{NODES}}})",
+            "percentunit",
+            ALL_IS_GOOD,
+            width=6,
+            none="no audit yet",
+            decimals=1,
+        ),
+        number("Next certificate ends in", "Of all certificates, the one that ends first.", ends, "s", DAYS_LEFT, width=6),
+        number(
+            "Consortium files followed",
+            "Different consortium files that hosts were made from; more than one is a network that does not agree.",
+            f"count(count by (digest) (nodeops_document_info{{{NODES}}}))",
+            "none",
+            ((None, GOOD), (2, ODD)),
+            width=6,
+        ),
+    ]
+
+
+def _panels() -> list[object]:
+    return [
+        bars(
+            "Hardening",
+            "Share of controls that passed in the last whole audit of each node.",
+            f"nodeops_hardening_score_ratio{{{NODES}}}",
+            "percentunit",
+            ALL_IS_GOOD,
+            "{{node}}",
+            most=1,
+            none="no audit yet",
+        ),
+        lines(
+            "Hardening over time",
+            "Drift from what was agreed.",
+            {"{{node}}": f"nodeops_hardening_score_ratio{{{NODES}}}"},
+            "percentunit",
+            width=8,
+            most=1,
+            none="no audit yet",
+        ),
+        lines(
+            "Refused packets",
+            "Packets a second that no rule let in: somebody knocks, or a rule is missing.",
+            {"{{node}} {{chain}}": f"rate(nodeops_firewall_refused_packets_total{{{NODES}}}[$__rate_interval])"},
+            "pps",
+            width=8,
+            least=0,
+        ),
+    ]
+
+
+def _tables() -> list[object]:
+    chosen = ',node=~"$node"'
+    age = f"time() - {each('nodeops_hardening_audit_timestamp_seconds', more=chosen)}"
+    info = "max by (organisation, node, version, tree)"
+    return [
+        rows(
+            "Certificates",
+            "Each node's own certificate, and those of the monitors it lets in.",
+            [Column("Node", "node", link=NODE_PAGE), Column("What for", "purpose"), Column("Of", "subject")],
+            [
+                Column(
+                    "Ends in",
+                    f"min by (node, purpose, subject) (nodeops_certificate_not_after_timestamp_seconds{{{NODES}}}) - time()",
+                    unit="s",
+                    steps=DAYS_LEFT,
+                )
+            ],
+            width=8,
+        ),
+        rows(
+            "Audits",
+            "Whether the kernel holds the rules, and how old the last whole audit is.",
+            [Column("Organisation", "organisation"), Column("Node", "node", link=NODE_PAGE)],
+            [
+                Column("Firewall", each("nodeops_firewall_loaded", more=chosen), said=ON),
+                Column("Audit", age, unit="s", steps=((None, GOOD), (8 * 86400, ODD), (31 * 86400, ILL))),
+            ],
+            width=8,
+        ),
+        rows(
+            "Versions",
+            "Version and tree of the agent on each node.",
+            [Column("Node", "node", link=NODE_PAGE), Column("Version", "version"), Column("Tree", "tree")],
+            [Column("Since boot", f"{info} (nodeops_build_info{{{NODES}}})")],
+            width=8,
+            hidden=("organisation", "Value"),
+        ),
+    ]

@@ -1,0 +1,92 @@
+"""Judge what a drill found in a restored backup, beside what the chain proves. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from nodeops.backup.restore.plan import OTHER_ORGANISATIONS, Block, Mark
+from nodeops.core.errors import Refused
+from nodeops.core.finding import Finding, Verdict
+from nodeops.core.units import size
+
+
+@dataclass(frozen=True)
+class Drilled:
+    """What a drill found. `files` are digests by path, `state` the signing state, None where it cannot be read.
+
+    `block` is the proven block of the height in the tags and `app_hash` what the block after it says of the application's state;
+    None where the chain here no longer has them, or has nothing after it yet. `tip` is the chain's height. `keys` says in a word
+    how the archive of the keys is: "intact", "none", or what is wrong with it.
+    """
+
+    organisation: str
+    wanted: Sequence[str]
+    files: Mapping[str, str]
+    tags: Mapping[str, str]
+    state: Mark | None
+    same_genesis: bool
+    tip: int
+    block: Block | None = None
+    app_hash: str | None = None
+    keys: str = "intact"
+
+
+def require_room(needed: int, free: int, reserve: int, where: str) -> None:
+    """Raise Refused unless a filesystem has its reserve left when so many bytes are written."""
+    if free - needed < reserve:
+        text = f"a drill writes {size(needed)}, {size(free)} are free, and {size(reserve)} must stay so"
+        raise Refused(text, where=where, hint="make room: nodeops disk status")
+
+
+def judge(found: Drilled) -> Iterator[Finding]:
+    """Yield a finding for each thing that a backup must be."""
+    yield _files(found)
+    yield _state(found)
+    good = Verdict.PASS if found.same_genesis else Verdict.FAIL
+    actual = "the same" if found.same_genesis else "another"
+    yield Finding("drill.genesis", good, "the genesis of this host", actual, "see whose repository backup.env names")
+    yield from _chain(found)
+    yield _keys(found)
+
+
+def _files(found: Drilled) -> Finding:
+    missing = [path for path in found.wanted if not any(PurePosixPath(one).is_relative_to(path) for one in found.files)]
+    verdict = Verdict.FAIL if missing else Verdict.PASS
+    actual = f"not there: {', '.join(missing)}" if missing else f"{len(found.files)} files, read back and compared"
+    return Finding("drill.files", verdict, "every path of a backup", actual, "nodeops backup run; nodeops backup verify")
+
+
+def _state(found: Drilled) -> Finding:
+    expected = f"at most one above the tip, {found.tip}"
+    if found.state is None:
+        return Finding("drill.signing_state", Verdict.FAIL, expected, "cannot be read", "nodeops backup run")
+    # A validator votes on the block after the tip.
+    verdict = Verdict.PASS if found.state.height <= found.tip + 1 else Verdict.FAIL
+    return Finding("drill.signing_state", verdict, expected, str(found.state), "see whose backup this is: nodeops backup list")
+
+
+def _chain(found: Drilled) -> Iterator[Finding]:
+    """Compare the tags with what validators of other organisations signed: their signatures are their word."""
+    expected = f"block and application as validators of {OTHER_ORGANISATIONS} other organisations signed them"
+    if "height" not in found.tags:
+        yield Finding("drill.block", Verdict.WARN, expected, "the ledger did not answer when this backup was made", "run another")
+        return
+    if found.block is None or found.app_hash is None:
+        text = f"this host does not have the blocks {found.tags['height']} and the next"
+        yield Finding("drill.block", Verdict.WARN, expected, text, "run it again when it has")
+        return
+    others = found.block.signers - {found.organisation}
+    wrong = [
+        *(["the block"] if found.block.hash != found.tags.get("block") else []),
+        *(["the application's state"] if found.app_hash != found.tags.get("app") else []),
+    ]
+    verdict = Verdict.FAIL if wrong or len(others) < OTHER_ORGANISATIONS else Verdict.PASS
+    said = f"{' and '.join(wrong)} of height {found.block.height} is another" if wrong else f"height {found.block.height}"
+    yield Finding("drill.block", verdict, expected, f"{said}, signed by {', '.join(sorted(others)) or 'nobody else'}", "")
+
+
+def _keys(found: Drilled) -> Finding:
+    """An archive that was lost is found here; whether an admin can open it is tried where that admin's key is."""
+    verdict = {"intact": Verdict.PASS, "none": Verdict.WARN}.get(found.keys, Verdict.FAIL)
+    hint = "nodeops backup keys --ensure, which the role backup runs"
+    return Finding("drill.keys", verdict, "the archive of this node's keys is as it was written", found.keys, hint)

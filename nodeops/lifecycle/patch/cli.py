@@ -1,0 +1,176 @@
+"""`nodeops patch`: what is pending on this host, what a run would do, the run itself, and what was done."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, console, emit, progress
+from nodeops.core.finding import Finding, Verdict
+from nodeops.core.result import Change, Result, Table
+from nodeops.document.host import load_node_document
+from nodeops.document.models import NodeDocument
+from nodeops.host.units import systemd
+from nodeops.host.units.service import carry_out, observe, plan_start
+from nodeops.lifecycle.patch import apply as acting
+from nodeops.lifecycle.patch import memory, view
+from nodeops.lifecycle.patch.policy import Asked, Kind, Plan, Seen
+from nodeops.quorum import leave
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+
+app = typer.Typer(no_args_is_help=True)
+
+LOOK, TIMER = "nodeops-patch.service", "nodeops-patch.timer"
+
+ClassOption = Annotated[Kind, typer.Option("--class", help="Which updates: patches of security, or all that are pending.")]
+RebootFlag = Annotated[
+    bool, typer.Option("--reboot", help="Reboot where a reboot is due, once the others can do without this node.")
+]
+OutsideOption = Annotated[
+    str, typer.Option("--outside-window", metavar="REASON", help="Patch although no window is open; the reason is written down.")
+]
+TimeoutOption = Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the node gets to take part again.")]
+RefreshFlag = Annotated[bool, typer.Option("--refresh", help="Refresh the lists of packages first, when older than an hour.")]
+
+
+@app.callback()
+def patch() -> None:
+    """Updates of the operating system: pending, planned, applied."""
+
+
+@app.command()
+def status(refresh: RefreshFlag = False, document: DocumentOption = None, as_json: JsonFlag = False) -> None:
+    """What is pending, since when, what runs on replaced files, whether a reboot is due; remembered for metrics.
+
+    Exit code 1 when a patch of security is overdue, or the lists are too old to tell."""
+    node = load_node_document(document)
+    with console(stderr=True).status("looking at this host") as shown:
+        trouble = acting.refreshed(progress(shown)) if refresh else ""
+        seen, _ = acting.look(node, Asked("all"))
+        said = memory.record(node, seen)
+    since = memory.pending_since(node)
+    tables = view.table(seen.updates, since)
+    emit(Result(said, tables=tables, lines=_lines(trouble), findings=list(view.findings(said, time.time()))), as_json)
+
+
+def _lines(trouble: str) -> list[str]:
+    return [f"lists could not be refreshed: {trouble}"] if trouble else []
+
+
+@app.command()
+def plan(
+    kind: ClassOption = "security",
+    reboot: RebootFlag = False,
+    outside: OutsideOption = "",
+    roll: RollOption = "",
+    chain_stands: ChainStandsFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print what apply would do now, and what refuses it: window, disk, package manager. Refreshes the lists of packages.
+
+    Exit code 1 when it would be refused."""
+    node = load_node_document()
+    with console(stderr=True).status("looking at this host") as shown:
+        trouble = acting.refreshed(progress(shown))
+    emit(
+        _would(node, Asked(kind, reboot, outside=outside), leave.Asked(node, request(node, roll, chain_stands), 0), trouble),
+        as_json,
+    )
+
+
+def _would(node: NodeDocument, asked: Asked, gate: leave.Asked, trouble: str = "") -> Result:
+    seen, planned = acting.look(node, asked)
+    first = [acting.AWAITED] if memory.reboot_begun(node) else []
+    lines = _lines(trouble)
+    if planned.changes:
+        found = leave.look(node, gate.request)
+        lines.append(f"the quorum gate: {found.verdict}, {found.why}")
+    return _result(seen, planned, lines, [*first, *planned.changes])
+
+
+def _result(seen: Seen, planned: Plan, lines: list[str], changes: list[Change]) -> Result:
+    left = [
+        Finding("patch.left", Verdict.WARN, "nothing has to be left out", one.name, one.left) for one in seen.updates if one.left
+    ]
+    data = {"pending": len(seen.updates), "stops_the_node": planned.stops_the_node}
+    nothing = [] if changes else ["nothing to do"]
+    return Result(data, lines=[*lines, *nothing], findings=[*map(view.refusal, planned.refusals), *left], changes=changes)
+
+
+@app.command("apply")
+def apply_(
+    kind: ClassOption = "security",
+    reboot: RebootFlag = False,
+    later: Annotated[bool, typer.Option("--reboot-later", hidden=True, help="Leave a reboot to the playbook.")] = False,
+    outside: OutsideOption = "",
+    timeout: TimeoutOption = 300,
+    roll: RollOption = "",
+    chain_stands: ChainStandsFlag = False,
+    patience: PatienceOption = PATIENCE_SECONDS,
+    wait: WaitOption = 0.0,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Install what is pending, restart what runs on replaced files, the ledger only when it does and by leave of the quorum gate.
+
+    Nothing is changed where a window is closed, the disk is too full, or the others need this node. An interrupted run is
+    completed by the next one. A reboot needs its own word."""
+    node = load_node_document()
+    asked = Asked(kind, reboot, later, outside)
+    gate = leave.Asked(node, request(node, roll, chain_stands), patience)
+    if dry_run:
+        emit(_would(node, asked, gate), as_json)
+        return
+    with console(stderr=True).status("looking at this host") as shown:
+        trouble = acting.refreshed(progress(shown))
+        changes, due = acting.apply(acting.Run(node, asked, gate, timeout, progress(shown)), wait)
+    said = memory.last_seen(node) or {}
+    lines = _lines(trouble) if changes else [*_lines(trouble), "nothing to do"]
+    findings = [one for one in view.findings(said, time.time()) if one.verdict is not Verdict.PASS]
+    emit(Result({**said, "reboot_due": due}, lines=lines, findings=list(map(_softened, findings)), changes=changes), as_json)
+
+
+def _softened(finding: Finding) -> Finding:
+    """Return a finding that does not fail: the run did what was asked for, and what is left is no failure of it."""
+    verdict = Verdict.WARN if finding.verdict is Verdict.FAIL else finding.verdict
+    return Finding(finding.id, verdict, finding.expected, finding.actual, finding.hint)
+
+
+@app.command(hidden=True)
+def watch(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
+    """Start the timer that looks at pending updates; where nobody has looked since the boot, begin to. Called by the role."""
+    node = load_node_document()
+    changes = plan_start(observe(TIMER))
+    if not dry_run:
+        carry_out(changes)
+        if memory.last_seen(node) is None:
+            # Not waited for: a mirror that does not answer is no fault of the run.
+            systemd.systemctl("start", "--no-block", LOOK)
+    emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
+
+
+@app.command()
+def wait(timeout: TimeoutOption = 300, as_json: JsonFlag = False) -> None:
+    """Wait until a reboot that apply began is over and the node takes part again. Exit code 5 when that takes too long."""
+    node = load_node_document()
+    with console(stderr=True).status("waiting for the node") as shown:
+        was = acting.await_part(node, timeout, progress(shown))
+    emit(Result({"rebooted": was}, lines=["the node takes part again" if was else "no reboot was begun"]), as_json)
+
+
+@app.command()
+def history(as_json: JsonFlag = False) -> None:
+    """What was patched on this host, from a book whose lines are chained. Exit code 1 when a line was changed or taken out."""
+    notes, problems = memory.history(load_node_document())
+    findings = [Finding("patch.history", Verdict.FAIL, "every note follows the one before", one) for one in problems]
+    rows = [(f"{datetime.fromtimestamp(one.time, UTC):%Y-%m-%d %H:%M:%S}", one.kind, _told(one.data)) for one in notes]
+    data = {"notes": [{**vars(one), "data": dict(one.data)} for one in notes]}
+    emit(Result(data, tables=[Table(("time (UTC)", "what", "which"), rows)] if rows else (), findings=findings), as_json)
+
+
+def _told(data: Any) -> str:
+    packages = data.get("packages", {})
+    said = [f"{name} {old or 'new'} -> {new}" for name, (old, new) in sorted(packages.items())]
+    said += [str(data[key]) for key in ("why", "units", "unfinished") if data.get(key)]
+    return "; ".join([*said, *([f"outside of a window: {data['outside_window']}"] if data.get("outside_window") else [])])

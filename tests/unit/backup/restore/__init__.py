@@ -1,0 +1,1 @@
+"""A restore that can never sign twice."""

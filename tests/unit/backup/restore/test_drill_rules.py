@@ -1,0 +1,64 @@
+"""What a drill says of a backup, in a table: each thing that can be wrong fails by itself."""
+
+from dataclasses import replace
+
+import pytest
+
+from nodeops.backup.restore.drill_rules import Drilled, judge, require_room
+from nodeops.backup.restore.plan import Block, Mark
+from nodeops.core.errors import Refused
+
+BLOCK = Block(9, "AB", 0, 0, frozenset({"alpha", "beta", "gamma"}))
+TAGS = {"height": "9", "block": "AB", "app": "CD"}
+SOUND = Drilled(
+    organisation="alpha",
+    wanted=["/etc/n.json", "/var/lib/n"],
+    files={"/etc/n.json": "1", "/var/lib/n/a": "2"},
+    tags=TAGS,
+    state=Mark(11, 0, 2),
+    same_genesis=True,
+    tip=10,
+    block=BLOCK,
+    app_hash="CD",
+)
+
+
+def verdicts(found: Drilled) -> dict[str, str]:
+    return {one.id: one.verdict.value for one in judge(found)}
+
+
+def test_a_sound_backup_passes() -> None:
+    assert set(verdicts(SOUND).values()) == {"pass"}
+    assert len(verdicts(SOUND)) == 5
+
+
+CASES = {
+    "a file is missing": ({"files": {"/etc/n.json": "1"}}, "drill.files", "fail"),
+    "nothing is there": ({"files": {}}, "drill.files", "fail"),
+    "a state above the chain": ({"state": Mark(12)}, "drill.signing_state", "fail"),
+    "a state that cannot be read": ({"state": None}, "drill.signing_state", "fail"),
+    "another chain": ({"same_genesis": False}, "drill.genesis", "fail"),
+    "another block": ({"tags": {**TAGS, "block": "FF"}}, "drill.block", "fail"),
+    "another application": ({"app_hash": "FF"}, "drill.block", "fail"),
+    "signed by one other only": ({"block": replace(BLOCK, signers=frozenset({"alpha", "beta"}))}, "drill.block", "fail"),
+    "made while the ledger was silent": ({"tags": {}}, "drill.block", "warn"),
+    "a block that is not here": ({"block": None}, "drill.block", "warn"),
+    "no archive of keys": ({"keys": "none"}, "drill.keys", "warn"),
+    "another archive of keys": ({"keys": "changed, or gone"}, "drill.keys", "fail"),
+    "no block after it": ({"app_hash": None}, "drill.block", "warn"),
+}
+
+
+@pytest.mark.parametrize(("change", "finding", "verdict"), CASES.values(), ids=CASES)
+def test_what_is_wrong_is_found_alone(change: dict[str, object], finding: str, verdict: str) -> None:
+    said = verdicts(replace(SOUND, **change))  # type: ignore[arg-type]
+    assert {name: one for name, one in said.items() if one != "pass"} == {finding: verdict}
+
+
+@pytest.mark.parametrize(("needed", "free", "fits"), [(10, 110, True), (11, 110, False), (0, 99, False), (0, 100, True)])
+def test_the_reserve_stays(needed: int, free: int, fits: bool) -> None:
+    if fits:
+        require_room(needed, free, 100, "/")
+    else:
+        with pytest.raises(Refused, match="must stay"):
+            require_room(needed, free, 100, "/")

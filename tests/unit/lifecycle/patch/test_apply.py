@@ -1,0 +1,174 @@
+"""One run on a host, step by step: what is done in which order, what is written down, and what stops it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from nodeops.core.errors import HostError, Refused, Timeout
+from nodeops.document.patch_windows import DAYS, Patching
+from nodeops.host.packages import PackagesError
+from nodeops.ledger.node.rejoin import Part
+from nodeops.lifecycle.patch import apply as acting
+from nodeops.lifecycle.patch import memory
+from nodeops.lifecycle.patch.answers import Offer
+from nodeops.lifecycle.patch.policy import Asked, Seen, Update
+from tests.unit.quorum.test_leave import DOCUMENT
+
+PENDING = Seen(updates=[Update("ssl", "1", "2", True)], preview=[Offer("ssl", "1", "2", "x-security")])
+STALE = Seen(stale={"cron.service": ["/usr/x"], DOCUMENT.ledger.unit: ["/usr/x"]})
+FAILS = PackagesError("ssl could not be installed: made to fail", "mend it")
+REFUSED = Refused("may not be stopped: 3 of 4 is live")
+PART = Part(7, votes=True)
+
+
+class Host:
+    """A host that looks as the test says, look after look; what is done is noted in order."""
+
+    def __init__(self, document) -> None:
+        self.document, self.done = document, list[str]()
+        self.looks: list[Seen] = [Seen()]
+        self.upgrade: Exception | None = None
+        self.gate: Exception | None = None
+        self.rejoin: Exception | None = None
+        self.booted, self.lists, self.asked = "boot-1", acting.time.time(), Asked()
+
+    def look(self, _: object) -> Seen:
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    def act(self, what: str, error: str = "") -> Callable[..., None]:
+        def act(*given: object, **_: object) -> None:
+            self.done.append(" ".join([what, *(str(one) for one in given if isinstance(one, str | dict))]))
+            if error and (raised := getattr(self, error)):
+                raise raised
+
+        return act
+
+    def run(self) -> tuple[list[str], bool]:
+        gate = SimpleNamespace(spare=self.act("spare", "gate"), wait=self.act("wait", "gate"))
+        changes, due = acting.apply(acting.Run(self.document, self.asked, gate, 5, lambda _: None), 0)
+        return [change.what for change in changes], due
+
+    @property
+    def notes(self) -> list[str]:
+        return [note.kind for note in memory.history(self.document)[0]]
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    paths = {**DOCUMENT.paths, "patch_state": str(tmp_path / "state/patch"), "patch_status": str(tmp_path / "run/status.json")}
+    (tmp_path / "state").mkdir()
+    made = Host(DOCUMENT.model_copy(update={"paths": paths}))
+    active = SimpleNamespace(active=True, state="active")
+    monkeypatch.setattr(acting, "observe", made.look)
+    monkeypatch.setattr(acting, "lists_time", lambda: made.lists)
+    monkeypatch.setattr(memory, "lists_time", lambda: made.lists)
+    monkeypatch.setattr(acting, "upgrade", SimpleNamespace(upgrade=made.act("upgrade", "upgrade"), finish=made.act("finish")))
+    monkeypatch.setattr(acting, "installed_versions", lambda _: {"ssl": "2"})
+    monkeypatch.setattr(acting, "systemd", SimpleNamespace(systemctl=made.act("systemctl"), unit=lambda _: active))
+    monkeypatch.setattr(acting, "restart", made.act("restart the ledger", "gate"))
+    monkeypatch.setattr(acting, "part_taken", lambda _: PART)
+    monkeypatch.setattr(acting, "rejoin", made.act("rejoin", "rejoin"))
+    monkeypatch.setattr(acting, "await_listening", made.act("listening"))
+    monkeypatch.setattr(acting, "run", lambda *_, **__: made.done.append("reboot"))
+    monkeypatch.setattr(acting, "boot", lambda: made.booted)
+    monkeypatch.setattr(acting, "_PAUSE_SECONDS", 0.01)
+    return made
+
+
+def test_nothing_to_do_is_nothing_done(host):
+    assert host.run() == ([], False)
+    assert (host.done, host.notes) == ([], [])
+
+
+def test_an_upgrade_asks_the_gate_first_restarts_what_runs_on_old_files_and_watches_the_node(host):
+    host.looks = [PENDING, STALE, Seen()]
+    assert host.run()[0] == ["upgrade ssl", "restart cron.service", "restart ledger.service"]
+    assert host.done == ["spare", "upgrade {'ssl': '2'}", "systemctl try-restart cron.service", "restart the ledger", "rejoin"]
+    assert host.notes == ["begun", "done", "restarted"]
+
+
+def test_a_package_that_fails_ends_the_run_and_says_what_was_before(host):
+    host.looks, host.upgrade = [PENDING], FAILS
+    with pytest.raises(HostError, match="made to fail"):
+        host.run()
+    assert host.done == ["spare", "upgrade {'ssl': '2'}"]
+    assert host.notes == ["begun", "failed"]
+
+
+def test_a_node_that_the_others_need_is_not_touched(host):
+    host.looks, host.gate = [PENDING], REFUSED
+    with pytest.raises(Refused):
+        host.run()
+    assert (host.done, host.notes) == (["spare"], [])
+
+
+def test_a_node_that_does_not_take_part_again_ends_the_run(host):
+    host.looks, host.rejoin = [PENDING, Seen()], Timeout("waited 5 s")
+    with pytest.raises(Timeout):
+        host.run()
+
+
+def test_a_closed_window_refuses_before_anything_is_done(host):
+    day = DAYS[(datetime.now(UTC) + timedelta(days=3)).weekday()]
+    name, organisations = host.document.node.organisation, dict(host.document.organisations)
+    organisations[name] = organisations[name].model_copy(update={"patching": Patching(windows=[f"{day} 01:00-02:00"])})
+    host.document = host.document.model_copy(update={"organisations": organisations})
+    host.looks = [PENDING]
+    with pytest.raises(Refused, match="outside of the windows") as caught:
+        host.run()
+    assert (host.done, "--outside-window" in caught.value.hint) == ([], True)
+    host.asked = Asked(outside="it is used now")
+    host.looks = [PENDING, Seen()]
+    host.run()
+    assert memory.history(host.document)[0][0].data["outside_window"] == "it is used now"
+
+
+def test_lists_that_are_too_old_are_no_answer(host):
+    host.lists -= 4 * 86400
+    with pytest.raises(HostError, match="too old"):
+        host.run()
+
+
+UNFINISHED = replace(PENDING, unfinished=["other"])
+CASES = {
+    "it is finished before the rest": (
+        [UNFINISHED, PENDING, Seen()],
+        ["spare", "finish", "upgrade {'ssl': '2'}"],
+    ),
+    "a newer version replaces it": ([replace(PENDING, unfinished=["ssl"]), Seen()], ["spare", "upgrade {'ssl': '2'}"]),
+}
+
+
+@pytest.mark.parametrize(("looks", "done"), CASES.values(), ids=CASES)
+def test_what_was_interrupted(host, looks, done):
+    host.looks = looks
+    host.run()
+    assert host.done == [*done, "rejoin"]
+
+
+def test_a_service_that_does_not_come_back_ends_the_run(host, monkeypatch):
+    host.looks = [replace(STALE, stale={"cron.service": ["/usr/x"]})]
+    dead = SimpleNamespace(systemctl=host.act("systemctl"), unit=lambda _: SimpleNamespace(active=False, state="failed"))
+    monkeypatch.setattr(acting, "systemd", dead)
+    with pytest.raises(HostError, match="does not run after its restart"):
+        host.run()
+
+
+def test_a_reboot_needs_its_word_and_leave_and_is_over_when_the_node_takes_part(host):
+    host.looks = [Seen(reboot=["kernel 2"])]
+    assert host.run() == ([], False)
+    host.asked = Asked(reboot=True, later=True)
+    assert host.run() == ([], True)
+    host.asked = Asked(reboot=True)
+    assert host.run() == (["reboot"], True)
+    assert host.done[-2:] == ["wait", "reboot"]
+    with pytest.raises(Timeout, match="did not reboot"):
+        acting.await_part(host.document, 0.05, lambda _: None)
+    host.run()
+    host.booted, host.looks = "boot-2", [Seen()]
+    assert host.run() == (["wait for the node"], False)
+    assert host.done[-2:] == ["listening", "rejoin"]
+    assert (host.notes[-2:], memory.reboot_begun(host.document)) == (["reboot", "rebooted"], None)
