@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,10 @@ ConnectOption = Annotated[
         help="Seconds to connect and log in (default: ssh_config's, else 5).",
     ),
 ]
+NodeOption = Annotated[list[str] | None, typer.Option("--node", "-n", help="Only this node; may be given again.")]
+AnswerOption = Annotated[
+    float, typer.Option("--timeout", min=0.1, max=86400, callback=finite, help="Seconds for a host to answer.")
+]
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,12 @@ class Fleet:
         """Return the hosts, not yet connected to."""
         source = read_ssh_config(self.folder, {name: node.address for name, node in self.consortium.nodes.items()})
         return Crew([Host(node, source, limits) for node in self.nodes])
+
+    def replies(self, limits: Limits, *verb: str) -> list[Reply]:
+        """Return what each host answers to a verb, in the order of the nodes, while stderr says for whom we still wait."""
+        with closing(self.crew(limits)) as crew:
+            found = {reply.node: reply for reply in with_progress(crew, on_host(verb))}
+        return [found[name] for name in self.nodes]
 
 
 def fleet_of(inventory: Path | None, only: Sequence[str]) -> Fleet:

@@ -14,14 +14,12 @@ from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
 from nodeops.fleet.answer import answer_of
-from nodeops.fleet.ask import ConnectOption, InventoryOption, fleet_of, on_host, with_progress
-from nodeops.fleet.backup_cli import backup
-from nodeops.fleet.disk_cli import disk
-from nodeops.fleet.mesh_cli import mesh
+from nodeops.fleet.ask import ConnectOption, InventoryOption, NodeOption, fleet_of, on_host, with_progress
 from nodeops.fleet.reply import Reply, as_data, headed, worst_code
 from nodeops.fleet.report import fleet_report, for_people
 from nodeops.fleet.ssh import Limits
 from nodeops.fleet.table import Seen
+from nodeops.fleet.tables_cli import backup, disk, mesh
 from nodeops.fleet.watch import watch
 from nodeops.ledger.founding.gather import read_folder
 
@@ -72,7 +70,7 @@ def status(
 def run(
     verb: Annotated[list[str], typer.Argument(metavar="VERB", help="A verb of nodeops with its words and options.")],
     inventory: InventoryOption = None,
-    node: Annotated[list[str] | None, typer.Option("--node", "-n", help="Only this node; may be given again.")] = None,
+    node: NodeOption = None,
     connect_timeout: ConnectOption = None,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.1, max=86400, callback=finite, help="Seconds for the verb to finish on a host.")

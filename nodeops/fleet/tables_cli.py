@@ -1,0 +1,52 @@
+"""`nodeops fleet disk`, `mesh`, `backup`: one question to all managed nodes, and what they say as one table."""
+
+from datetime import UTC, datetime
+
+from nodeops.console import JsonFlag, emit
+from nodeops.fleet.ask import AnswerOption, ConnectOption, InventoryOption, NodeOption, fleet_of
+from nodeops.fleet.backups import backups_report
+from nodeops.fleet.disks import disks_report
+from nodeops.fleet.meshes import mesh_report
+from nodeops.fleet.ssh import Limits
+
+# A host answers from a file that its guard or its prober writes every few seconds.
+_FILE_SECONDS = 10.0
+# Each host asks its repository, which takes a second or two on purpose: a password is made slow to try.
+_REPOSITORY_SECONDS = 60.0
+
+
+def disk(
+    inventory: InventoryOption = None,
+    node: NodeOption = None,
+    connect_timeout: ConnectOption = None,
+    timeout: AnswerOption = _FILE_SECONDS,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show each node's fullest filesystem, its stage and forecast, its log. Exits with 1 from flood on or without an answer."""
+    replies = fleet_of(inventory, node or ()).replies(Limits(timeout, connect_timeout), "disk", "status", "--json")
+    emit(disks_report(replies), as_json)
+
+
+def mesh(
+    inventory: InventoryOption = None,
+    node: NodeOption = None,
+    connect_timeout: ConnectOption = None,
+    timeout: AnswerOption = _FILE_SECONDS,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show round trips and losses between all nodes, and whose fault an ill path is. Exits with 1 when one is ill."""
+    fleet = fleet_of(inventory, node or ())
+    replies = fleet.replies(Limits(timeout, connect_timeout), "mesh", "show", "--json")
+    emit(mesh_report(replies, sorted(fleet.consortium.nodes)), as_json)
+
+
+def backup(
+    inventory: InventoryOption = None,
+    node: NodeOption = None,
+    connect_timeout: ConnectOption = None,
+    timeout: AnswerOption = _REPOSITORY_SECONDS,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show each node's newest backup in its repository: age, size. Exits with 1 where one is late, gone or missing."""
+    replies = fleet_of(inventory, node or ()).replies(Limits(timeout, connect_timeout), "backup", "status", "--json")
+    emit(backups_report(replies, datetime.now(UTC)), as_json)
