@@ -48,11 +48,15 @@ def test_the_ledger_is_hardly_exposed(after: dict[str, Any], release: str) -> No
     assert after[release]["exposure"]["ledger.service"] <= 1.5
 
 
+# apt changes its user, and every process's files are looked at.
+MORE = {"nodeops-patch.service": 3.0}
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_no_unit_of_ours_is_exposed(after: dict[str, Any], release: str) -> None:
     ours = {unit: value for unit, value in after[release]["exposure"].items() if unit.startswith(("nodeops", "ledger"))}
     assert len(ours) >= 2, ours
-    assert {unit: value for unit, value in ours.items() if value > 2.5} == {}
+    assert {unit: value for unit, value in ours.items() if value > MORE.get(unit, 2.5)} == {}
 
 
 @pytest.mark.parametrize("release", RELEASES)
