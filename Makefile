@@ -54,7 +54,7 @@ demo-flood: $(READY) ## A flood of logs on one node of the demo, 100 MB/s: watch
 
 LOST ?= cu-1
 .PHONY: demo-disaster
-demo-disaster: $(READY) ## One validator of the demo loses its host for good, and comes back signing with its own key
+demo-disaster: $(READY) test-tools ## One validator of the demo loses its host for good, and comes back signing with its own key
 	@at=$$(mktemp -d); trap 'rm -rf "$$at"' EXIT; keys=var/lib/ledger/keys
 	$(call step,1/4 Custody: the keys of $(LOST) encrypted to an admin key made for this)
 	ssh-keygen -q -t ed25519 -N '' -C demo -f "$$at/admin"
@@ -109,10 +109,10 @@ lint: $(READY)
 	@$(MAKE) --jobs=2 --keep-going --output-sync=target $(LINTS)
 
 # What tests need beside Python: filesystems to break, a server to ship to, rules to load.
-TOOLS := rclone e2fsprogs xfsprogs logrotate zstd nftables iptables restic
+TOOLS := rclone e2fsprogs xfsprogs logrotate zstd nftables iptables iproute2 restic age
 .PHONY: test-tools
 test-tools:
-	@if ! PATH=$$PATH:/usr/sbin type rclone mkfs.ext4 mkfs.xfs logrotate zstd nft iptables-nft-restore restic >/dev/null 2>&1; then
+	@if ! PATH=$$PATH:/usr/sbin type rclone mkfs.ext4 mkfs.xfs logrotate zstd nft iptables-nft-restore ip restic age >/dev/null 2>&1; then
 		$(call step,Debian packages: $(TOOLS))
 		apt-get update -qq
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(TOOLS)

@@ -21,6 +21,8 @@ from nodeops.host.command import run
 from tests.contract.rules.tree import ROOT
 from tests.unit.backup.quick_key import make_quick
 
+pytestmark = pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")
+
 SECRET = "correct-horse-battery"
 
 

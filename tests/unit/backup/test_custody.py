@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 from io import BytesIO
@@ -20,6 +21,8 @@ from nodeops.document.models import NodeDocument, Organisation
 from nodeops.document.resolve import resolve
 from nodeops.ledger.identity.identity import address_of
 from tests.contract.rules.tree import ROOT
+
+pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="age is not installed: make test-tools")
 
 ECDSA = "ecdsa-sha2-nistp256 " + "A" * 44 + " someone"
 
