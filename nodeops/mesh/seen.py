@@ -21,7 +21,6 @@ class Measured(BaseModel):
     recent_lost: _Count
     rtt_median: _Seconds | None
     rtt_p99: _Seconds | None
-    rtt_usual: _Seconds | None
     jitter: _Seconds | None
     silent_seconds: _Seconds | None
 

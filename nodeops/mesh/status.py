@@ -45,7 +45,6 @@ def _path(peer: Peer, now: float) -> Measured:
         recent_lost=view.lost,
         rtt_median=view.rtt_median,
         rtt_p99=view.rtt_p99,
-        rtt_usual=view.rtt_usual,
         jitter=view.jitter,
         silent_seconds=view.silent_seconds,
     )

@@ -1,4 +1,4 @@
-"""What came back of the questions to one peer: counted for ever, measured over the last minutes. Pure: the caller has the clock.
+"""What came back of the questions to one peer: counted for ever, measured over the last minute. Pure: the caller has the clock.
 
 A question is lost when no answer came within `TIMEOUT_SECONDS`, not when none came yet: what is still under way is no loss. An
 answer that comes later is late: it was lost in time, and stays counted as lost. Times in seconds.
@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 TIMEOUT_SECONDS = 2.0
-# How far back is looked: ratios and medians over these, the standing of a path over the shorter one.
-WINDOW_SECONDS = 300.0
+# How far back is looked: what a path is like is what it was like in the last minute.
 RECENT_SECONDS = 60.0
 # RFC 3550, 6.4.1: each new difference moves the jitter by a sixteenth.
 _JITTER_SHARE = 16
@@ -81,20 +80,18 @@ class Window:
                 self._ended.append((now, None))
             elif now - at > _REMEMBERED_SECONDS:
                 del self._asked[number]
-        while self._ended and now - self._ended[0][0] > WINDOW_SECONDS:
+        while self._ended and now - self._ended[0][0] > RECENT_SECONDS:
             self._ended.popleft()
 
     def view(self, now: float) -> "View":
-        """Return the figures of the last minutes."""
+        """Return the figures of the last minute."""
         recent = [rtt for at, rtt in self._ended if now - at <= RECENT_SECONDS]
         rtts = sorted(rtt for rtt in recent if rtt is not None)
-        whole = [rtt for _, rtt in self._ended if rtt is not None]
         return View(
             ended=len(recent),
             lost=len(recent) - len(rtts),
             rtt_median=median(rtts) if rtts else None,
             rtt_p99=rtts[min(len(rtts) - 1, int(len(rtts) * 0.99))] if rtts else None,
-            rtt_usual=median(whole) if whole else None,
             jitter=self.jitter if rtts else None,
             silent_seconds=None if self.answered_at is None else max(0.0, now - self.answered_at),
         )
@@ -104,13 +101,12 @@ class Window:
 class View:
     """The last minute of a path: questions that ended and how many of them were lost, round trips in seconds, None without any.
 
-    `rtt_usual` is the median of the last five minutes; `silent_seconds` since the last answer, None when there never was one.
+    `silent_seconds` since the last answer, None when there never was one.
     """
 
     ended: int
     lost: int
     rtt_median: float | None
     rtt_p99: float | None
-    rtt_usual: float | None
     jitter: float | None
     silent_seconds: float | None

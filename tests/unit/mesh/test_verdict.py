@@ -23,7 +23,6 @@ def measured(recent=60, lost=0, median=0.01):
         recent_lost=lost,
         rtt_median=None if lost == recent else median,
         rtt_p99=None if lost == recent else median,
-        rtt_usual=median,
         jitter=0.0,
         silent_seconds=0.0,
     )
