@@ -18,7 +18,7 @@ from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.exporter import certificates
 from nodeops.host.files import write_atomic
-from nodeops.host.units.service import carry_out, observe, plan_restart, plan_start
+from nodeops.host.units.service import carry_out, observe, plan_current, plan_start
 from nodeops.metrics.local import asked
 
 app = typer.Typer(no_args_is_help=True)
@@ -93,9 +93,7 @@ def start(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json:
 
 def _plan_start(node: NodeDocument) -> list[Change]:
     unit, timer = observe(UNIT), observe(LOOK_TIMER)
-    changes = plan_restart(unit, only_if_stale=True) if unit.stale else plan_start(unit)
-    if not changes and not _current(node):
-        changes = [Change(f"restart {UNIT}", "its process runs from an older tree of the agent")]
+    changes = plan_current(unit, lambda: _current(node))
     if not timer.unit.active:
         # The exporter's first answer is whole: it does not wait for the timer's next turn.
         return [*plan_start(timer), Change(f"start {LOOK}", "read the firewall now"), *changes]

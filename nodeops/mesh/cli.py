@@ -8,10 +8,10 @@ import typer
 
 from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, emit
 from nodeops.core.errors import HostError, Timeout
-from nodeops.core.result import Change, Result
+from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
-from nodeops.host.units.service import carry_out, observe, plan_restart, plan_start
+from nodeops.host.units.service import carry_out, observe, plan_current
 from nodeops.mesh import unit
 from nodeops.mesh.seen import Seen
 from nodeops.mesh.status import read, tree
@@ -49,10 +49,7 @@ def report(found: Seen) -> Result:
 def start(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Start the prober, or restart one that is older than its unit, and see it at work; called by the role."""
     node = load_node_document(document)
-    observed = observe(unit.UNIT)
-    changes = plan_restart(observed, only_if_stale=True) if observed.stale else plan_start(observed)
-    if not changes and not _current(node):
-        changes = [Change(f"restart {unit.UNIT}", "its process runs from an older tree of the agent")]
+    changes = plan_current(observe(unit.UNIT), lambda: _current(node))
     if not dry_run:
         since = time.clock_gettime(time.CLOCK_BOOTTIME) if changes else 0.0
         carry_out(changes)

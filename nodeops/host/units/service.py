@@ -1,6 +1,6 @@
 """A unit of ours: make it run, and run what is configured; tell an older process from a newer configuration."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nodeops.core.result import Change
@@ -50,6 +50,19 @@ def plan_restart(observed: Observed, only_if_stale: bool) -> list[Change]:
         return [Change(what, "asked for", "the process that runs", "a new process")]
     why = "its process runs an older configuration"
     return [*reload_first(observed), Change(what, why, observed.running[:12], observed.configured[:12])]
+
+
+def plan_current(observed: Observed, same_tree: Callable[[], bool]) -> list[Change]:
+    """Return what must be done for a unit to run what is configured, from the agent's current tree.
+
+    `same_tree` tells whether its process does; it is asked of one that runs and is not stale.
+    """
+    if observed.stale:
+        return plan_restart(observed, only_if_stale=True)
+    changes = plan_start(observed)
+    if changes or same_tree():
+        return changes
+    return [Change(f"restart {observed.unit.name}", "its process runs from an older tree of the agent")]
 
 
 def reload_first(observed: Observed) -> list[Change]:
