@@ -9,6 +9,7 @@ from typing import TypeVar
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.inventory import checked_choices, managed_nodes
+from nodeops.document.lab_accounts import LAB_FILE, lab_account
 from nodeops.document.load import Source, load_with_source
 from nodeops.document.models import Consortium, Monitor, Node, Repository
 from nodeops.document.profile import Profile, load_profile
@@ -55,7 +56,7 @@ def _kept(problems: list[InputError], look: Callable[[], T]) -> T | None:
 def checked_consortium(path: Path) -> tuple[Consortium, list[Finding]]:
     """Return the consortium and its findings. Raise InputError, with lines, for anything that cannot work."""
     consortium, source = load_with_source(path)
-    problems = [*conflicts(consortium), *_platform_problems(consortium)]
+    problems = [*conflicts(consortium), *_platform_problems(consortium), *_lab_accounts(consortium, path)]
     if problems:
         raise _as_error(source, problems)
     return consortium, advice(consortium, load_profile(consortium.ledger.platform))
@@ -137,6 +138,16 @@ def _group_problems(consortium: Consortium, profile: Profile) -> Iterator[tuple[
             owner[organisation.account] = name
     if consortium.threshold and consortium.threshold > len(consortium.organisations):
         yield ("threshold",), f"is {consortium.threshold}; allowed: 1 to {len(consortium.organisations)}, the organisations"
+
+
+def _lab_accounts(consortium: Consortium, path: Path) -> Iterator[tuple[Location, str]]:
+    folder = path if path.is_dir() else path.parent
+    if (folder / LAB_FILE).exists():
+        return
+    for name, organisation in consortium.organisations.items():
+        if organisation.account == lab_account(name):
+            what = "is the account of a lab, whose key anybody can compute: make one of your own (docs/ledgerd.md)"
+            yield ("organisations", name, "account"), what
 
 
 def _useless_accounts(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:

@@ -112,6 +112,7 @@ def bring_up(
     booted = _boot(site, lab, tags, steps, public_key, origins)
     probes = {host.node: host.probe for host in site.seen.hosts if host.probe} | booted
     _write_access(lab, probes)
+    keys.write_accounts(lab.folder, lab.accounts)
     return {host.name: probes[host.name] for host in lab.hosts}
 
 

@@ -12,9 +12,10 @@ from docker.errors import NotFound
 from docker.types import IPAMConfig, IPAMPool, NetworkingConfig
 
 from nodeops.core.errors import InputError
+from nodeops.document.lab_accounts import LAB_FILE
 from nodeops.lab.engine.engine import explained
 from nodeops.lab.plan import settings_digest
-from nodeops.lab.spec import LAB_FILE, HostSpec, Lab, lab_identity
+from nodeops.lab.spec import HostSpec, Lab, lab_identity
 from nodeops.lab.state import Probe, SeenHost, SeenNetwork, container_name, network_name
 from nodeops.lab.texts import HOST_KEY, USER, USER_ID, authorized_keys, host_files
 

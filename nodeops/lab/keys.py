@@ -1,5 +1,6 @@
-"""The key pair of a lab: made once, kept beside lab.yml, gone with the lab."""
+"""The keys of a lab, beside lab.yml and gone with the lab: the pair for SSH, and what votes for its organisations."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -13,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from nodeops.core.errors import HostError
+from nodeops.document.lab_accounts import lab_account_key
 from nodeops.host.files import write_atomic
-from nodeops.lab.state import KEY_FILE, LAB_FOLDER
+from nodeops.lab.state import KEY_FILE, LAB_FOLDER, account_key_file
 
 
 def public_key(folder: Path, lab: str) -> str:
@@ -38,6 +40,16 @@ def make_key(folder: Path, lab: str) -> str:
     public = _public_line(key, lab)
     write_atomic(folder / f"{KEY_FILE}.pub", f"{public}\n".encode(), 0o644)
     return public
+
+
+def write_accounts(folder: Path, organisations: Iterable[str]) -> None:
+    """Write the account key of each organisation where it is not yet, as a custodian would keep it."""
+    for name in organisations:
+        path = folder / account_key_file(name)
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            key = lab_account_key(name)
+            write_atomic(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
 
 
 def _public_line(key: Ed25519PrivateKey, lab: str) -> str:

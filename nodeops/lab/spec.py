@@ -13,10 +13,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from nodeops.core.errors import InputError
 from nodeops.document.check import checked_consortium
 from nodeops.document.fields import NAME_RULE, Name
+from nodeops.document.lab_accounts import LAB_FILE, lab_account
 from nodeops.document.load import CONSORTIUM_FILE, Source, plain, read_source
 from nodeops.document.models import Consortium, Model
 
-LAB_FILE = "lab.yml"
 # Release of a host -> the suite that Debian's own tools know it by.
 SUITES = {"debian12": "bookworm", "debian13": "trixie"}
 Release = Literal["debian12", "debian13"]
@@ -90,12 +90,16 @@ class HostSpec:
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab to be: its name, the inventory folder it belongs to (absolute), its subnet and its hosts."""
+    """A lab to be: its name, the inventory folder it belongs to (absolute), its subnet and its hosts.
+
+    `accounts` are the organisations whose key is the lab's to make.
+    """
 
     name: str
     folder: Path
     subnet: str
     hosts: tuple[HostSpec, ...]
+    accounts: tuple[str, ...] = ()
 
     @property
     def gateway(self) -> str:
@@ -119,7 +123,8 @@ def load_lab(folder: Path) -> Lab:
     ]
     if problems:
         raise _joined(problems)
-    return Lab(file.lab, folder.resolve(), file.subnet, tuple(_hosts(file, consortium)))
+    accounts = tuple(name for name, member in consortium.organisations.items() if member.account == lab_account(name))
+    return Lab(file.lab, folder.resolve(), file.subnet, tuple(_hosts(file, consortium)), accounts)
 
 
 def lab_identity(folder: Path) -> tuple[str, frozenset[str]]:
@@ -129,7 +134,7 @@ def lab_identity(folder: Path) -> tuple[str, frozenset[str]]:
     """
     file, _ = _lab_file(folder)
     tree = plain(read_source(folder / CONSORTIUM_FILE).tree)
-    groups = (tree.get(kind) for kind in ("nodes", "monitors")) if isinstance(tree, dict) else ()
+    groups = (tree.get(kind) for kind in ("nodes", "monitors", "repositories")) if isinstance(tree, dict) else ()
     return file.lab, frozenset(name for group in groups if isinstance(group, dict) for name in group)
 
 

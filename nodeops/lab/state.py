@@ -16,6 +16,11 @@ CERTIFICATES_FOLDER = "certificates"
 CUSTODY_FOLDER = "custody"
 
 
+def account_key_file(organisation: str) -> str:
+    """Return where the key of a lab's organisation lies, relative to the inventory folder."""
+    return f"{LAB_FOLDER}/accounts/{organisation}.pem"
+
+
 def identity_file(node: str) -> str:
     """Return where a node's public identity lies, relative to the inventory folder."""
     return f"{IDENTITIES_FOLDER}/{node}.yml"

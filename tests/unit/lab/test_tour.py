@@ -39,7 +39,8 @@ def test_exactly_one_byte_is_changed(tmp_path: Path) -> None:
 
 
 def test_a_lab_without_records_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "consortium.yml").write_text((LAB / "consortium.yml").read_text())
+    for name in ("consortium.yml", "lab.yml"):
+        (tmp_path / name).write_text((LAB / name).read_text())
     with pytest.raises(InputError, match="no sample records"):
         take_tour(tmp_path)
 

@@ -19,7 +19,7 @@ from tests.contract.rules.tree import ROOT
 UNIT = systemd.Unit("ledger.service", True, True, "active", True, False, 7, 0)
 RUNS = Observed(UNIT, "a" * 64, "a" * 64)
 STARTED = 2_000_000_000.0
-FILES = ("home/config.toml", "home/genesis.json", "units/ledger.service", "bin/v1/cometbft")
+FILES = ("home/config.toml", "home/app.toml", "home/genesis.json", "units/ledger.service", "bin/v1/cometbft")
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NodeDocument:
     made = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
     places = {
         "config": "home/config.toml",
+        "app_config": "home/app.toml",
         "genesis": "home/genesis.json",
         "node_key": "home/keys/node_key.json",
         "validator_key": "home/keys/priv_validator_key.json",
