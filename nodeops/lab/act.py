@@ -14,6 +14,7 @@ from nodeops.host.files import write_atomic
 from nodeops.lab import boot, containers, keys, texts
 from nodeops.lab.engine import images
 from nodeops.lab.engine.engine import EngineHome, Say
+from nodeops.lab.inotify import make_room
 from nodeops.lab.packages import cache
 from nodeops.lab.parallel import each
 from nodeops.lab.plan import PURGED, features
@@ -135,6 +136,7 @@ def _boot(
 
     specs = [host for host in lab.hosts if host.name in {*new, *loaded, *old}]
     if specs:
+        make_room(len(specs) + len(site.seen.foreign_names), site.say)
         site.say(f"starting {len(specs)} hosts")
     return {spec.name: said for spec, said in zip(specs, each(one, specs), strict=True)}
 
