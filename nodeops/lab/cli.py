@@ -16,6 +16,7 @@ from nodeops.document.inventory import INVENTORY_HELP, inventory_folder
 from nodeops.lab import act, boot, containers, keys, plan
 from nodeops.lab.down import down as down_lab
 from nodeops.lab.engine.engine import HOME
+from nodeops.lab.faults import cli as faults
 from nodeops.lab.flood.cli import flood
 from nodeops.lab.lock import lock
 from nodeops.lab.observe import observe
@@ -30,6 +31,7 @@ from nodeops.lab.up import up as up_lab
 app = typer.Typer(no_args_is_help=True)
 app.command("tour")(tour)
 app.command("flood")(flood)
+app.add_typer(faults.app, name="fault", help="Make hosts ill for a while: cut, isolate, lose, slow down, pause, kill, fill.")
 for verb in (save, load, saved, forget):
     app.command(verb.__name__)(verb)
 

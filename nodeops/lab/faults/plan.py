@@ -1,0 +1,138 @@
+"""What makes a host ill, and what makes it well again: two scripts for each fault. Pure.
+
+The way back is armed on the host, as a timer of its systemd, before the fault is made: so it comes whatever becomes of the
+command that asked for it. Delay is not among them: it needs kernel modules that containers do not get (sch_netem, nft queue).
+Nor is a wrong clock: all hosts of a lab share the machine's.
+"""
+
+import ipaddress
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nodeops.core.errors import InputError
+
+PREFIX = "lab-fault-"
+# Below the hooks of any firewall, so that what is lost is lost before it is judged.
+_PRIORITY = "raw - 10"
+_CHAINS = "add chain inet {table} {hook} {{ type filter hook {hook} priority {priority} ; }}"
+_UNIT = "ledger.service"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault on one host: `make` and `undo` are scripts for its shell, run as root. An empty `undo`: it mends itself."""
+
+    node: str
+    what: str
+    make: str
+    undo: str
+
+    def script(self, seconds: int) -> str:
+        """Return what is run on the host: the way back first, then the fault."""
+        if not self.undo:
+            return self.make
+        name = PREFIX + self.what.split()[0]
+        arm = (
+            f"systemctl stop --quiet {name}.timer 2>/dev/null; {self.undo}; "
+            f"systemd-run --quiet --collect --unit={name} --on-active={seconds} --timer-property=AccuracySec=100ms "
+            f"sh -c {shlex.quote(self.undo)}"
+        )
+        return f"{arm} && {{ {self.make}; }}"
+
+
+def cut(one: str, other: str, addresses: Mapping[str, str]) -> list[Fault]:
+    """Return no way between two hosts, in either direction."""
+    return [
+        _dropping(node, f"cut from {peer}", _to_and_from(_one(addresses, peer)))
+        for node, peer in ((_known(one, addresses), other), (_known(other, addresses), one))
+    ]
+
+
+def isolate(node: str, addresses: Mapping[str, str], controller: str) -> list[Fault]:
+    """Return a host that reaches nobody, and is reached by nobody but the controller."""
+    family, address = _family(controller), _address(controller)
+    rules = {
+        "prerouting": f'iifname != "lo" {family} saddr != {address} drop',
+        "output": f'oifname != "lo" {family} daddr != {address} drop',
+    }
+    return [_dropping(_known(node, addresses), "isolated", rules)]
+
+
+def loss(node: str, percent: int, addresses: Mapping[str, str]) -> list[Fault]:
+    """Return a host that loses so many percent of what arrives, by chance."""
+    # nft takes no comparison that always holds.
+    chance = f"numgen random mod 100 < {percent} " if percent < 100 else ""
+    rules = {"prerouting": f'iifname != "lo" {chance}drop'}
+    return [_dropping(_known(node, addresses), f"loss of {percent} %", rules)]
+
+
+def rate(node: str, kilobits: int, addresses: Mapping[str, str]) -> list[Fault]:
+    """Return a host that sends at most so many kilobits a second; what waits longer than 400 ms is lost."""
+    off = "tc qdisc del dev eth0 root 2>/dev/null; true"
+    on = f"tc qdisc replace dev eth0 root tbf rate {kilobits}kbit burst 16kb latency 400ms"
+    return [Fault(_known(node, addresses), f"rate of {kilobits} kbit/s", on, off)]
+
+
+def pause(node: str, addresses: Mapping[str, str]) -> list[Fault]:
+    """Return a ledger whose processes stand still, connections open."""
+    return [Fault(_known(node, addresses), "pause of the ledger", f"systemctl freeze {_UNIT}", f"systemctl thaw {_UNIT}; true")]
+
+
+def kill(node: str, addresses: Mapping[str, str]) -> list[Fault]:
+    """Return a ledger that is killed; systemd starts it again."""
+    return [Fault(_known(node, addresses), "kill of the ledger", f"systemctl kill --signal=KILL {_UNIT}", "")]
+
+
+def fill(node: str, path: str, addresses: Mapping[str, str]) -> list[Fault]:
+    """Return a filesystem without a free byte: the one that holds a folder of the host."""
+    if not path.startswith("/"):
+        raise InputError("is not an absolute path", where=path, allowed="a folder of the host, such as /var/log/ledger")
+    folder, file = shlex.quote(path), shlex.quote(f"{path.rstrip('/')}/.nodeops-lab-fault")
+    # The rest of a container's files lie on the machine's own disk.
+    where = f"$(df --output=source {folder} | tail -1)"
+    own = f"case {where} in /dev/loop*) ;; *) echo {folder} has no filesystem of its own; exit 1;; esac"
+    # fallocate takes what is free at once; what it leaves, because others wrote meanwhile, goes block by block.
+    most = f"fallocate --length $(df --output=avail -B1 {folder} | tail -1) {file}"
+    rest = f"dd if=/dev/zero of={file} bs=4K oflag=append conv=notrunc status=none 2>/dev/null"
+    on = f"{own}; {most}; {rest}; true"
+    return [Fault(_known(node, addresses), f"full disk at {path}", on, f"rm -f {file}")]
+
+
+def clear_script() -> str:
+    """Return what ends every fault of a host now: each timer's own way back is run and the timer is gone."""
+    units = f"systemctl list-units --plain --no-legend --all '{PREFIX}*.timer' | cut -d' ' -f1"
+    return f"for timer in $({units}); do systemctl start ${{timer%.timer}}.service; systemctl stop $timer; echo $timer; done"
+
+
+def _dropping(node: str, what: str, rules: Mapping[str, str]) -> Fault:
+    # One table for each kind: a host can be cut off from one and lose packets of all.
+    table = "nodeops_lab_" + what.split()[0]
+    lines = [f"add table inet {table}"]
+    for hook, rule in rules.items():
+        lines += [_CHAINS.format(table=table, hook=hook, priority=_PRIORITY), f"add rule inet {table} {hook} {rule}"]
+    return Fault(node, what, f"nft {shlex.quote('; '.join(lines))}", f"nft delete table inet {table} 2>/dev/null; true")
+
+
+def _to_and_from(address: str) -> dict[str, str]:
+    family = _family(address)
+    return {"prerouting": f"{family} saddr {address} drop", "output": f"{family} daddr {address} drop"}
+
+
+def _known(node: str, addresses: Mapping[str, str]) -> str:
+    _one(addresses, node)
+    return node
+
+
+def _one(addresses: Mapping[str, str], node: str) -> str:
+    if node not in addresses:
+        raise InputError(f"no such host: {node}", allowed=", ".join(sorted(addresses)))
+    return _address(addresses[node])
+
+
+def _address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
+
+
+def _family(address: str) -> str:
+    return "ip6" if ipaddress.ip_address(address).version == 6 else "ip"
