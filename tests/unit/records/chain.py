@@ -16,6 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
 
+from nodeops.ledger.answers import ValidatorSet
 from nodeops.ledger.cometbft.blocks import Commit, Header, Time, header_hash, leaf_hash, merkle_root, split_point, vote_sign_bytes
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.follow import Follower
@@ -89,6 +90,10 @@ class Chain:
         self.halted = False
         self.commit(*self.waiting)
         self.waiting = []
+
+    def validators(self, height: int | None = None) -> ValidatorSet:
+        """Return who validates at a height, as a driver does."""
+        return ValidatorSet(height or len(self.blocks), self.trusted().validators)
 
     def header(self, height: int) -> dict[str, Any]:
         block_id = {"hash": _NOTHING, "parts": {"total": 1, "hash": _NOTHING}}

@@ -1,6 +1,6 @@
 """Validators are followed from the genesis to every height, as CometBFT's own light client follows them on the same chain.
 
-The chain and the light client's verdicts are of ledgerd/light_test.go: four validators become seven, none of the first four stays.
+The chain and the light client's verdicts are of ledgerd/light_test.go: four validators become seven, of the four none stays.
 """
 
 import copy
@@ -147,7 +147,10 @@ def _put(tree: Any, place: Sequence[Any], value: Any) -> None:
 def test_an_altered_block_beside_the_light_client(case: dict[str, Any]) -> None:
     """What it takes, we take; what we take is the true block, whatever else was altered beside it."""
     height, truth = case["height"], HEADERS[case["height"]]
-    tree = {"signed_header": copy.deepcopy(truth), "validator_set": {"validators": copy.deepcopy(raw_set(height)), "proposer": {}}}
+    tree = {
+        "signed_header": copy.deepcopy(truth),
+        "validator_set": {"validators": copy.deepcopy(raw_set(height)), "proposer": {}},
+    }
     if "proposer" in case["place"]:
         return  # not read here
     _put(tree, case["place"], case["value"])
@@ -248,7 +251,9 @@ def test_powers_that_only_have_the_same_hash_are_refused() -> None:
     assert refused.value.where == Step.VALIDATORS
 
 
-@pytest.mark.parametrize(("height", "step"), [(0, Step.CHAIN_AND_HEIGHT), (-1, Step.CHAIN_AND_HEIGHT), (NEWEST + 1, Step.CHAIN_AND_HEIGHT)])
+@pytest.mark.parametrize(
+    ("height", "step"), [(0, Step.CHAIN_AND_HEIGHT), (-1, Step.CHAIN_AND_HEIGHT), (NEWEST + 1, Step.CHAIN_AND_HEIGHT)]
+)
 def test_heights_that_do_not_exist(height: int, step: Step) -> None:
     with pytest.raises(ProofError) as refused:
         follower(Node()).block(height)
