@@ -3,10 +3,11 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -23,6 +24,7 @@ from nodeops.ledger.cosmos.account import send
 from nodeops.ledger.cosmos.messages import YES, Vote, pack, propose, schedule_upgrade, self_send
 from nodeops.ledger.cosmos.state import ProvenState
 from nodeops.ledger.founding.genesis import genesis_text, make_genesis
+from nodeops.ledger.node.begin import environment
 from tests.unit.ledger.ledger_process import free_ports
 from tests.unit.ledger.ledgerd_process import CHAIN, consortium, organisation_key, program
 from tests.unit.ledger.made_keys import identity_of, write_init
@@ -31,6 +33,15 @@ pytestmark = pytest.mark.lab
 ALPHA, BETA, GAMMA = map(organisation_key, ("alpha", "beta", "gamma"))
 NODES = {"alpha-1": "alpha", "beta-1": "beta", "gamma-1": "gamma"}
 SECONDS = 120.0
+# As the role writes it, with the shortest time that CometBFT takes for finding out what its peers have.
+STATE_SYNC = """[statesync]
+enable = false
+rpc_servers = ""
+trust_height = 0
+trust_hash = ""
+trust_period = "168h0m0s"
+discovery_time = "5s"
+"""
 
 
 @dataclass
@@ -52,7 +63,7 @@ class Net:
         identities = {name: identity_of(name, NODES[name]) for name in self.validators}
         self.genesis = genesis_text(make_genesis(Consortium.model_validate(tree), identities, "2026-01-31T08:00:00Z"))
 
-    def home(self, name: str, statesync: str = "") -> Path:
+    def home(self, name: str) -> Path:
         """Write the home of a node that dials all nodes which were made before."""
         home, (rpc, p2p) = self.folder / name, free_ports(2)
         write_init(home, name)
@@ -62,7 +73,7 @@ class Net:
         (home / "config/config.toml").write_text(
             f'[rpc]\nladdr = "tcp://127.0.0.1:{rpc}"\n'
             f'[p2p]\nladdr = "tcp://127.0.0.1:{p2p}"\npersistent_peers = "{peers}"\npex = false\nallow_duplicate_ip = true\n'
-            f'addr_book_strict = false\n[consensus]\ntimeout_commit = "300ms"\n{statesync}'
+            f'addr_book_strict = false\n[consensus]\ntimeout_commit = "300ms"\n{STATE_SYNC}'
         )
         (home / "config/app.toml").write_text(
             f'minimum-gas-prices = "0upower"\n[api]\nenable = false\n[grpc]\nenable = false\n'
@@ -78,9 +89,11 @@ class Net:
 
 
 @contextmanager
-def running(home: Path, built: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running(home: Path, built: str, told: Mapping[str, str] = MappingProxyType({})) -> Iterator["subprocess.Popen[bytes]"]:
     with (home / "log").open("ab") as log:
-        process = subprocess.Popen([built, "node", "--home", str(home), "--log_format", "json"], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [built, "node", "--home", str(home), "--log_format", "json"], stdout=log, stderr=log, env={**os.environ, **told}
+        )
         try:
             yield process
         finally:
@@ -105,24 +118,14 @@ def until_height(node: CometBft, height: int) -> None:
     until(lambda: node.status().height >= height, f"height {height}")
 
 
-def beginning(net: Net, hash_: str, height: int) -> str:
-    """Return what a joining node is told: where the state is verified, and the block that our own verifier came to."""
-    server = f"http://127.0.0.1:{net.ports['alpha-1'][0]}"
-    return (
-        f'[statesync]\nenable = true\nrpc_servers = "{server},{server}"\ntrust_height = {height}\ntrust_hash = "{hash_}"\n'
-        'trust_period = "168h0m0s"\ndiscovery_time = "5s"\n'
-    )
-
-
 @pytest.mark.timeout(300)
 def test_a_node_joins_by_state_sync_with_what_our_verifier_came_to(tmp_path: Path) -> None:
     net = Net(tmp_path, ["alpha-1"], snapshots=10)
     with running(net.home("alpha-1"), program()):
         source = net.driver("alpha-1")
         until_height(source, 23)
-        block = Follower(net.trusted(), source).block(15)
-        joining = net.home("witness", beginning(net, block.hash, block.height))
-        with running(joining, program()):
+        block, server = Follower(net.trusted(), source).block(15), f"http://127.0.0.1:{net.ports['alpha-1'][0]}"
+        with running(net.home("witness"), program(), environment("ledgerd", server, block)):
             node = net.driver("witness")
             until(lambda: node.status().height > 23 and not node.status().catching_up, "caught up")
             # It has no old blocks, and what it has is proven like everywhere.
@@ -135,8 +138,8 @@ def test_a_node_joins_by_state_sync_with_what_our_verifier_came_to(tmp_path: Pat
             found = ProvenState(node, follower.block).account(GAMMA.address, newest - 1)
             assert found is not None
             assert found.public_key == GAMMA.public
-        lied_to = net.home("lied-to", beginning(net, "AB" * 32, block.height))
-        with running(lied_to, program()) as process:
+        lied_to, lie = net.home("lied-to"), environment("ledgerd", server, replace(block, hash="AB" * 32))
+        with running(lied_to, program(), lie) as process:
             assert process.wait(SECONDS) != 0
         assert f"but got {block.hash}" in (lied_to / "log").read_text()
 
