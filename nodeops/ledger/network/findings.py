@@ -189,7 +189,8 @@ def _genesis(evidence: Evidence) -> Finding:
 def _history(evidence: Evidence) -> Finding:
     """Judge whether each organisation that was asked has a node with all blocks: without, it proves no old record by itself."""
     oldest = {name: status.earliest_height for name, status in evidence.running.items() if status.earliest_height}
-    problems, unknown = [], []
+    problems: list[str] = []
+    unknown: list[str] = []
     for organisation in sorted({evidence.consortium.nodes[name].organisation for name in oldest}):
         names = [name for name, node in evidence.consortium.nodes.items() if node.organisation == organisation]
         known = {name: oldest[name] for name in names if name in oldest}
