@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from applications import LEDGERD, Network, key
+from loopback import LEDGERD, Network, key
 
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.ledger.answers import ApplicationRefused
