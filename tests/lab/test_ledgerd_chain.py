@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import pytest
 
+from nodeops.artifacts.cache import cache_folder
 from nodeops.artifacts.go_build import go_command
 from nodeops.artifacts.own_source import REPOSITORY
 from nodeops.core.errors import NodeopsError
@@ -148,6 +149,8 @@ def built(folder: Path, name: str) -> str:
     """Return this source as a release of another name."""
     target = folder / f"ledgerd-{name}"
     settings = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath -buildvcs=false -mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    # What was compiled for the release itself; one name is all that differs.
+    settings |= {"GOCACHE": str(cache_folder("artifacts") / ".go-build"), "GOAMD64": "v1"}
     words = [str(go_command()), "build", "-ldflags", f"-s -w -X main.release={name}", "-o", str(target), "."]
     subprocess.run(
         words, cwd=REPOSITORY / "ledgerd", env={**os.environ, **settings}, check=True, capture_output=True, timeout=1500
