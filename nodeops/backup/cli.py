@@ -14,7 +14,8 @@ import typer
 from nodeops.backup.credential import settings_file
 from nodeops.backup.custody import archive_file, intact, read_note
 from nodeops.backup.drilled import last_drill
-from nodeops.backup.keys_cli import keys
+from nodeops.backup.forget.cli import forget
+from nodeops.backup.keys_cli import keys, open_keys
 from nodeops.backup.policy import KEYS, MOST_HOURS, Last, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore.cli import drill, receive_keys, restore, witness
@@ -33,6 +34,8 @@ from nodeops.ledger.driver import driver_for
 app = typer.Typer(no_args_is_help=True)
 app.command("credential")(credential)
 app.command("keys")(keys)
+app.command("open-keys")(open_keys)
+app.command("forget")(forget)
 app.command("start")(start)
 app.command("restore")(restore)
 app.command("receive-keys")(receive_keys)

@@ -20,7 +20,9 @@ _CODES = range(256)
 _INCOMPLETE = 3
 # A file that its owner replaces just then is such a file: it is there the next time.
 _ATTEMPTS = 3
-_SECONDS = {"backup": 3600.0, "restore": 3600.0, "check": 6 * 3600.0}
+_SECONDS = {"backup": 3600.0, "restore": 3600.0, "check": 6 * 3600.0, "prune": 6 * 3600.0, "forget": 3600.0}
+# Ids in one call: far below what arguments may be long.
+_AT_ONCE = 500
 _OTHER_SECONDS = 120.0
 # What restic itself shows of an id.
 _ID_CHARACTERS = 8
@@ -47,9 +49,9 @@ _LOCKED = re.compile(r"already locked")
 class Restic:
     """One repository. Its address and password go through the environment, never through an argument."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
-        """Keep the settings of `backup.env`."""
-        self._settings = settings
+    def __init__(self, settings: Mapping[str, str], become: Sequence[str] = ()) -> None:
+        """Keep the settings of `backup.env`. `become` are words before the engine's own, which give it other rights."""
+        self._settings, self._become = settings, become
         self._reached = False
 
     def init(self) -> None:
@@ -107,6 +109,17 @@ class Restic:
         found = [_snapshot(one) for one in json.loads(self._asked("snapshots", "--json", "--no-lock", f"--host={host}")) or []]
         return sorted((one for one in whole(found) if kind in (None, one.tags.get("class"))), key=lambda one: one.time)
 
+    def everything(self) -> dict[str, Snapshot]:
+        """Return all snapshots by their full ids, whoever made them and whatever they are."""
+        found = json.loads(self._asked("snapshots", "--json", "--no-lock")) or []
+        return {one["id"]: _snapshot(one) for one in found}
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Remove snapshots by their full ids, and what only they needed."""
+        for begin in range(0, len(ids), _AT_ONCE):
+            self._asked("forget", *ids[begin : begin + _AT_ONCE])
+        self._asked("prune", "--max-unused=0")
+
     def dump(self, snapshot: str, path: str) -> bytes:
         """Return one small file of a snapshot."""
         code, output, said = self._call("dump", "--no-lock", snapshot, path)
@@ -156,7 +169,7 @@ class Restic:
         known = {"BACKUP_CACERT": "--cacert", "BACKUP_LIMIT_UPLOAD": "--limit-upload"}
         chosen = [f"{option}={self._settings[name]}" for name, option in known.items() if name in self._settings]
         done = run(
-            ["restic", "--no-cache", *chosen, verb, *options],
+            [*self._become, "restic", "--no-cache", *chosen, verb, *options],
             stdin=given,
             timeout_seconds=_SECONDS.get(verb, _OTHER_SECONDS),
             environment={"PATH": _PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent", **self._settings},

@@ -14,6 +14,7 @@ from nodeops.core.errors import HostError, InputError
 from nodeops.core.result import Result, Table
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder
 from nodeops.lab import act, boot, containers, keys, plan
+from nodeops.lab.disaster import disaster
 from nodeops.lab.down import down as down_lab
 from nodeops.lab.engine.engine import HOME
 from nodeops.lab.flood.cli import flood
@@ -30,6 +31,7 @@ from nodeops.lab.up import up as up_lab
 app = typer.Typer(no_args_is_help=True)
 app.command("tour")(tour)
 app.command("flood")(flood)
+app.command("disaster")(disaster)
 for verb in (save, load, saved, forget):
     app.command(verb.__name__)(verb)
 
