@@ -16,7 +16,19 @@ from nodeops.backup.custody import archive_file, intact, read_note
 from nodeops.backup.drilled import last_drill
 from nodeops.backup.forget.cli import forget
 from nodeops.backup.keys_cli import keys, open_keys
-from nodeops.backup.policy import KEYS, MOST_HOURS, Last, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags
+from nodeops.backup.policy import (
+    KEYS,
+    MOST_HOURS,
+    Last,
+    Snapshot,
+    Tip,
+    judge_age,
+    judge_history,
+    left_out,
+    may_clear,
+    state_paths,
+    tags,
+)
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore.cli import drill, receive_keys, restore, witness
 from nodeops.backup.settings import read_settings
@@ -92,7 +104,7 @@ def run(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: J
         return emit(Result({"paths": paths}, changes=changes), as_json)
     marks = tags(loaded, _tip(loaded))
     with console(stderr=True).status("backing up"):
-        last = _made(loaded, lambda: engine.backup(paths, loaded.node.name, marks), paths)
+        last = _made(loaded, lambda: engine.backup(paths, loaded.node.name, marks, left_out(loaded)), paths)
         kept = _keep_keys(loaded, engine)
     lines = [f"snapshot {last.snapshot}: {last.bytes} bytes, {last.added} of them new, in {last.seconds:.1f} s"]
     lines += [f"snapshot {kept}: the encrypted archive of the keys"] if kept else []

@@ -72,6 +72,12 @@ def state_paths(document: NodeDocument) -> list[str]:
     return found
 
 
+def left_out(document: NodeDocument) -> list[str]:
+    """Return patterns of what lies beneath those paths and is no state: the log's disk where it is a file, room kept free."""
+    image = PurePosixPath(document.paths["log_image"])
+    return [f"{image.with_suffix('')}.*", f"{document.paths['state']}/.nodeops-ballast-*"]
+
+
 def tags(document: NodeDocument, tip: Tip | None) -> dict[str, str]:
     """Return what a snapshot is tagged with. A ledger that did not answer has no tip: its tags are then left out."""
     found = {

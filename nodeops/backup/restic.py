@@ -66,14 +66,15 @@ class Restic:
         self._require(code, said, "cat")
         return True
 
-    def backup(self, paths: Sequence[str], host: str, tags: Mapping[str, str]) -> dict[str, Any]:
-        """Copy paths, mark the copy as whole, and return restic's summary.
+    def backup(self, paths: Sequence[str], host: str, tags: Mapping[str, str], left_out: Sequence[str] = ()) -> dict[str, Any]:
+        """Copy paths but for what patterns name, mark the copy as whole, and return restic's summary.
 
         Raise HostError when a file could not be read, also when tried again: restic keeps what it read as a snapshot, which no
         mark names, and which is therefore none for us.
         """
         marks = [f"--tag={name}={value}" for name, value in tags.items()]
-        words = ("--json", f"--host={host}", *marks, "--", *paths)
+        without = [f"--exclude={pattern}" for pattern in left_out]
+        words = ("--json", f"--host={host}", *marks, *without, "--", *paths)
         for _ in range(_ATTEMPTS):
             code, output, said = self._unlocked("backup", *words)
             if code != _INCOMPLETE:

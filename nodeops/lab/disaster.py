@@ -27,6 +27,7 @@ from nodeops.lab import containers
 from nodeops.lab.lock import lock
 from nodeops.lab.observe import observe
 from nodeops.lab.progress import progress, running_engine
+from nodeops.lab.saved.made_of import PROJECT
 from nodeops.lab.spec import Lab, load_lab
 from nodeops.lab.state import LAB_FOLDER, SSH_CONFIG_FILE, identity_file
 from nodeops.lab.up import up
@@ -154,7 +155,7 @@ def _restore(lost: Lost) -> None:
     given |= {"restore_because": "nodeops lab disaster removed its container"}
     if settings_file(lost.document).name not in opened(lost.held / "keys.age", lost.held / "admin"):
         given |= {"restore_snapshot": "none"}
-    play = [_beside("ansible-playbook"), "-i", str(lost.lab.folder / "consortium.yml"), "playbooks/restore.yml"]
+    play = [_beside("ansible-playbook"), "-i", str(lost.lab.folder / "consortium.yml"), str(PROJECT / "playbooks/restore.yml")]
     _run([*play, "--limit", lost.node, "--skip-tags", "hardening,disk", "--extra-vars", json.dumps(given)])
 
 

@@ -16,6 +16,7 @@ from nodeops.console import DryRunFlag, JsonFlag, console, emit
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import failed, failures
 from nodeops.core.result import Change, Result
+from nodeops.document.resolve import host_paths
 from nodeops.receipts import notes
 
 _MOST_BYTES = 1 << 16
@@ -29,7 +30,7 @@ def forget(
     all_days: Annotated[int, typer.Option("--all-days", min=7, max=36500, help="For so many days every backup stays.")] = 30,
     daily_days: Annotated[
         int,
-        typer.Option("--daily-days", min=7, max=36500, help="Until then one of each day; later, for ever, one of each month."),
+        typer.Option("--daily-days", min=7, max=36500, help="Then one of each day; later one of each month, for ever."),
     ] = 365,
     because: Annotated[
         str, typer.Option("--because", metavar="WORDS", help="Why it is right in spite of a finding; written down.")
@@ -97,7 +98,7 @@ def _begin_alone(folder: Path) -> None:
         "UMask=0077",
     )
     words = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit=nodeops-forget-{folder.name}"]
-    own = [sys.argv[0], *sys.argv[1:], "--alone"]
+    own = [host_paths()["command"], *sys.argv[1:], "--alone"]
     os.execvp(words[0], [*words, *(f"--property={one}" for one in properties), "--", *own])  # noqa: S606 - it takes our place
 
 

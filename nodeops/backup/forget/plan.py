@@ -1,8 +1,8 @@
 """Which backups may go, and what must be so before any goes. Pure.
 
 A node has what opens its own backups, so whoever has the node writes what they like: times, sizes, any number of new ones.
-What they cannot choose is when something arrives at the repository. So only arrival counts, and of a day or a month the backup that
-arrived first is kept: what comes later, however much and whatever it claims, pushes nothing out.
+What they cannot choose is when something arrives at the repository. So only arrival counts, and of a day or a month the backup
+that arrived first is kept: what comes later, however much and whatever it claims, pushes nothing out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
