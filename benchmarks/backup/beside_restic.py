@@ -143,9 +143,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             one_run(given.megabytes, Path(folder), found)
     plain = {step: statistics.median(wall for wall, _ in times) for (step, name), times in found.items() if name == "restic"}
-    print(
-        f"{given.megabytes} MB in {_FILES} files, median of {given.runs} runs\n\n| step | engine | seconds | CPU | beside restic |\n|---|---|---|---|---|"
-    )
+    lines = [f"{given.megabytes} MB in {_FILES} files, median of {given.runs} runs", ""]
+    lines += ["| step | engine | seconds | CPU | beside restic |", "|---|---|---|---|---|"]
     for (step, name), times in found.items():
         wall, cpu = (statistics.median(one) for one in zip(*times, strict=True))
         lines.append(f"| {step} | {name} | {wall:.1f} | {cpu:.1f} | {wall / plain[step]:.2f} |")

@@ -24,6 +24,7 @@ from nodeops.backup.policy import (
     Tip,
     judge_age,
     judge_history,
+    judge_place,
     left_out,
     may_clear,
     state_paths,
@@ -224,8 +225,10 @@ def status(
     missing, or not the one that this host made last.
     """
     loaded = load_node_document(document)
-    last, found = read_state(loaded).last, _engine(loaded).snapshots(loaded.node.name)
-    judged = [judge_age(found, datetime.now(UTC), timedelta(hours=max_age)), judge_history(found, last)]
+    settings = read_settings(settings_file(loaded))
+    last, found = read_state(loaded).last, Restic(settings).snapshots(loaded.node.name)
+    place, age = settings["RESTIC_REPOSITORY"], timedelta(hours=max_age)
+    judged = [judge_place(place), judge_age(found, datetime.now(UTC), age), judge_history(found, last)]
     newest = found[-1].time.isoformat() if found else None
     body = {
         "count": len(found),

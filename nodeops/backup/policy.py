@@ -132,6 +132,15 @@ def judge_age(snapshots: Sequence[Snapshot], now: datetime, most: timedelta) -> 
     return Finding("backup.age", verdict, expected, f"{newest.id} is {_hours(age)} old", "nodeops backup run")
 
 
+def judge_place(repository: str) -> Finding:
+    """Say of a kind of repository whether this project's tests make backups into it."""
+    expected = "a kind of repository into which the tests of nodeops make backups"
+    if repository.startswith(("rest:https:", "sftp:", "/")):
+        return Finding("backup.place", Verdict.PASS, expected, "it is")
+    hint = "drill every backup: nodeops backup drill; see yourself who may remove there"
+    return Finding("backup.place", Verdict.NOT_TESTABLE_HERE, expected, f"{repository.partition(':')[0]}: not tested", hint)
+
+
 def judge_last(last: Last | None, error: str, configured: bool, now: datetime, most: timedelta) -> Finding:
     """Judge what a host remembers: where backups are set up, the newest whole one is young. One that failed since is told."""
     expected = f"a backup of the last {_hours(most)}"

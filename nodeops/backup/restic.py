@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeops.backup.policy import MARK, STATE, Lock, Snapshot, may_clear, whole
-from nodeops.backup.reach import NOT_LET_IN, NOT_TRUSTED, reach
+from nodeops.backup.reach import NO_ANSWER, NOT_KNOWN, NOT_LET_IN, NOT_TRUSTED, reach, ssh_options
 from nodeops.backup.settings import without_secrets
 from nodeops.core.errors import HostError
 from nodeops.host.command import run
@@ -38,6 +38,9 @@ _KNOWN = {
     r"already initialized|config file already exists": ("is there already", "nodeops backup run"),
     r"unable to open config file|does not exist": ("is not there or not made yet", "check its address; then nodeops backup init"),
     r"x509|certificate": NOT_TRUSTED,
+    r"Host key verification failed": NOT_KNOWN,
+    r"ssh: .*(refused|timed out|[Nn]o route|resolve)": NO_ANSWER,
+    r"ssh: .*Permission denied": NOT_LET_IN,
     r"\b401\b|\b403\b|[Uu]nauthori": NOT_LET_IN,
     r"no space left|\b413\b|\b507\b": ("is full", "make room on the repository's side"),
     r"already locked": ("is locked", "wait until who holds it has ended; nodeops backup verify clears what is stale"),
@@ -170,7 +173,7 @@ class Restic:
         known = {"BACKUP_CACERT": "--cacert", "BACKUP_LIMIT_UPLOAD": "--limit-upload"}
         chosen = [f"{option}={self._settings[name]}" for name, option in known.items() if name in self._settings]
         done = run(
-            [*self._become, "restic", "--no-cache", *chosen, verb, *options],
+            [*self._become, "restic", "--no-cache", *chosen, *ssh_options(self._settings), verb, *options],
             stdin=given,
             timeout_seconds=_SECONDS.get(verb, _OTHER_SECONDS),
             environment={"PATH": _PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent", **self._settings},

@@ -8,7 +8,7 @@ from typing import Any
 
 import hosts
 
-REPOSITORY, NODE = "alpha-repo", "alpha-1"
+REPOSITORY, NODE = "alpha-repo", "alpha-2"
 DATA = f"/var/lib/nodeops-repository/{NODE}"
 SETTINGS = "/etc/nodeops/backup.env"
 SERVER = "nodeops-repository.service"
@@ -20,7 +20,7 @@ WRITE = """
 import json, os, subprocess, sys
 settings = dict(line.rstrip().split("=", 1) for line in open("/etc/nodeops/backup.env"))
 claimed, number = sys.argv[1:]
-common = ("backup", "--json", "--stdin", "--host", "alpha-1", "--time", claimed)
+common = ("backup", "--json", "--stdin", "--host", "alpha-2", "--time", claimed)
 
 def restic(*words, given):
     argv = ["restic", "--no-cache", "--cacert", settings["BACKUP_CACERT"], *common, *words]
@@ -28,7 +28,7 @@ def restic(*words, given):
     return json.loads(done.stdout.splitlines()[-1])["snapshot_id"]
 
 for _ in range(int(number)):
-    name = restic("--tag", "class=b", "--stdin-filename", "state", given=os.urandom(int(3e5)))[:8]
+    name = restic("--tag", "class=b", "--stdin-filename", "state", given=os.urandom(40000))[:8]
     restic("--tag", "class=mark", "--tag", "of=" + name, "--stdin-filename", "whole", given=name.encode())
     print(name)
 """

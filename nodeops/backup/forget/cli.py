@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from nodeops.backup.forget.thin import SERVER, Looked, engine_of, folder_of, loo
 from nodeops.backup.settings import parse_settings
 from nodeops.console import DryRunFlag, JsonFlag, console, emit
 from nodeops.core.errors import HostError, Refused
-from nodeops.core.finding import failed, failures
+from nodeops.core.finding import Finding, Verdict, failed, failures
 from nodeops.core.result import Change, Result
 from nodeops.document.resolve import host_paths
 from nodeops.receipts import notes
@@ -53,6 +54,7 @@ def forget(
         found = look(folder, engine, datetime.now(UTC), Kept(all_days, max(all_days, daily_days)))
     if not dry_run and found.going:
         _require_good(found, because)
+        found = replace(found, findings=[_waived(one, because) for one in found.findings])
         _note(node, found, because, "begins")
         with console(stderr=True).status(f"removing {len(found.going)} snapshots"):
             remove(folder, engine, found.going)
@@ -109,8 +111,12 @@ def _require_good(found: Looked, because: str) -> None:
         raise Refused("\n".join(failures(bad)), where="nodeops backup forget", hint="nothing was removed; see what is named")
 
 
+def _waived(found: Finding, because: str) -> Finding:
+    return replace(found, verdict=Verdict.WAIVED, hint=because) if failed([found]) else found
+
+
 def _note(node: str, found: Looked, because: str, how: str) -> None:
-    overridden = [one.id for one in found.findings if failed([one])]
+    overridden = [one.id for one in found.findings if one.verdict is Verdict.WAIVED]
     body = {"node": node, "how": how, "going": len(found.going), "backups": found.backups}
     said = {"because": because, "overridden": overridden} if overridden else {}
     notes.append(_BOOK, socket.gethostname(), "forget", {**body, **said})
