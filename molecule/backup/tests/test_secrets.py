@@ -1,8 +1,7 @@
 """After a backup, a drill and a forget, by playbooks that tell all: no byte of a key is where it does not belong."""
 
-import leaks
-
 import hosts
+import leaks
 
 NODE, REPOSITORY = "alpha-1", "alpha-repo"
 UNITS = ("ledger.service", "nodeops-backup.service", "nodeops-drill.service")
