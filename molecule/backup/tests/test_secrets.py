@@ -3,7 +3,7 @@
 import hosts
 import leaks
 
-NODE, REPOSITORY = "alpha-1", "alpha-repo"
+NODE, REPOSITORY = "alpha-2", "alpha-repo"
 UNITS = ("ledger.service", "nodeops-backup.service", "nodeops-drill.service")
 
 
