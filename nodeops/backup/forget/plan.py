@@ -130,7 +130,7 @@ def _sizes(sizes: Mapping[str, int], newest: str) -> Finding:
     expected = f"the newest is not smaller than those before it by a factor of {_COLLAPSE}"
     others = [size for name, size in sizes.items() if name != newest]
     if not others:
-        return _finding("forget.sizes", True, expected, "there are none before it", "")
+        return _finding("forget.sizes", True, expected, "there are none to compare", "")
     usual = median(others)
     actual = f"{sizes[newest]} bytes, before it {usual:.0f}"
     return _finding("forget.sizes", sizes[newest] * _COLLAPSE >= usual, expected, actual, "see what the node backs up now")

@@ -3,7 +3,6 @@
 import os
 import re
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,7 +65,8 @@ def look(folder: Path, engine: Restic, now: datetime, kept: Kept) -> Looked:
     damage = engine.check()
     found = arrivals(folder, engine)
     backups = whole(found)
-    sizes: Mapping[str, int] = {name: engine.restore_size(name) for name in sampled(backups)}
+    # Where there is damage, nothing more is asked of what may not be readable.
+    sizes = {} if damage else {name: engine.restore_size(name) for name in sampled(backups)}
     return Looked(len(backups), to_forget(found, now, kept), list(judge(backups, sizes, now, damage)))
 
 
