@@ -52,24 +52,16 @@ demo: $(READY) ## Seven nodes of three organisations, from nothing, at work; aga
 demo-flood: $(READY) ## A flood of logs on one node of the demo, 100 MB/s: watch the disk guard keep it from filling
 	@nodeops lab flood --inventory $(LAB)
 
+.PHONY: demo-backup
+demo-backup: $(READY) ## Every node of the demo in its organisation's repository, and every backup drilled
+	@ansible-playbook -i $(LAB)/consortium.yml playbooks/backup.yml
+	ansible-playbook -i $(LAB)/consortium.yml playbooks/drill.yml
+	nodeops fleet backup --inventory $(LAB)
+
 LOST ?= cu-1
 .PHONY: demo-disaster
 demo-disaster: $(READY) test-tools ## One validator of the demo loses its host for good, and comes back signing with its own key
-	@at=$$(mktemp -d); trap 'rm -rf "$$at"' EXIT; keys=var/lib/ledger/keys
-	$(call step,1/4 Custody: the keys of $(LOST) encrypted to an admin key made for this)
-	ssh-keygen -q -t ed25519 -N '' -C demo -f "$$at/admin"
-	ssh -F $(LAB)/ssh_config $(LOST) sudo tar c -C / $$keys/node_key.json $$keys/priv_validator_key.json |
-		age --encrypt --recipients-file "$$at/admin.pub" --output "$$at/keys.age"
-	cp $(LAB)/identities/$(LOST).yml "$$at/identity.yml"
-	$(call step,2/4 Disaster: the host is removed with its disk)
-	docker rm --force "$$(docker ps --quiet --filter label=nodeops.node=$(LOST) --filter label=nodeops.folder=$(CURDIR)/$(LAB))"
-	$(call step,3/4 A fresh host of the same name)
-	nodeops lab up --inventory $(LAB)
-	cp "$$at/identity.yml" $(LAB)/identities/$(LOST).yml
-	$(call step,4/4 Restore: the key is used once the chain proves that nobody else signs with it)
-	ansible-playbook -i $(LAB)/consortium.yml playbooks/restore.yml --limit $(LOST) --skip-tags hardening,disk \
-		-e restore_keys="$$at/keys.age" -e restore_identity="$$at/admin" -e restore_snapshot=none \
-		-e '{"restore_because": "make demo-disaster removed its container"}'
+	@nodeops lab disaster $(LOST) --inventory $(LAB)
 	nodeops fleet status --inventory $(LAB)
 
 .PHONY: demo-monitor

@@ -14,8 +14,22 @@ import typer
 from nodeops.backup.credential import settings_file
 from nodeops.backup.custody import archive_file, intact, read_note
 from nodeops.backup.drilled import last_drill
-from nodeops.backup.keys_cli import keys
-from nodeops.backup.policy import KEYS, MOST_HOURS, Last, Snapshot, Tip, judge_age, judge_history, may_clear, state_paths, tags
+from nodeops.backup.forget.cli import forget
+from nodeops.backup.keys_cli import keys, open_keys
+from nodeops.backup.policy import (
+    KEYS,
+    MOST_HOURS,
+    Last,
+    Snapshot,
+    Tip,
+    judge_age,
+    judge_history,
+    judge_place,
+    left_out,
+    may_clear,
+    state_paths,
+    tags,
+)
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore.cli import drill, receive_keys, restore, witness
 from nodeops.backup.settings import read_settings
@@ -33,6 +47,8 @@ from nodeops.ledger.driver import driver_for
 app = typer.Typer(no_args_is_help=True)
 app.command("credential")(credential)
 app.command("keys")(keys)
+app.command("open-keys")(open_keys)
+app.command("forget")(forget)
 app.command("start")(start)
 app.command("restore")(restore)
 app.command("receive-keys")(receive_keys)
@@ -89,7 +105,7 @@ def run(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: J
         return emit(Result({"paths": paths}, changes=changes), as_json)
     marks = tags(loaded, _tip(loaded))
     with console(stderr=True).status("backing up"):
-        last = _made(loaded, lambda: engine.backup(paths, loaded.node.name, marks), paths)
+        last = _made(loaded, lambda: engine.backup(paths, loaded.node.name, marks, left_out(loaded)), paths)
         kept = _keep_keys(loaded, engine)
     lines = [f"snapshot {last.snapshot}: {last.bytes} bytes, {last.added} of them new, in {last.seconds:.1f} s"]
     lines += [f"snapshot {kept}: the encrypted archive of the keys"] if kept else []
@@ -209,8 +225,10 @@ def status(
     missing, or not the one that this host made last.
     """
     loaded = load_node_document(document)
-    last, found = read_state(loaded).last, _engine(loaded).snapshots(loaded.node.name)
-    judged = [judge_age(found, datetime.now(UTC), timedelta(hours=max_age)), judge_history(found, last)]
+    settings = read_settings(settings_file(loaded))
+    last, found = read_state(loaded).last, Restic(settings).snapshots(loaded.node.name)
+    place, age = settings["RESTIC_REPOSITORY"], timedelta(hours=max_age)
+    judged = [judge_place(place), judge_age(found, datetime.now(UTC), age), judge_history(found, last)]
     newest = found[-1].time.isoformat() if found else None
     body = {
         "count": len(found),

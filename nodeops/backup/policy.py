@@ -72,6 +72,12 @@ def state_paths(document: NodeDocument) -> list[str]:
     return found
 
 
+def left_out(document: NodeDocument) -> list[str]:
+    """Return patterns of what lies beneath those paths and is no state: the log's disk where it is a file, room kept free."""
+    image = PurePosixPath(document.paths["log_image"])
+    return [f"{image.with_suffix('')}.*", f"{document.paths['state']}/.nodeops-ballast-*"]
+
+
 def tags(document: NodeDocument, tip: Tip | None) -> dict[str, str]:
     """Return what a snapshot is tagged with. A ledger that did not answer has no tip: its tags are then left out."""
     found = {
@@ -124,6 +130,15 @@ def judge_age(snapshots: Sequence[Snapshot], now: datetime, most: timedelta) -> 
         return Finding("backup.age", Verdict.FAIL, expected, f"{newest.id} is {_hours(-age)} in the future", hint)
     verdict = Verdict.PASS if age <= most else Verdict.FAIL
     return Finding("backup.age", verdict, expected, f"{newest.id} is {_hours(age)} old", "nodeops backup run")
+
+
+def judge_place(repository: str) -> Finding:
+    """Say of a kind of repository whether this project's tests make backups into it."""
+    expected = "a kind of repository into which the tests of nodeops make backups"
+    if repository.startswith(("rest:https:", "sftp:", "/")):
+        return Finding("backup.place", Verdict.PASS, expected, "it is")
+    hint = "drill every backup: nodeops backup drill; see yourself who may remove there"
+    return Finding("backup.place", Verdict.NOT_TESTABLE_HERE, expected, f"{repository.partition(':')[0]}: not tested", hint)
 
 
 def judge_last(last: Last | None, error: str, configured: bool, now: datetime, most: timedelta) -> Finding:

@@ -2,16 +2,20 @@
 
 import base64
 import http.client
+import shlex
 import ssl
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
+from nodeops.backup.settings import SFTP
 from nodeops.core.errors import HostError
 
 _SECONDS = 15.0
 _WAY_HINT = "systemctl status nodeops-repository on the repository; nodeops firewall explain here"
 NOT_LET_IN = ("it does not let this node in", "run playbooks/backup.yml: the repository knows each node by its credential")
 NOT_TRUSTED = ("its certificate is not trusted", "run playbooks/backup.yml, or set BACKUP_CACERT to the repository's certificate")
+NOT_KNOWN = ("its host key is not the one that is known", "compare it, on the host's own console, with BACKUP_SSH_KNOWN_HOSTS")
+NO_ANSWER = ("does not answer", _WAY_HINT)
 
 
 def reach(settings: Mapping[str, str]) -> None:
@@ -33,6 +37,26 @@ def reach(settings: Mapping[str, str]) -> None:
         raise HostError(f"does not answer: {said}", where=f"repository {parts.hostname}:{parts.port}", hint=_WAY_HINT) from error
     if code in (401, 403):
         raise HostError(NOT_LET_IN[0], where="repository", hint=NOT_LET_IN[1])
+
+
+def ssh_options(settings: Mapping[str, str]) -> list[str]:
+    """Return the engine's options for a repository over SFTP, none for others: ssh does only what the settings say, strictly."""
+    found = SFTP.fullmatch(settings["RESTIC_REPOSITORY"])
+    if not found:
+        return []
+    strictly = {
+        "BatchMode": "yes",
+        "ConnectTimeout": f"{_SECONDS:.0f}",
+        "IdentitiesOnly": "yes",
+        "IdentityFile": settings["BACKUP_SSH_KEY"],
+        "StrictHostKeyChecking": "yes",
+        "UserKnownHostsFile": settings["BACKUP_SSH_KNOWN_HOSTS"],
+        "GlobalKnownHostsFile": "none",
+        "Port": found["port"] or "22",
+    }
+    options = [f"-o{name}={value}" for name, value in strictly.items()]
+    words = ["ssh", "-F", "none", *options, f"{found['user']}@{found['host'].strip('[]')}", "-s", "sftp"]
+    return ["--option", f"sftp.command={shlex.join(words)}"]
 
 
 def _answer(parts: SplitResult, authority: str | None) -> int:

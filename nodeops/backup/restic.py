@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeops.backup.policy import MARK, STATE, Lock, Snapshot, may_clear, whole
-from nodeops.backup.reach import NOT_LET_IN, NOT_TRUSTED, reach
+from nodeops.backup.reach import NO_ANSWER, NOT_KNOWN, NOT_LET_IN, NOT_TRUSTED, reach, ssh_options
 from nodeops.backup.settings import without_secrets
 from nodeops.core.errors import HostError
 from nodeops.host.command import run
@@ -20,7 +20,9 @@ _CODES = range(256)
 _INCOMPLETE = 3
 # A file that its owner replaces just then is such a file: it is there the next time.
 _ATTEMPTS = 3
-_SECONDS = {"backup": 3600.0, "restore": 3600.0, "check": 6 * 3600.0}
+_SECONDS = {"backup": 3600.0, "restore": 3600.0, "check": 6 * 3600.0, "prune": 6 * 3600.0, "forget": 3600.0}
+# Ids in one call: far below what arguments may be long.
+_AT_ONCE = 500
 _OTHER_SECONDS = 120.0
 # What restic itself shows of an id.
 _ID_CHARACTERS = 8
@@ -36,6 +38,9 @@ _KNOWN = {
     r"already initialized|config file already exists": ("is there already", "nodeops backup run"),
     r"unable to open config file|does not exist": ("is not there or not made yet", "check its address; then nodeops backup init"),
     r"x509|certificate": NOT_TRUSTED,
+    r"Host key verification failed": NOT_KNOWN,
+    r"ssh: .*(refused|timed out|[Nn]o route|resolve)": NO_ANSWER,
+    r"ssh: .*Permission denied": NOT_LET_IN,
     r"\b401\b|\b403\b|[Uu]nauthori": NOT_LET_IN,
     r"no space left|\b413\b|\b507\b": ("is full", "make room on the repository's side"),
     r"already locked": ("is locked", "wait until who holds it has ended; nodeops backup verify clears what is stale"),
@@ -47,9 +52,9 @@ _LOCKED = re.compile(r"already locked")
 class Restic:
     """One repository. Its address and password go through the environment, never through an argument."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
-        """Keep the settings of `backup.env`."""
-        self._settings = settings
+    def __init__(self, settings: Mapping[str, str], become: Sequence[str] = ()) -> None:
+        """Keep the settings of `backup.env`. `become` are words before the engine's own, which give it other rights."""
+        self._settings, self._become = settings, become
         self._reached = False
 
     def init(self) -> None:
@@ -64,14 +69,15 @@ class Restic:
         self._require(code, said, "cat")
         return True
 
-    def backup(self, paths: Sequence[str], host: str, tags: Mapping[str, str]) -> dict[str, Any]:
-        """Copy paths, mark the copy as whole, and return restic's summary.
+    def backup(self, paths: Sequence[str], host: str, tags: Mapping[str, str], left_out: Sequence[str] = ()) -> dict[str, Any]:
+        """Copy paths but for what patterns name, mark the copy as whole, and return restic's summary.
 
         Raise HostError when a file could not be read, also when tried again: restic keeps what it read as a snapshot, which no
         mark names, and which is therefore none for us.
         """
         marks = [f"--tag={name}={value}" for name, value in tags.items()]
-        words = ("--json", f"--host={host}", *marks, "--", *paths)
+        without = [f"--exclude={pattern}" for pattern in left_out]
+        words = ("--json", f"--host={host}", *marks, *without, "--", *paths)
         for _ in range(_ATTEMPTS):
             code, output, said = self._unlocked("backup", *words)
             if code != _INCOMPLETE:
@@ -106,6 +112,17 @@ class Restic:
         """
         found = [_snapshot(one) for one in json.loads(self._asked("snapshots", "--json", "--no-lock", f"--host={host}")) or []]
         return sorted((one for one in whole(found) if kind in (None, one.tags.get("class"))), key=lambda one: one.time)
+
+    def everything(self) -> dict[str, Snapshot]:
+        """Return all snapshots by their full ids, whoever made them and whatever they are."""
+        found = json.loads(self._asked("snapshots", "--json", "--no-lock")) or []
+        return {one["id"]: _snapshot(one) for one in found}
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Remove snapshots by their full ids, and what only they needed."""
+        for begin in range(0, len(ids), _AT_ONCE):
+            self._asked("forget", *ids[begin : begin + _AT_ONCE])
+        self._asked("prune", "--max-unused=0")
 
     def dump(self, snapshot: str, path: str) -> bytes:
         """Return one small file of a snapshot."""
@@ -156,7 +173,7 @@ class Restic:
         known = {"BACKUP_CACERT": "--cacert", "BACKUP_LIMIT_UPLOAD": "--limit-upload"}
         chosen = [f"{option}={self._settings[name]}" for name, option in known.items() if name in self._settings]
         done = run(
-            ["restic", "--no-cache", *chosen, verb, *options],
+            [*self._become, "restic", "--no-cache", *chosen, *ssh_options(self._settings), verb, *options],
             stdin=given,
             timeout_seconds=_SECONDS.get(verb, _OTHER_SECONDS),
             environment={"PATH": _PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent", **self._settings},

@@ -10,11 +10,16 @@ from nodeops.core.errors import HostError, InputError
 
 FILE = "backup.env"
 _NEEDED = ("RESTIC_REPOSITORY", "RESTIC_PASSWORD")
-_OPTIONAL = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "BACKUP_CACERT", "BACKUP_LIMIT_UPLOAD")
-# No secrets: a path, and a number that many a text holds.
-_SHOWN = ("BACKUP_CACERT", "BACKUP_LIMIT_UPLOAD")
+_SSH = ("BACKUP_SSH_KEY", "BACKUP_SSH_KNOWN_HOSTS")
+_OPTIONAL = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "BACKUP_CACERT", "BACKUP_LIMIT_UPLOAD", *_SSH)
+# No secrets: paths, and a number that many a text holds.
+_SHOWN = ("BACKUP_CACERT", "BACKUP_LIMIT_UPLOAD", *_SSH)
 _HINT = "see docs/backup.md"
 _OTHERS = 0o077
+# No word of it can be an option of ssh.
+SFTP = re.compile(
+    r"sftp://(?P<user>[a-z_][a-z0-9_-]*)@(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-f:]+\])(:(?P<port>[0-9]{1,5}))?/.+"
+)
 # Whoever stands between could read the credential.
 _PLAIN = re.compile(r"(rest|s3):http://")
 
@@ -51,9 +56,21 @@ def parse_settings(text: str, where: str) -> dict[str, str]:
         raise InputError(f"does not set {' and '.join(missing)}", where=where, hint=_HINT)
     if _PLAIN.match(found["RESTIC_REPOSITORY"]):
         raise InputError("RESTIC_REPOSITORY goes over plain HTTP", where=where, allowed="https", hint=_HINT)
+    if found["RESTIC_REPOSITORY"].startswith("sftp:"):
+        _require_ssh(found, where)
     if not re.fullmatch(r"[1-9][0-9]{0,8}", found.get("BACKUP_LIMIT_UPLOAD", "1")):
         raise InputError("BACKUP_LIMIT_UPLOAD is no number", where=where, allowed="KiB in a second, 1 or more", hint=_HINT)
     return found
+
+
+def _require_ssh(found: Mapping[str, str], where: str) -> None:
+    """Raise InputError unless ssh is told all: whom to call, with which key, and by which key the other side is known."""
+    if not SFTP.fullmatch(found["RESTIC_REPOSITORY"]):
+        raise InputError(
+            "RESTIC_REPOSITORY is no SFTP address", where=where, allowed="sftp://USER@HOST[:PORT]/FOLDER", hint=_HINT
+        )
+    if missing := [name for name in _SSH if not found.get(name, "").startswith("/")]:
+        raise InputError(f"an SFTP repository needs {' and '.join(missing)}", where=where, allowed="full paths", hint=_HINT)
 
 
 def without_secrets(text: str, settings: Mapping[str, str]) -> str:

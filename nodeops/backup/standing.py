@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from nodeops.backup.credential import settings_file
+from nodeops.backup.drilled import last_drill
 from nodeops.backup.policy import MOST_HOURS, judge_last
 from nodeops.backup.state import read_state
 from nodeops.core.finding import Finding, Verdict
@@ -15,4 +16,7 @@ def standing(document: NodeDocument) -> tuple[str, Finding]:
     found = judge_last(remembered.last, remembered.error, configured, datetime.now(UTC), timedelta(hours=MOST_HOURS))
     if not configured:
         return "none", found
-    return "fine" if found.verdict is Verdict.PASS else "failed" if remembered.error else "late", found
+    if found.verdict is not Verdict.PASS:
+        return "failed" if remembered.error else "late", found
+    drill = last_drill(document)
+    return "fine" if drill is None else "drilled" if drill["passed"] else "drill failed", found

@@ -11,14 +11,14 @@ from nodeops.ledger.network.judge import NetworkView, NodeRow
 from nodeops.ledger.node.status import NodeStatus
 
 # Capabilities that protect a host; each says in a word how it is doing.
-GUARDS = ("firewall", "hardening")
+GUARDS = ("firewall", "hardening", "backup")
 COLUMNS = ("node", "site", "state", "height", "behind", "peers", "signing", "disk", *GUARDS, "version", "document")
 NOT_MANAGED = "not managed here"
 LEDGER_DOWN = "ledger down"
 _NOTHING = "-"
 _CELL_CHARACTERS = 24
 # What a narrow terminal does without, first to last; the rest is always shown.
-_DISPENSABLE = ("site", "document", "version", "disk", "peers", "hardening", "behind", "firewall")
+_DISPENSABLE = ("site", "document", "version", "disk", "peers", "hardening", "behind", "backup", "firewall")
 _GAP_CHARACTERS = 2
 
 

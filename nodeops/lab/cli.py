@@ -14,6 +14,7 @@ from nodeops.core.errors import HostError, InputError
 from nodeops.core.result import Result, Table
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder
 from nodeops.lab import act, boot, containers, keys, plan
+from nodeops.lab.disaster import disaster
 from nodeops.lab.down import down as down_lab
 from nodeops.lab.engine.engine import HOME
 from nodeops.lab.faults import cli as faults
@@ -32,6 +33,7 @@ app = typer.Typer(no_args_is_help=True)
 app.command("tour")(tour)
 app.command("flood")(flood)
 app.add_typer(faults.app, name="fault", help="Make hosts ill for a while: cut, isolate, lose, slow down, pause, kill, fill.")
+app.command("disaster")(disaster)
 for verb in (save, load, saved, forget):
     app.command(verb.__name__)(verb)
 

@@ -155,7 +155,7 @@ def _made(document: NodeDocument) -> tuple[str, str]:
         if _signature(choices.log_device) == "":
             _format(choices.log_device)
         return choices.log_device, options
-    image = Path(document.paths["state"]) / "disk-log.img"
+    image = Path(document.paths["log_image"])
     if not image.exists():
         new = image.with_suffix(".new")
         new.unlink(missing_ok=True)

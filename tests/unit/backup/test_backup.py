@@ -24,6 +24,8 @@ from tests.unit.backup.quick_key import make_quick
 pytestmark = pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")
 
 SECRET = "correct-horse-battery"
+# A disk and room kept free, as large as somebody chose.
+LEFT_OUT = ("disk-log.img", "disk-log.new", ".nodeops-ballast-1")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def _made(tmp_path: Path) -> Path:
     names = ("validator_state", "config", "genesis", "keys")
     ledger = {**made.ledger.paths, **{name: str(tmp_path / "ledger" / name) for name in names}}
     own = {**made.paths, "etc": str(tmp_path), "document": str(tmp_path / "node.json"), "state": str(tmp_path / "state")}
-    own["backup_state"] = str(tmp_path / "state" / "backup")
+    own |= {"backup_state": str(tmp_path / "state" / "backup"), "log_image": str(tmp_path / "state" / "disk-log.img")}
     document = NodeDocument.model_validate(
         {**made.model_dump(mode="python"), "paths": own, "ledger": {**made.ledger.model_dump(mode="python"), "paths": ledger}}
     )
@@ -62,6 +64,8 @@ def _made(tmp_path: Path) -> Path:
     for name in names[:3]:
         (tmp_path / "ledger" / name).write_text(f"{name} of cu-1")
     (tmp_path / "state" / "receipts").write_bytes(os.urandom(200_000))
+    for name in LEFT_OUT:
+        (tmp_path / "state" / name).write_bytes(b"no state")
     (tmp_path / "node.json").write_text(document.model_dump_json())
     _settings(tmp_path, SECRET)
     return tmp_path
@@ -99,6 +103,7 @@ def test_what_is_backed_up_is_listed_judged_and_comes_back_as_it_was(host, capsy
     for path in map(Path, made["paths"]):
         for file in [path] if path.is_file() else [path / "receipts"]:
             assert (host / "back" / file.relative_to("/")).read_bytes() == file.read_bytes()
+    assert not [name for name in LEFT_OUT if list((host / "back").rglob(name))]
 
 
 def test_a_repository_that_is_there_is_not_made_again(host, capsys):

@@ -1,11 +1,15 @@
 """What is read of drills in the book of receipts."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from nodeops.backup.drilled import last_drill
+from nodeops.backup.policy import Last
+from nodeops.backup.standing import standing
+from nodeops.backup.state import Remembered, write_state
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
 from nodeops.receipts.book import opened
@@ -26,6 +30,27 @@ def write(document, stream, state, note):
     with opened(Path(document.paths["backup_state"]) / "receipts.jsonl", "cu-1") as book:
         (intent,) = book.intend([replace(INTENT, stream=stream)])
         book.append([settled(intent, state, note)])
+
+
+@pytest.mark.parametrize(
+    ("configured", "error", "drills", "word"),
+    [
+        (False, "", [], "none"),
+        (True, "down", [], "failed"),
+        (True, "", [], "fine"),
+        (True, "", ["done"], "drilled"),
+        (True, "", ["done", "aborted"], "drill failed"),
+        (True, "down", ["done"], "failed"),
+    ],
+)
+def test_how_backups_stand_in_a_word(document, tmp_path, configured, error, drills, word):
+    document = document.model_copy(update={"paths": {**document.paths, "etc": str(tmp_path)}})
+    if configured:
+        (tmp_path / "backup.env").touch()
+    write_state(document, Remembered(Last("x", datetime.now(UTC), 1, 1, 1.0), None, error))
+    for state in drills:
+        write(document, "drill", state, "so it went")
+    assert standing(document)[0] == word
 
 
 def test_the_last_one_that_ended_counts(document):

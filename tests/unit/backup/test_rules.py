@@ -13,11 +13,13 @@ from nodeops.backup.policy import (
     judge_age,
     judge_history,
     judge_last,
+    judge_place,
     may_clear,
     state_paths,
     tags,
     whole,
 )
+from nodeops.backup.reach import ssh_options
 from nodeops.backup.settings import parse_settings, read_settings, without_secrets
 from nodeops.core.errors import HostError, InputError, Refused
 from nodeops.core.finding import Verdict
@@ -27,6 +29,7 @@ from tests.contract.rules.tree import ROOT
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
+SFTP, SSH = "RESTIC_REPOSITORY=sftp://s@h/f\nRESTIC_PASSWORD=p\n", "BACKUP_SSH_KEY=/k\nBACKUP_SSH_KNOWN_HOSTS=/h\n"
 GOOD = "RESTIC_REPOSITORY=rest:https://cu-1:word@backup.example/cu-1\nRESTIC_PASSWORD=pass=word\n"
 
 
@@ -125,6 +128,11 @@ def test_settings_are_read_and_their_values_hidden():
         GOOD.replace("https", "http"),
         f"{GOOD}BACKUP_LIMIT_UPLOAD=0",
         f"{GOOD}BACKUP_LIMIT_UPLOAD=s3cr3t",
+        f"{SFTP}BACKUP_SSH_KEY=/k\n",
+        f"{SFTP}BACKUP_SSH_KEY=k\nBACKUP_SSH_KNOWN_HOSTS=/h\n",
+        f"{SFTP}{SSH}".replace("sftp://s", "sftp://-s"),
+        f"{SFTP}{SSH}".replace("@h", "@-oProxyCommand=s3cr3t"),
+        f"{SFTP}{SSH}".replace("@h", "@h s3cr3t"),
     ],
 )
 def test_wrong_settings_are_refused_without_being_repeated(text):
@@ -132,6 +140,25 @@ def test_wrong_settings_are_refused_without_being_repeated(text):
         parse_settings(text, "backup.env")
     assert "s3cr3t" not in str(error.value)
     assert "word@" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "end"), [("h:2222/f", "-oPort=2222 s@h -s sftp"), ("[fd00::1]//f", "-oPort=22 s@fd00::1 -s sftp")]
+)
+def test_ssh_is_told_all_and_nothing_else(place, end):
+    found = parse_settings(f"{SFTP}{SSH}".replace("h/f", place, 1), "backup.env")
+    option, command = ssh_options(found)
+    assert option == "--option"
+    assert command.startswith("sftp.command=ssh -F none -oBatchMode=yes ") and command.endswith(end)
+    assert "-oStrictHostKeyChecking=yes" in command and "-oIdentityFile=/k" in command and "-oUserKnownHostsFile=/h" in command
+    assert ssh_options(parse_settings(GOOD, "backup.env")) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "verdict"), [("rest:https://a/b", "pass"), ("sftp://a@b/c", "pass"), ("s3:https://a/b", "not_testable_here")]
+)
+def test_a_kind_of_repository_that_no_test_uses_is_said(place, verdict):
+    assert judge_place(place).verdict is Verdict(verdict)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])

@@ -43,7 +43,7 @@ def status(node: str, **changes: Any) -> dict[str, Any]:
         "duty": "validator",
         "agent": "0.1.0",
         "running": True,
-        "guards": {"firewall": "on", "hardening": "98.5 %", "disk": "normal"},
+        "guards": {"firewall": "on", "hardening": "98.5 %", "disk": "normal", "backup": "drilled"},
         "version": "0.38.21",
         "release": "v0.38.21",
         "chain": "battery-1",

@@ -51,6 +51,7 @@ def test_a_healthy_network_is_grouped_by_organisation() -> None:
         "disk": "42%",
         "firewall": "on",
         "hardening": "98.5 %",
+        "backup": "drilled",
         "version": "v0.38.21",
         "document": status("cu-1")["document_digest"][:8],
     }
@@ -110,6 +111,7 @@ def test_a_dead_ledger_is_told_apart_from_a_dead_host() -> None:
         "disk": "42%",
         "firewall": "on",
         "hardening": "98.5 %",
+        "backup": "drilled",
         "version": "v0.38.21",
         "document": "",
     }

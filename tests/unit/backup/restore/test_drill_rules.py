@@ -49,6 +49,12 @@ CASES = {
 }
 
 
+def test_in_a_consortium_of_two_the_other_one_is_enough_and_must_have_signed() -> None:
+    two = replace(SOUND, others=1, block=replace(BLOCK, signers=frozenset({"alpha", "beta"})))
+    assert verdicts(two)["drill.block"] == "pass"
+    assert verdicts(replace(two, block=replace(BLOCK, signers=frozenset({"alpha"}))))["drill.block"] == "fail"
+
+
 @pytest.mark.parametrize(("change", "finding", "verdict"), CASES.values(), ids=CASES)
 def test_what_is_wrong_is_found_alone(change: dict[str, object], finding: str, verdict: str) -> None:
     said = verdicts(replace(SOUND, **change))  # type: ignore[arg-type]

@@ -1,0 +1,155 @@
+"""Measure a backup's own ways beside plain restic and, where it is installed, borg: the same files, in the same run.
+
+python benchmarks/backup/beside_restic.py [--megabytes 500] [--runs 3]. Each run begins with empty repositories in a folder.
+Ratios count: a second on one machine is not a second on another.
+"""
+
+import argparse
+import os
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodeops.backup.restic import Restic
+
+_FILES, _NEW, _GONE = 60, 6, 3
+_PASSWORD = "of-a-repository-that-lives-for-a-minute"  # noqa: S105
+_HOST = "bench"
+
+
+@dataclass(frozen=True)
+class Way:
+    """One engine: how it does each step of a life."""
+
+    name: str
+    steps: dict[str, Callable[[], None]]
+
+
+def file_bytes(number: int, size: int) -> bytes:
+    """Return a table of a database in little: half of it random hashes, half of it keys that repeat."""
+    chance = random.Random(number)  # noqa: S311 - the same files every time
+    block = chance.randbytes(2048) + b"block-part-key:%08d:" % number * 102
+    return b"".join(block[at:] + block[:at] for at in range(size // len(block)))[:size]
+
+
+def fill(folder: Path, first: int, count: int, size: int) -> None:
+    """Write so many files."""
+    folder.mkdir(exist_ok=True)
+    for number in range(first, first + count):
+        (folder / f"{number:06}.ldb").write_bytes(file_bytes(number, size))
+
+
+def change(folder: Path, size: int) -> None:
+    """Do what a compaction does: some files go, new ones come."""
+    for file in sorted(folder.iterdir())[:_GONE]:
+        file.unlink()
+    fill(folder, _FILES, _NEW, size)
+
+
+def run(argv: Sequence[str], environment: dict[str, str], cwd: Path) -> None:
+    """Run a command that must succeed, without its words."""
+    subprocess.run(argv, env={**os.environ, **environment}, cwd=cwd, check=True, capture_output=True)
+
+
+def ours(at: Path, data: Path) -> Way:
+    """Return this project's way: whole snapshots with a mark, every byte of a restore compared."""
+    engine = Restic({"RESTIC_REPOSITORY": str(at / "ours"), "RESTIC_PASSWORD": _PASSWORD})
+
+    def save() -> None:
+        engine.backup([str(data)], _HOST, {"class": "b"})
+
+    def restore() -> None:
+        engine.restore(engine.snapshots(_HOST)[-1].id, at / "ours-back")
+
+    def verify() -> None:
+        if damage := engine.check():
+            raise SystemExit(damage)
+
+    return Way("nodeops", {"begin": engine.init, "full": save, "incremental": save, "verify": verify, "restore": restore})
+
+
+def restic(at: Path, data: Path) -> Way:
+    """Return plain restic's way."""
+    environment = {"RESTIC_REPOSITORY": str(at / "restic"), "RESTIC_PASSWORD": _PASSWORD}
+
+    def step(*words: str) -> Callable[[], None]:
+        return lambda: run(["restic", "--no-cache", *words], environment, at)
+
+    save = step("backup", str(data))
+    back = step("restore", "latest", "--verify", f"--target={at / 'restic-back'}")
+    return Way(
+        "restic",
+        {"begin": step("init"), "full": save, "incremental": save, "verify": step("check", "--read-data"), "restore": back},
+    )
+
+
+def borg(at: Path, data: Path) -> Way:
+    """Return borg's way; its repository is encrypted too."""
+    environment = {"BORG_REPO": str(at / "borg"), "BORG_PASSPHRASE": _PASSWORD, "BORG_BASE_DIR": str(at / "borg-base")}
+    back = at / "borg-back"
+    back.mkdir()
+
+    def step(*words: str, cwd: Path = at) -> Callable[[], None]:
+        return lambda: run(["borg", *words], environment, cwd)
+
+    return Way(
+        "borg",
+        {
+            "begin": step("init", "--encryption=repokey-blake2"),
+            "full": step("create", "::first", str(data)),
+            "incremental": step("create", "::second", str(data)),
+            "verify": step("check", "--verify-data"),
+            "restore": step("extract", "::second", cwd=back),
+        },
+    )
+
+
+def measured(work: Callable[[], None]) -> tuple[float, float]:
+    """Return the seconds on the clock and of processor that something took."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    work()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.monotonic() - began, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def one_run(megabytes: int, at: Path, found: dict[tuple[str, str], list[tuple[float, float]]]) -> None:
+    """Let each engine live once, step by step side by side."""
+    data, size = at / "data", megabytes * 10**6 // _FILES
+    fill(data, 0, _FILES, size)
+    ways = [ours(at, data), restic(at, data), *([borg(at, data)] if shutil.which("borg") else [])]
+    for step in ways[0].steps:
+        if step == "incremental":
+            change(data, size)
+        for way in ways:
+            found.setdefault((step, way.name), []).append(measured(way.steps[step]))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=int, default=500)
+    parser.add_argument("--runs", type=int, default=3)
+    given = parser.parse_args()
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for _ in range(given.runs):
+        with tempfile.TemporaryDirectory() as folder:
+            one_run(given.megabytes, Path(folder), found)
+    plain = {step: statistics.median(wall for wall, _ in times) for (step, name), times in found.items() if name == "restic"}
+    lines = [f"{given.megabytes} MB in {_FILES} files, median of {given.runs} runs", ""]
+    lines += ["| step | engine | seconds | CPU | beside restic |", "|---|---|---|---|---|"]
+    for (step, name), times in found.items():
+        wall, cpu = (statistics.median(one) for one in zip(*times, strict=True))
+        lines.append(f"| {step} | {name} | {wall:.1f} | {cpu:.1f} | {wall / plain[step]:.2f} |")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Whether any byte of a node's keys is where it does not belong: as it is, in base64, in hex."""
+
+import base64
+import json
+import shlex
+
+import hosts
+
+KEYS = ("/var/lib/ledger/keys/node_key.json", "/var/lib/ledger/keys/priv_validator_key.json")
+SETTINGS = "/etc/nodeops/backup.env"
+# Where keys and passwords are at home; what systemd hands to a unit is in memory.
+HOMES = ("/var/lib/ledger/keys", SETTINGS, "/run/credentials", "/etc/nodeops/repository/users")
+# Files of every filesystem of a host, also the raw disks of other ones, but for the kernel's own.
+SEARCH = """
+import json, os, sys
+said = json.load(sys.stdin)
+patterns, homes = [bytes.fromhex(one) for one in said["secrets"]], tuple(said["homes"])
+length = max(map(len, patterns))
+for folder, folders, files in os.walk("/"):
+    folders[:] = [one for one in folders if os.path.join(folder, one) not in ("/proc", "/sys", "/dev")]
+    for path in (os.path.join(folder, one) for one in files):
+        if path.startswith(homes) or os.path.islink(path) or not os.path.isfile(path):
+            continue
+        try:
+            with open(path, "rb") as file:
+                before = b""
+                while piece := file.read(1 << 24):
+                    if any(one in before + piece for one in patterns):
+                        print(path)
+                        break
+                    before = piece[-length:]
+        except OSError:
+            pass
+"""
+
+
+def patterns(node: str) -> list[bytes]:
+    """Return every form in which the secrets of a node could be found."""
+    found = []
+    for file in KEYS:
+        raw = base64.b64decode(json.loads(hosts.must(node, f"cat {file}"))["priv_key"]["value"])
+        seed = raw[:32]
+        # Of base64 the first characters, which are the same whatever follows.
+        found += [seed, base64.b64encode(raw)[:40], seed.hex().encode(), seed.hex().upper().encode()]
+    lines = hosts.run(node, f"cat {SETTINGS}").out.splitlines()
+    said = dict(line.split("=", 1) for line in lines)
+    opening = [said.get("RESTIC_PASSWORD", ""), said.get("RESTIC_REPOSITORY", "").partition("@")[0].rpartition(":")[2]]
+    return [*found, *(one.encode() for one in opening if len(one) > 20)]
+
+
+def left(node: str, secrets: list[bytes]) -> list[str]:
+    """Return the files of a host that hold one of the secrets and should not."""
+    # Not as arguments: sudo writes those into the journal.
+    given = json.dumps({"secrets": [one.hex() for one in secrets], "homes": HOMES}).encode()
+    return hosts.must(node, f"python3 -c {shlex.quote(SEARCH)}", given=given).split()
