@@ -20,6 +20,7 @@ _ALL_VERBS: dict[str, tuple[str, str]] = {
     "agent": ("nodeops.agent.cli", "The agent on this host: which tree is active, build one, roll back."),
     "artifact": ("nodeops.artifacts.cli", "Ledger binaries: fetch or build, verify, list the cache."),
     "backup": ("nodeops.backup.cli", "Backups of this node's small state: make, list, verify, judge their age."),
+    "consortium": ("nodeops.consortium.cli", "Who belongs, decided by m of n: what a revision changes, propose, show, vote."),
     "disk": ("nodeops.disk.cli", "The disk guard of this host: status, plan, forecast, seal, purge, hold, verify."),
     "document": ("nodeops.document.cli", "The consortium file and node documents: check, show, compare."),
     "exporter": ("nodeops.exporter.cli", "Metrics for the monitors: this host's certificate, its unit."),

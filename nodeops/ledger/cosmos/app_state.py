@@ -32,13 +32,15 @@ _VOTING = "1209600s"
 class Founders:
     """Who founds a chain. `validators`: key (base64) and power by node; `accounts`: key (base64) by organisation.
 
-    `threshold` organisations must agree. `when` is the genesis time, RFC 3339 in UTC.
+    `threshold` organisations must agree. `when` is the genesis time, RFC 3339 in UTC. `mark` names the consortium file that
+    they founded it by: the policy's text, which every revision in force replaces.
     """
 
     validators: Mapping[str, tuple[str, int]]
     accounts: Mapping[str, str]
     threshold: int
     when: str
+    mark: str
 
 
 def app_state(founders: Founders) -> dict[str, Any]:
@@ -183,7 +185,7 @@ def _group(founders: Founders) -> dict[str, Any]:
         "group_members": [{"group_id": _GROUP_ID, "member": member} for member in members],
         "group_policy_seq": _GROUP_ID,
         "group_policies": [
-            {**own, "address": policy, "group_id": _GROUP_ID, "metadata": "authority", "decision_policy": decision}
+            {**own, "address": policy, "group_id": _GROUP_ID, "metadata": founders.mark, "decision_policy": decision}
         ],
         "proposal_seq": "0",
         "proposals": [],

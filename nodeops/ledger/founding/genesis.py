@@ -13,6 +13,7 @@ from nodeops.core.printable import printable
 from nodeops.document.models import Consortium
 from nodeops.document.profile import load_profile
 from nodeops.ledger.cosmos.app_state import Founders, app_state
+from nodeops.ledger.cosmos.revision import Mark, mark_of, read_mark
 from nodeops.ledger.founding.genesis_models import Genesis, GenesisKey, GenesisValidator, Instant
 from nodeops.ledger.identity.identity import Identity
 
@@ -52,7 +53,7 @@ def make_genesis(consortium: Consortium, identities: Mapping[str, Identity], gen
         consensus_params=consensus_params(consortium),
         validators=validators,
         app_hash="",
-        app_state=founding_state(consortium, validators, genesis_time),
+        app_state=founding_state(consortium, validators, genesis_time, mark_of(consortium)),
     )
 
 
@@ -67,13 +68,25 @@ def consensus_params(consortium: Consortium) -> dict[str, Any]:
     return {**CONSENSUS_PARAMS, "block": {**CONSENSUS_PARAMS["block"], "max_gas": _MOST_GAS}}
 
 
-def founding_state(consortium: Consortium, founders: Sequence[GenesisValidator], when: str) -> dict[str, Any] | None:
-    """Return the state that the application starts from, None where it starts from nothing. `when` is the genesis time."""
+def founding_state(consortium: Consortium, founders: Sequence[GenesisValidator], when: str, mark: Mark) -> dict[str, Any] | None:
+    """Return the state that the application starts from, None where it starts from nothing.
+
+    `when` is the genesis time, `mark` names the revision that the chain is founded by.
+    """
     if not _has_group(consortium):
         return None
     validators = {founder.name: (founder.pub_key.value, int(founder.power)) for founder in founders}
     accounts = {name: found.account for name, found in consortium.organisations.items() if found.account}
-    return app_state(Founders(validators, accounts, threshold(consortium), when))
+    return app_state(Founders(validators, accounts, threshold(consortium), when, mark.text()))
+
+
+def founding_mark(genesis: Genesis) -> Mark | None:
+    """Return the revision of the consortium file that a chain was founded by, None where its genesis does not say."""
+    try:
+        (policy,) = (genesis.app_state or {})["group"]["group_policies"]
+        return read_mark(str(policy["metadata"]))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def threshold(consortium: Consortium) -> int:
