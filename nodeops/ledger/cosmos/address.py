@@ -43,7 +43,12 @@ def _polymod(words: Iterable[int]) -> int:
 
 def account_address(public_key: str) -> str:
     """Return the account of an ed25519 public key, which is given in base64."""
-    return bech32(ACCOUNT, hashlib.sha256(base64.b64decode(public_key)).digest()[:_ADDRESS_BYTES])
+    return address_of(base64.b64decode(public_key))
+
+
+def address_of(public_key: bytes) -> str:
+    """Return the account of an ed25519 public key of 32 bytes."""
+    return bech32(ACCOUNT, hashlib.sha256(public_key).digest()[:_ADDRESS_BYTES])
 
 
 def founder_operator(validator_key: str) -> str:
@@ -60,8 +65,13 @@ def module_address(name: str) -> str:
     return bech32(ACCOUNT, hashlib.sha256(name.encode()).digest()[:_ADDRESS_BYTES])
 
 
-def policy_address() -> str:
+def policy_bytes() -> bytes:
     """Return the account of a chain's first group policy, known before the chain exists (Cosmos SDK, ADR 28 and ADR 33)."""
     kind = hashlib.sha256(b"module").digest()
     table = hashlib.sha256(kind + b"group\0" + _POLICY_TABLE).digest()
-    return bech32(ACCOUNT, hashlib.sha256(hashlib.sha256(table).digest() + _FIRST).digest())
+    return hashlib.sha256(hashlib.sha256(table).digest() + _FIRST).digest()
+
+
+def policy_address() -> str:
+    """Return the account of a chain's first group policy as text."""
+    return bech32(ACCOUNT, policy_bytes())

@@ -20,12 +20,12 @@ RESERVE = 10**15
 # Keys cost disk on every node for ever; a hundred organisations of one consortium are beyond anything heard of.
 MOST_ORGANISATIONS = 100
 _NONE = "0.000000000000000000"
-_GROUP_ID = "1"
+GROUP_ID = "1"
 _ED25519 = "/cosmos.crypto.ed25519.PubKey"
 # Three days for evidence of a double vote to arrive; the consensus parameters take none that is older than two.
 _UNBONDING = "259200s"
 # A proposal that waits longer is dropped.
-_VOTING = "1209600s"
+VOTING_SECONDS = 1_209_600
 
 
 @dataclass(frozen=True)
@@ -175,17 +175,17 @@ def _group(founders: Founders) -> dict[str, Any]:
     decision = {
         "@type": "/cosmos.group.v1.ThresholdDecisionPolicy",
         "threshold": str(founders.threshold),
-        "windows": {"voting_period": _VOTING, "min_execution_period": "0s"},
+        "windows": {"voting_period": f"{VOTING_SECONDS}s", "min_execution_period": "0s"},
     }
     own = {"admin": policy, "version": "1", "created_at": when}
     weight = str(len(members))
     return {
-        "group_seq": _GROUP_ID,
-        "groups": [{**own, "id": _GROUP_ID, "metadata": "consortium", "total_weight": weight}],
-        "group_members": [{"group_id": _GROUP_ID, "member": member} for member in members],
-        "group_policy_seq": _GROUP_ID,
+        "group_seq": GROUP_ID,
+        "groups": [{**own, "id": GROUP_ID, "metadata": "consortium", "total_weight": weight}],
+        "group_members": [{"group_id": GROUP_ID, "member": member} for member in members],
+        "group_policy_seq": GROUP_ID,
         "group_policies": [
-            {**own, "address": policy, "group_id": _GROUP_ID, "metadata": founders.mark, "decision_policy": decision}
+            {**own, "address": policy, "group_id": GROUP_ID, "metadata": founders.mark, "decision_policy": decision}
         ],
         "proposal_seq": "0",
         "proposals": [],
