@@ -101,6 +101,11 @@ class Handed:
         names: Collection[str] = importlib.import_module("nodeops.hardening.controls.catalogue").catalogue()
         return names
 
+    @staticmethod
+    def reach(folder: Path) -> Any:
+        """Return how the managed nodes of an inventory are reached, over SSH."""
+        return importlib.import_module("nodeops.fleet.reach").reach(folder)
+
 
 @app.callback()
 def _root(

@@ -1,24 +1,14 @@
 """`nodeops consortium diff`: what a revision changes, before anybody is asked to agree to it."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from nodeops.console import JsonFlag, emit
 from nodeops.consortium.kept import previous
+from nodeops.consortium.options import FromOption, InventoryOption
 from nodeops.consortium.outlook import diff_result
 from nodeops.consortium.rules import judged
 from nodeops.document.check import checked_consortium
-from nodeops.document.inventory import INVENTORY_HELP, inventory_folder
+from nodeops.document.inventory import inventory_folder
 from nodeops.document.load import load_consortium
 from nodeops.document.profile import load_profile
-
-InventoryOption = Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)]
-FromOption = Annotated[
-    Path | None,
-    typer.Option("--from", help="The consortium file in force (default: the one before, as kept in revisions/)."),
-]
 
 
 def diff(inventory: InventoryOption = None, since: FromOption = None, as_json: JsonFlag = False) -> None:

@@ -19,7 +19,9 @@ _LONGEST = 60
 def power_table(old: Consortium, new: Consortium, profile: Profile) -> Table:
     """Return the power of each organisation before and after, and what blocks and decisions need."""
     before, after = shares(old), shares(new)
-    rows = [(name, str(before[name]), str(after[name])) for name in sorted({*old.organisations, *new.organisations})]
+    rows: list[tuple[str, ...]] = [
+        (name, str(before[name]), str(after[name])) for name in sorted({*old.organisations, *new.organisations})
+    ]
     rows.append(("all", str(before.total()), str(after.total())))
     rows.append(("needed for blocks", *(str(needed(held.total(), profile.quorum)) for held in (before, after))))
     rows.append(("needed for decisions", *(f"{threshold(one)} of {len(one.organisations)}" for one in (old, new))))

@@ -1,11 +1,11 @@
 """What an organisation makes of a proposal: what it would do, whether its own file asks for just that, who voted. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.models import Consortium
-from nodeops.ledger.cosmos.group import OPEN, Cast, Policy, Proposal
+from nodeops.ledger.cosmos.group import ACCEPTED, OPEN, Cast, Policy, Proposal
 from nodeops.ledger.cosmos.messages import Packed
 from nodeops.ledger.cosmos.revision import Mark, differing_parts, mark_of, read_mark
 
@@ -47,6 +47,15 @@ class Case:
 def findings(case: Case) -> list[Finding]:
     """Return whether this proposal is what our own file asks for. Findings that fail forbid agreeing to it."""
     return [_open(case.proposal), _follows(case), _file(case), _ordered(case)]
+
+
+def left_over(proposals: Iterable[Proposal]) -> Iterator[Finding]:
+    """Yield proposals that were accepted and could not be executed: anybody may try again, whatever is in force by then."""
+    for one in proposals:
+        if one.status == ACCEPTED:
+            actual = f"proposal {one.number} ({one.title!r}) was accepted and failed; anybody may have it executed later"
+            hint = "mend what it failed for and execute it, or wait two weeks from the end of its votes until the chain drops it"
+            yield Finding("proposal.left", Verdict.WARN, "no accepted proposal is left over", actual, hint)
 
 
 def _open(proposal: Proposal) -> Finding:
