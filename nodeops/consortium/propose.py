@@ -72,7 +72,7 @@ def _refuse_fork(at: Session, old: Consortium) -> None:
     now, before = read_mark(policy(at.driver).text), mark_of(old)
     if now is None:
         raise Refused("the chain does not say which revision is in force", where=at.node, hint="found it with this version")
-    if (now.revision, now.digest) != (before.revision, before.digest):
+    if not now.names(before):
         what = f"in force is {now}; the file before the working one is {before}"
         kind = "it was forked from" if now.revision == before.revision else "it does not follow"
         hint = "get the file in force from another member, keep it in revisions/, and change that"

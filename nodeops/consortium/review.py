@@ -77,7 +77,7 @@ def _follows(case: Case) -> Finding:
 
 def _file(case: Case) -> Finding:
     mark, own = case.mark, mark_of(case.working)
-    if mark and (mark.revision, mark.digest) == (own.revision, own.digest):
+    if own.names(mark):
         return Finding("proposal.file", Verdict.PASS, _FILE, str(own))
     actual = f"the file at hand is {own}; proposed is {mark or 'no revision'}"
     parts = ", ".join(differing_parts(case.working, mark)) if mark else ""

@@ -77,7 +77,7 @@ def in_force(force: Mark | None, own: Mark) -> Finding:
     if force is None:
         hint = "this chain was founded before revisions stood in it"
         return Finding("consortium.in_force", Verdict.FAIL, _IN_FORCE, "the chain names no revision", hint)
-    if (force.revision, force.digest) == (own.revision, own.digest):
+    if own.names(force):
         return Finding("consortium.in_force", Verdict.PASS, _IN_FORCE, str(own))
     actual = f"in force is {force}; at hand is {own}"
     if own.revision == force.revision:

@@ -93,6 +93,6 @@ def outcome(at: Session, number: int, mark: Mark | None) -> tuple[str, Policy]:
     """Return what came of a proposal after a vote, in words, and the policy now."""
     now, left = policy(at.driver), proposal(at.driver, number)
     force = read_mark(now.text)
-    if left is None and mark and force and (force.revision, force.digest) == (mark.revision, mark.digest):
+    if left is None and force and force.names(mark):
         return f"in force: {force}", now
     return (f"proposal {number} is {left.state}" if left else f"proposal {number} is gone"), now

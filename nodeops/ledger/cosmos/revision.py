@@ -4,28 +4,17 @@ The text stands in the metadata of the policy. The proposal that carries a revis
 state of the chain that a proof covers, only m of n can write it, and writing it ends every other proposal that waits for votes.
 """
 
-import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-
-from nodeops.core.digest import canonical, digest
+from nodeops.core.digest import digest
 from nodeops.document.models import Consortium
 from nodeops.document.resolve import consortium_digest
 
 _SHORT = 8
-_Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-_Short = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")]
-
-
-class _Text(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    revision: Annotated[int, Field(ge=1)]
-    digest: _Digest
-    parts: Annotated[dict[Annotated[str, StringConstraints(max_length=20)], _Short], Field(max_length=20)] = {}
+# No JSON: x/group wants title and summary of a proposal inside such a text.
+_TEXT = re.compile(r"revision ([1-9][0-9]{0,8}) digest ([0-9a-f]{64})((?: [a-z_]{1,20}:[0-9a-f]{8}){0,20})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -38,8 +27,12 @@ class Mark:
 
     def text(self) -> str:
         """Return it as the chain keeps it."""
-        parts = {"parts": dict(self.parts)} if self.parts else {}
-        return canonical({"revision": self.revision, "digest": self.digest, **parts}).decode()
+        parts = "".join(f" {key}:{value}" for key, value in sorted(self.parts.items()))
+        return f"revision {self.revision} digest {self.digest}{parts}"
+
+    def names(self, other: "Mark | None") -> bool:
+        """Tell whether both are of the same revision and content."""
+        return other is not None and (self.revision, self.digest) == (other.revision, other.digest)
 
     def __str__(self) -> str:
         """Return it for people."""
@@ -59,12 +52,11 @@ def with_parts(consortium: Consortium) -> Mark:
 
 
 def read_mark(text: str) -> Mark | None:
-    """Return what a text of the chain says, None when it is no such text. It is canonical or nothing."""
-    try:
-        found = _Text.model_validate(json.loads(text))
-    except (ValueError, ValidationError, RecursionError):
+    """Return what a text of the chain says, None when it is no such text."""
+    found = _TEXT.fullmatch(text)
+    if found is None:
         return None
-    mark = Mark(found.revision, found.digest, found.parts)
+    mark = Mark(int(found[1]), found[2], dict(part.split(":") for part in found[3].split()))
     return mark if mark.text() == text else None
 
 
