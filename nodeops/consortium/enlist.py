@@ -1,7 +1,7 @@
 """Put a node's validator key on the chain, without any power: what m of n can then lend power to.
 
-A validator has an operator, an account that could take its own coin back and so shut its validator out. The operator's key is made
-from a signature of the organisation's account key: the organisation can make it again, nobody else can, and nothing is kept.
+A validator has an operator, an account that could take its own coin back and so shut its validator out. Its key is made from a
+signature of the organisation's account key: the organisation can make it again, nobody else can, and nothing is kept.
 """
 
 import hashlib

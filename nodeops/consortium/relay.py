@@ -63,6 +63,6 @@ def relayed(rpc: Rpc, request: str) -> list[dict[str, Any]]:
         method, batch = asked["method"], asked["batch"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError("is no request", where=where, allowed='{"method": …, "batch": […]}') from error
-    if method not in METHODS or not isinstance(batch, list) or not all(isinstance(one, dict) for one in batch):
+    if str(method) not in METHODS or not isinstance(batch, list) or not all(isinstance(one, dict) for one in batch):
         raise InputError("this is not relayed", where=where, allowed=", ".join(sorted(METHODS)))
     return [rpc.call(method, **one) for one in batch]

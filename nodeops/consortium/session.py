@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -16,7 +15,7 @@ from nodeops.core.errors import HostError, InputError, NodeopsError
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import inventory_folder
 from nodeops.document.load import load_consortium
-from nodeops.document.models import Consortium
+from nodeops.document.models import Consortium, NodeDocument
 from nodeops.document.profile import Profile, load_profile
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cosmos.address import account_address
@@ -55,16 +54,25 @@ def session(context: typer.Context, inventory: Path | None, via: str | None) -> 
     """
     folder = inventory_folder(inventory)
     working, _ = checked_consortium(folder)
-    profile = load_profile(working.ledger.platform)
-    if profile.founding != "group":
-        where = f"{folder}/consortium.yml: ledger.platform"
-        raise InputError(f"{profile.platform} cannot ask organisations for their votes", where=where, allowed="cosmos")
+    profile = _of_group(working.ledger.platform, f"{folder}/consortium.yml: ledger.platform")
     asks: Asks = context.obj.reach(folder)
     try:
         driver, node = _first(asks, working, via)
         yield Session(folder, working, profile, driver, node)
     finally:
         asks.close()
+
+
+def require_group(document: NodeDocument) -> None:
+    """Raise InputError on a node whose platform cannot ask organisations."""
+    _of_group(document.ledger.platform, document.node.name)
+
+
+def _of_group(platform: str, where: str) -> Profile:
+    profile = load_profile(platform)
+    if profile.founding != "group":
+        raise InputError(f"{platform} cannot ask organisations for their votes", where=where, allowed="cosmos")
+    return profile
 
 
 def _first(asks: Asks, working: Consortium, via: str | None) -> tuple[CometBft, str]:
@@ -111,8 +119,3 @@ def key_of(validator: Validator) -> str:
 def accounts(*files: Consortium) -> Mapping[str, str]:
     """Return the organisation of each account that files name; a later file counts."""
     return {account_address(one.account): name for file in files for name, one in file.organisations.items() if one.account}
-
-
-def as_data(**values: Any) -> dict[str, Any]:
-    """Return JSON data without what is absent."""
-    return {key: value for key, value in values.items() if value is not None}

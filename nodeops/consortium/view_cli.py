@@ -5,6 +5,7 @@ from typing import Any
 import typer
 
 from nodeops.console import JsonFlag, emit
+from nodeops.consortium.force import in_force
 from nodeops.consortium.history import Told, history
 from nodeops.consortium.kept import keep
 from nodeops.consortium.options import FromOption, InventoryOption, ProposalArgument, ViaOption
@@ -13,12 +14,11 @@ from nodeops.consortium.outlook import power_table
 from nodeops.consortium.review import left_over, vote_lines
 from nodeops.consortium.session import Session, accounts, session
 from nodeops.consortium.vote import Look, agreeable, look
-from nodeops.core.finding import Finding, Verdict
+from nodeops.core.finding import Verdict
 from nodeops.core.result import Result, Table
 from nodeops.ledger.cosmos.group import OPEN, Policy, members, policy, proposals
-from nodeops.ledger.cosmos.revision import Mark, mark_of, read_mark
+from nodeops.ledger.cosmos.revision import mark_of, read_mark
 
-_IN_FORCE = "consortium.yml at hand is in force"
 _LOG = ("proposal", "revision", "proposed by", "at", "votes", "executed at")
 
 
@@ -70,23 +70,6 @@ def status(context: typer.Context, inventory: InventoryOption = None, via: ViaOp
 
 def _deciding(now: Policy, group: dict[str, str]) -> str:
     return f"{now.threshold} of {len(group)} organisations decide: {', '.join(sorted(group.values()))}"
-
-
-def in_force(force: Mark | None, own: Mark) -> Finding:
-    """Return whether a revision is in force, by the chain's word, and what it is else: forked, old, not agreed to yet."""
-    if force is None:
-        hint = "this chain was founded before revisions stood in it"
-        return Finding("consortium.in_force", Verdict.FAIL, _IN_FORCE, "the chain names no revision", hint)
-    if own.names(force):
-        return Finding("consortium.in_force", Verdict.PASS, _IN_FORCE, str(own))
-    actual = f"in force is {force}; at hand is {own}"
-    if own.revision == force.revision:
-        why, hint = "another file of the same revision (forked)", "get the file in force from another member"
-    elif own.revision < force.revision:
-        why, hint = "an older one", "get the file in force from another member"
-    else:
-        why, hint = "not agreed to yet", "nodeops consortium propose, and the others approve"
-    return Finding("consortium.in_force", Verdict.FAIL, _IN_FORCE, f"{actual}: {why}", hint)
 
 
 def log(context: typer.Context, inventory: InventoryOption = None, via: ViaOption = None, as_json: JsonFlag = False) -> None:
