@@ -23,7 +23,7 @@ STORE = "group"
 _POLICY_TABLE = b"\x20\x00"
 # group/v1/types.proto: enum ProposalStatus, enum ProposalExecutorResult.
 STATUSES = {1: "open", 2: "accepted", 3: "rejected", 4: "aborted", 5: "withdrawn"}
-RESULTS = {0: "", 1: "not run", 2: "executed", 3: "failed"}
+RESULTS = {0: "", 1: "", 2: "executed", 3: "but its execution failed"}
 OPEN, ACCEPTED = 1, 2
 _GROUP = int(GROUP_ID)
 # errors.ErrNotFound of x/group's collections: "load proposal: not found".
