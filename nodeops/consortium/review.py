@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.models import Consortium
-from nodeops.ledger.cosmos.group import ACCEPTED, OPEN, Cast, Policy, Proposal
+from nodeops.ledger.cosmos.group_state import ACCEPTED, OPEN, Cast, Policy, Proposal
 from nodeops.ledger.cosmos.messages import Packed
 from nodeops.ledger.cosmos.revision import Mark, differing_parts, mark_of, read_mark
 

@@ -21,7 +21,8 @@ from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cosmos.address import account_address
 from nodeops.ledger.cosmos.app_state import COINS_PER_POWER
 from nodeops.ledger.cosmos.codec import FormError
-from nodeops.ledger.cosmos.group import Validator, validators
+from nodeops.ledger.cosmos.group import validators
+from nodeops.ledger.cosmos.group_state import Validator
 from nodeops.ledger.cosmos.messages import PublicKey, unpack
 from nodeops.ledger.founding.gather import read_folder
 

@@ -16,7 +16,8 @@ from nodeops.consortium.session import Session, accounts, session
 from nodeops.consortium.vote import Look, agreeable, look
 from nodeops.core.finding import Verdict
 from nodeops.core.result import Result, Table
-from nodeops.ledger.cosmos.group import OPEN, Policy, members, policy, proposals
+from nodeops.ledger.cosmos.group import members, policy, proposals
+from nodeops.ledger.cosmos.group_state import OPEN, Policy
 from nodeops.ledger.cosmos.revision import mark_of, read_mark
 
 _LOG = ("proposal", "revision", "proposed by", "at", "votes", "executed at")

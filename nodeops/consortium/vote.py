@@ -10,7 +10,8 @@ from nodeops.core.errors import InputError, NodeopsError, Refused
 from nodeops.core.finding import Finding, Verdict, failures
 from nodeops.document.models import Consortium
 from nodeops.ledger.cosmos.codec import FormError
-from nodeops.ledger.cosmos.group import Policy, Proposal, members, policy, proposal, proposals, votes
+from nodeops.ledger.cosmos.group import members, policy, proposal, proposals, votes
+from nodeops.ledger.cosmos.group_state import Policy, Proposal
 from nodeops.ledger.cosmos.messages import ScheduleUpgrade, unpack
 from nodeops.ledger.cosmos.revision import Mark, read_mark
 

@@ -84,13 +84,8 @@ def module_address(name: str) -> str:
     return bech32(ACCOUNT, hashlib.sha256(name.encode()).digest()[:_ADDRESS_BYTES])
 
 
-def policy_bytes() -> bytes:
+def policy_address() -> str:
     """Return the account of a chain's first group policy, known before the chain exists (Cosmos SDK, ADR 28 and ADR 33)."""
     kind = hashlib.sha256(b"module").digest()
     table = hashlib.sha256(kind + b"group\0" + _POLICY_TABLE).digest()
-    return hashlib.sha256(hashlib.sha256(table).digest() + _FIRST).digest()
-
-
-def policy_address() -> str:
-    """Return the account of a chain's first group policy as text."""
-    return bech32(ACCOUNT, policy_bytes())
+    return bech32(ACCOUNT, hashlib.sha256(hashlib.sha256(table).digest() + _FIRST).digest())

@@ -10,7 +10,7 @@ from nodeops.consortium.review import Case, findings, left_over
 from nodeops.core.errors import Refused
 from nodeops.core.finding import Verdict
 from nodeops.ledger.cosmos.address import account_address, founder_operator, policy_address
-from nodeops.ledger.cosmos.group import Cast, Policy, Proposal, Tally
+from nodeops.ledger.cosmos.group_state import Cast, Policy, Proposal, Tally
 from nodeops.ledger.cosmos.messages import Coin, Delegate, Moment, Packed, Send, Threshold, Windows, pack
 from nodeops.ledger.cosmos.revision import mark_of, read_mark, with_parts
 from tests.unit.consortium.samples import (
