@@ -18,12 +18,14 @@ class Known:
     """What is known besides the file.
 
     `nodes` is what each node that was asked says to be in force, None where it could not tell. `founding` is the revision
-    that the genesis at hand was made from, None where there is no genesis or it does not say; `founded`: there is one.
+    that the genesis at hand was made from, None where there is no genesis or it does not say; `founded`: there is one. `kept` is
+    what this controller keeps under the file's number, because it was in force.
     """
 
     nodes: Mapping[str, Mark | None] = field(default_factory=dict)
     founding: Mark | None = None
     founded: bool = False
+    kept: Mark | None = None
 
 
 def in_force(force: Mark | None, own: Mark) -> Finding:
@@ -59,6 +61,8 @@ def judged(own: Mark, known: Known) -> Finding:
         return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain was founded by it, and no node of ours tells of another")
     if known.founding and known.founding.revision == own.revision:
         return _no(f"the chain was founded by {known.founding}; at hand is {own} (forked)", _GET)
+    if own.names(known.kept):
+        return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: kept here as in force, and no node of ours tells of another")
     return _no(f"no node of ours can tell whether {own} is in force", _SILENT)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from nodeops.core.errors import InputError
 from nodeops.document.load import CONSORTIUM_FILE, load_consortium
 from nodeops.document.models import Consortium
-from nodeops.document.resolve import consortium_digest
 from nodeops.host.files import write_atomic
+from nodeops.ledger.cosmos.revision import Mark, mark_of
 
 FOLDER = "revisions"
 _PUBLIC_FILE = 0o644
@@ -31,6 +31,12 @@ def previous(folder: Path, working: Consortium) -> Consortium:
     return found
 
 
+def kept_mark(folder: Path, revision: int) -> Mark | None:
+    """Return what was kept under a number, None when nothing was."""
+    file = kept_file(folder, revision)
+    return mark_of(load_consortium(file)) if file.is_file() else None
+
+
 def keep(folder: Path, consortium: Consortium) -> Path | None:
     """Keep the working file as the revision that it is, and return where; None when it was kept before.
 
@@ -38,7 +44,7 @@ def keep(folder: Path, consortium: Consortium) -> Path | None:
     """
     file = kept_file(folder, consortium.revision)
     if file.is_file():
-        if consortium_digest(load_consortium(file)) != consortium_digest(consortium):
+        if kept_mark(folder, consortium.revision) != mark_of(consortium):
             raise InputError(f"another revision {consortium.revision} was kept", where=str(file), hint="find out which is right")
         return None
     file.parent.mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from nodeops.consortium.force import Known, judged, waived
-from nodeops.consortium.kept import keep
+from nodeops.consortium.kept import keep, kept_mark
 from nodeops.core.errors import NodeopsError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.check import checked_consortium
@@ -48,6 +48,7 @@ class ActionModule(ActionBase):
             {name: _mark(answer) for name, answer in answers.items()},
             founding_mark(genesis) if genesis else None,
             genesis is not None,
+            kept_mark(folder, consortium.revision),
         )
         found = judged(mark_of(consortium), known)
         if found.verdict is Verdict.PASS and not self._task.check_mode and any(known.nodes.values()):

@@ -23,6 +23,9 @@ CASES = {
     "forked, or one byte changed": (FORK, Known({"a": TWO}, ONE, True), Verdict.FAIL, "(forked)"),
     "another founding file": (Mark(1, "f" * 64), FOUNDED, Verdict.FAIL, "(forked)"),
     "nobody can tell": (TWO, FOUNDED, Verdict.FAIL, "no node of ours can tell"),
+    "nobody can tell, and it was kept": (TWO, Known({"a": None}, ONE, True, kept=TWO), Verdict.PASS, "kept here as in force"),
+    "nobody can tell, and another was kept": (FORK, Known({}, ONE, True, kept=TWO), Verdict.FAIL, "no node of ours can tell"),
+    "kept, and the chain says another": (FORK, Known({"a": TWO}, ONE, True, kept=FORK), Verdict.FAIL, "(forked)"),
     "a genesis that names none": (ONE, Known({}, None, True), Verdict.FAIL, "no node of ours can tell"),
 }
 
