@@ -6,6 +6,7 @@ import typer
 
 from nodeops.console import JsonFlag, emit
 from nodeops.consortium.diff_cli import diff
+from nodeops.consortium.proven import proven_policy
 from nodeops.consortium.relay import relayed
 from nodeops.consortium.session import require_group
 from nodeops.consortium.view_cli import log, show, status
@@ -13,8 +14,8 @@ from nodeops.consortium.vote_cli import approve, enlist, propose, reject
 from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
 from nodeops.ledger.cometbft.driver import rpc_url
+from nodeops.ledger.cometbft.kept import open_follower
 from nodeops.ledger.cometbft.rpc import Rpc
-from nodeops.ledger.cosmos.group import policy
 from nodeops.ledger.cosmos.revision import read_mark
 from nodeops.ledger.driver import driver_for
 
@@ -32,16 +33,15 @@ for _verb in (diff, enlist, propose, show, approve, reject, status, log):
 
 @app.command()
 def revision(as_json: JsonFlag = False) -> None:
-    """Tell which revision is in force, on a node, by its chain. Says nothing while the chain has no block."""
+    """Tell which revision is in force, on a node, by the state of its chain, proven from its genesis."""
     document = load_node_document()
     require_group(document)
     driver = driver_for(document)
-    if not driver.status().height:
-        emit(Result({}, lines=["the chain has no block yet"]), as_json)
-        return
-    found = read_mark(policy(driver).text)
-    data = {"revision": found.revision, "digest": found.digest} if found else {}
-    emit(Result(data, lines=[str(found or "the chain names no revision")]), as_json)
+    found, height = proven_policy(driver, open_follower(document, driver).block)
+    mark = read_mark(found.text)
+    data = {"revision": mark.revision, "digest": mark.digest} if mark else {}
+    line = f"{mark or 'the chain names no revision'}, proven at height {height}"
+    emit(Result({**data, "height": height}, lines=[line]), as_json)
 
 
 @app.command(hidden=True)

@@ -17,7 +17,7 @@ from nodeops.ledger.cometbft.rpc_answer import LIE_HINT
 from nodeops.ledger.cosmos.account import Sent
 from nodeops.ledger.cosmos.address import account_address
 from nodeops.ledger.cosmos.codec import decode
-from nodeops.ledger.cosmos.group import policy, proposals
+from nodeops.ledger.cosmos.group import proposals
 from nodeops.ledger.cosmos.messages import Packed, propose
 from nodeops.ledger.cosmos.revision import mark_of, read_mark, with_parts
 from nodeops.ledger.cosmos.signing_key import SigningKey
@@ -69,7 +69,7 @@ def draft(at: Session, since: Path | None, upgrade_height: int | None) -> Draft:
 
 def _refuse_fork(at: Session, old: Consortium) -> None:
     """Refuse a revision that does not follow the one in force."""
-    now, before = read_mark(policy(at.driver).text), mark_of(old)
+    now, before = read_mark(at.policy().text), mark_of(old)
     if now is None:
         raise Refused("the chain does not say which revision is in force", where=at.node, hint="found it with this version")
     if not now.names(before):

@@ -10,37 +10,45 @@ import typer
 
 from nodeops.consortium.kept import previous
 from nodeops.consortium.orders import Ground, Names, Registered
+from nodeops.consortium.proven import proven_policy
 from nodeops.consortium.relay import Asks, Relay
 from nodeops.core.errors import HostError, InputError, NodeopsError
 from nodeops.document.check import checked_consortium
-from nodeops.document.inventory import inventory_folder
+from nodeops.document.inventory import GENESIS_FILE, inventory_folder
 from nodeops.document.load import load_consortium
 from nodeops.document.models import Consortium, NodeDocument
 from nodeops.document.profile import Profile, load_profile
 from nodeops.ledger.cometbft.driver import CometBft
+from nodeops.ledger.cometbft.follow import Follower
+from nodeops.ledger.cometbft.trust import trusted_set
 from nodeops.ledger.cosmos.address import account_address
 from nodeops.ledger.cosmos.app_state import COINS_PER_POWER
 from nodeops.ledger.cosmos.codec import FormError
 from nodeops.ledger.cosmos.group import validators
-from nodeops.ledger.cosmos.group_state import Validator
+from nodeops.ledger.cosmos.group_state import Policy, Validator
 from nodeops.ledger.cosmos.messages import PublicKey, unpack
 from nodeops.ledger.founding.gather import read_folder
 
 
 @dataclass(frozen=True)
 class Session:
-    """The inventory at hand, and a driver of the chain through `node`."""
+    """The inventory at hand, and a driver of the chain through `node`, whose blocks are proven from the genesis at hand."""
 
     folder: Path
     working: Consortium
     profile: Profile
     driver: CometBft
     node: str
+    follower: Follower
 
     @property
     def chain(self) -> str:
         """Return the chain's name, which every signature covers."""
         return self.working.ledger.chain
+
+    def policy(self, height: int | None = None) -> Policy:
+        """Return the consortium's policy at a height, else the newest that can be proven. Raise as `proven_policy`."""
+        return proven_policy(self.driver, self.follower.block, height)[0]
 
     def before(self, since: Path | None) -> Consortium:
         """Return the revision before the working one. Raise InputError when it is not there."""
@@ -59,9 +67,18 @@ def session(context: typer.Context, inventory: Path | None, via: str | None) -> 
     asks: Asks = context.obj.reach(folder)
     try:
         driver, node = _first(asks, working, via)
-        yield Session(folder, working, profile, driver, node)
+        yield Session(folder, working, profile, driver, node, _follower(folder, driver))
     finally:
         asks.close()
+
+
+def _follower(folder: Path, driver: CometBft) -> Follower:
+    """Return who follows the chain from the genesis at hand. Raise InputError when it is not here."""
+    text = read_folder(folder).text
+    if text is None:
+        hint = "get it from another member, and compare its digest: every proof rests on it"
+        raise InputError("the genesis is not here", where=f"{folder}/{GENESIS_FILE}", hint=hint)
+    return Follower(trusted_set(text.encode(), driver.chain, f"{folder}/{GENESIS_FILE}"), driver)
 
 
 def require_group(document: NodeDocument) -> None:

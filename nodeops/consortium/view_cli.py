@@ -16,7 +16,7 @@ from nodeops.consortium.session import Session, accounts, session
 from nodeops.consortium.vote import Look, agreeable, look
 from nodeops.core.finding import Verdict
 from nodeops.core.result import Result, Table
-from nodeops.ledger.cosmos.group import members, policy, proposals
+from nodeops.ledger.cosmos.group import members, proposals
 from nodeops.ledger.cosmos.group_state import OPEN, Policy
 from nodeops.ledger.cosmos.revision import mark_of, read_mark
 
@@ -57,7 +57,7 @@ def show(
 def status(context: typer.Context, inventory: InventoryOption = None, via: ViaOption = None, as_json: JsonFlag = False) -> None:
     """Show which revision is in force, and what waits for votes. Keeps the file in force in revisions/."""
     with session(context, inventory, via) as at:
-        now, group, known = policy(at.driver), members(at.driver), proposals(at.driver)
+        now, group, known = at.policy(), members(at.driver), proposals(at.driver)
         force = read_mark(now.text)
         waiting = [one for one in known if one.status == OPEN]
         findings = [in_force(force, mark_of(at.working)), *left_over(known)]

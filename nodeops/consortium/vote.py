@@ -10,8 +10,8 @@ from nodeops.core.errors import InputError, NodeopsError, Refused
 from nodeops.core.finding import Finding, Verdict, failures
 from nodeops.document.models import Consortium
 from nodeops.ledger.cosmos.codec import FormError
-from nodeops.ledger.cosmos.group import members, policy, proposal, proposals, votes
-from nodeops.ledger.cosmos.group_state import Policy, Proposal
+from nodeops.ledger.cosmos.group import members, proposal, proposals, votes
+from nodeops.ledger.cosmos.group_state import Proposal
 from nodeops.ledger.cosmos.messages import ScheduleUpgrade, unpack
 from nodeops.ledger.cosmos.revision import Mark, read_mark
 
@@ -45,7 +45,7 @@ def chosen(at: Session, number: int | None) -> Proposal:
 
 def look(at: Session, number: int | None, since: Path | None) -> Look:
     """Return a proposal with all that is needed to judge it."""
-    found, now = chosen(at, number), policy(at.driver)
+    found, now = chosen(at, number), at.policy()
     known, names = ground(at, _upgrade_height(found))
     group = members(at.driver)
     expected, old, why = None, None, ""
@@ -90,10 +90,10 @@ def refuse_unless(found: list[Finding], number: int) -> None:
         raise Refused("may not be agreed to:\n  " + "\n  ".join(failures(found)), where=f"proposal {number}")
 
 
-def outcome(at: Session, number: int, mark: Mark | None) -> tuple[str, Policy]:
-    """Return what came of a proposal after a vote, in words, and the policy now."""
-    now, left = policy(at.driver), proposal(at.driver, number)
-    force = read_mark(now.text)
-    if left is None and force and force.names(mark):
-        return f"in force: {force}", now
-    return (f"proposal {number} is {left.state}" if left else f"proposal {number} is gone"), now
+def outcome(at: Session, number: int, mark: Mark | None, height: int) -> str:
+    """Return in words what came of a proposal by the block with a vote on it. That it is in force is proven."""
+    left = proposal(at.driver, number)
+    if left is not None:
+        return f"proposal {number} is {left.state}"
+    force = read_mark(at.policy(height).text)
+    return f"in force: {force}" if force and force.names(mark) else f"proposal {number} is gone"

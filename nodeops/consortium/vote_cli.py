@@ -73,7 +73,7 @@ def propose(
             return
         sent = _send(at, signer, made.signed_by(signer), len(made.messages))
         number = proposed(at, sent)
-        said, _ = outcome(at, number, mark_of(made.new))
+        said = outcome(at, number, mark_of(made.new), sent.height)
         kept = _kept(at, said)
         data |= {"proposal": number, "height": sent.height, "transaction": sent.hash, "outcome": said}
         lines += [f"proposal {number}, in block {sent.height}: {said}", *kept]
@@ -140,7 +140,7 @@ def _vote(at: Session, signer: SigningKey, seen: Any, option: int, dry_run: bool
         emit(Result(result.data, tables=result.tables, lines=result.lines, changes=[change]), as_json)
         return
     sent = _taken(_send(at, signer, pack(Vote(number, signer.address, option)), len(case.proposal.messages)))
-    said, _ = outcome(at, number, case.mark)
+    said = outcome(at, number, case.mark, sent.height)
     data = {
         "proposal": number,
         "organisation": who,

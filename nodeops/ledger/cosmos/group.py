@@ -10,7 +10,7 @@ from nodeops.ledger.cometbft.rpc_answer import LIE_HINT
 from nodeops.ledger.cosmos.address import policy_address
 from nodeops.ledger.cosmos.app_state import GROUP_ID
 from nodeops.ledger.cosmos.codec import decode, encode
-from nodeops.ledger.cosmos.group_state import Cast, GroupMember, Policy, Proposal, Validator
+from nodeops.ledger.cosmos.group_state import Cast, GroupMember, Proposal, Validator
 from nodeops.ledger.driver import Driver
 
 A = TypeVar("A")
@@ -43,11 +43,6 @@ class _ByAddress:
 class _ByNumber:
     number: Annotated[int, 1]
     page: Annotated[_Page | None, 2] = None
-
-
-@dataclass(frozen=True)
-class _PolicyAnswer:
-    info: Annotated[Policy | None, 1]
 
 
 @dataclass(frozen=True)
@@ -90,16 +85,11 @@ def _asked(driver: Driver, path: str, question: object, shape: type[A]) -> A:
 _ALL = _Page(b"", 0, _MOST)
 
 
-def policy(driver: Driver) -> Policy:
-    """Return the consortium's policy. Raise HostError when the node answers nonsense, as all functions here do."""
-    found = _asked(driver, "/cosmos.group.v1.Query/GroupPolicyInfo", _ByAddress(policy_address()), _PolicyAnswer).info
-    if found is None:
-        raise HostError("the chain has no policy of a consortium", where="Query/GroupPolicyInfo", hint=LIE_HINT)
-    return found
-
-
 def proposal(driver: Driver, number: int) -> Proposal | None:
-    """Return a proposal, None when the chain does not keep it: it was executed, it is too old, or there never was one."""
+    """Return a proposal, None when the chain does not keep it: it was executed, it is too old, or there never was one.
+
+    Raise HostError when the node answers nonsense, as all functions here do.
+    """
     try:
         return _asked(driver, "/cosmos.group.v1.Query/Proposal", _ByNumber(number), _ProposalAnswer).proposal
     except ApplicationRefused as error:
