@@ -16,7 +16,7 @@ from nodeops.core.errors import HostError, InputError, NodeopsError
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import GENESIS_FILE, inventory_folder
 from nodeops.document.load import load_consortium
-from nodeops.document.models import Consortium, NodeDocument
+from nodeops.document.models import Consortium
 from nodeops.document.profile import Profile, load_profile
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.follow import Follower
@@ -81,15 +81,12 @@ def _follower(folder: Path, driver: CometBft) -> Follower:
     return Follower(trusted_set(text.encode(), driver.chain, f"{folder}/{GENESIS_FILE}"), driver)
 
 
-def require_group(document: NodeDocument) -> None:
-    """Raise InputError on a node whose platform cannot ask organisations."""
-    _of_group(document.ledger.platform, document.node.name)
-
-
 def _of_group(platform: str, where: str) -> Profile:
     profile = load_profile(platform)
     if profile.founding != "group":
-        raise InputError(f"{platform} cannot ask organisations for their votes", where=where, allowed="cosmos")
+        raise InputError(
+            f"{platform} cannot ask organisations for their votes", where=where, hint="nodeops consortium sign serves there"
+        )
     return profile
 
 

@@ -121,8 +121,7 @@ def _platform_problems(consortium: Consortium) -> Iterator[tuple[Location, str]]
 def _group_problems(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:
     """Yield what a chain that asks organisations for their votes lacks, and what another chain has no use for."""
     if profile.founding != "group":
-        if consortium.threshold:
-            yield ("threshold",), f"{profile.platform} cannot ask organisations: leave it out"
+        yield from _signed_threshold(consortium, profile)
         yield from _useless_accounts(consortium, profile)
         return
     if consortium.ledger.application:
@@ -135,8 +134,21 @@ def _group_problems(consortium: Consortium, profile: Profile) -> Iterator[tuple[
             yield ("organisations", name, "account"), f"is the account of {owner[organisation.account]} too"
         else:
             owner[organisation.account] = name
+    yield from _threshold_problems(consortium)
+
+
+def _threshold_problems(consortium: Consortium) -> Iterator[tuple[Location, str]]:
     if consortium.threshold and consortium.threshold > len(consortium.organisations):
         yield ("threshold",), f"is {consortium.threshold}; allowed: 1 to {len(consortium.organisations)}, the organisations"
+
+
+def _signed_threshold(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:
+    """Yield what keeps admins from agreeing by signatures, where the chain cannot ask organisations."""
+    yield from _threshold_problems(consortium)
+    for name, organisation in consortium.organisations.items():
+        if consortium.threshold and not organisation.admins:
+            text = f"{profile.platform} cannot ask organisations, so their admins sign (threshold): {name} needs one"
+            yield ("organisations", name), text
 
 
 def _useless_accounts(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:

@@ -8,9 +8,11 @@ from ansible.plugins.action import ActionBase
 
 from nodeops.consortium.force import Known, judged, waived
 from nodeops.consortium.kept import keep, kept_mark
+from nodeops.consortium.ssh_signatures import signed_step
 from nodeops.core.errors import NodeopsError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.check import checked_consortium
+from nodeops.document.profile import load_profile
 from nodeops.ledger.cosmos.revision import Mark, mark_of, read_mark
 from nodeops.ledger.founding.gather import read_folder
 from nodeops.ledger.founding.genesis import founding_mark
@@ -43,17 +45,25 @@ class ActionModule(ActionBase):
 
     def _judged(self, folder: Path, answers: Mapping[str, Any], unagreed: bool) -> Finding:
         consortium, _ = checked_consortium(folder)
-        genesis = read_folder(folder).genesis
+        governed = load_profile(consortium.ledger.platform).founding == "group"
+        genesis = read_folder(folder).genesis if governed else None
+        nodes = {name: _mark(answer) for name, answer in answers.items()}
         known = Known(
-            {name: _mark(answer) for name, answer in answers.items()},
-            founding_mark(genesis) if genesis else None,
-            genesis is not None,
-            kept_mark(folder, consortium.revision),
+            nodes=nodes,
+            founding=founding_mark(genesis) if genesis else None,
+            founded=genesis is not None,
+            kept=kept_mark(folder, consortium.revision),
+            votes=governed and (not any(nodes.values()) or any(_moves(answer) for answer in answers.values())),
+            signed=signed_step(folder, consortium),
         )
         found = judged(mark_of(consortium), known)
-        if found.verdict is Verdict.PASS and not self._task.check_mode and any(known.nodes.values()):
+        if found.verdict is Verdict.PASS and not self._task.check_mode and (any(nodes.values()) or not governed):
             keep(folder, consortium)
         return waived(found) if unagreed else found
+
+
+def _moves(answer: Any) -> bool:
+    return isinstance(answer, Mapping) and answer.get("moving") is True
 
 
 def _mark(answer: Any) -> Mark | None:

@@ -3,6 +3,7 @@
 import pytest
 
 from nodeops.consortium.force import Known, judged, waived
+from nodeops.consortium.signed import Signed
 from nodeops.core.finding import Verdict
 from nodeops.ledger.cosmos.revision import Mark, mark_of
 from nodeops.ledger.founding.genesis import founding_mark
@@ -28,6 +29,33 @@ CASES = {
     "kept, and the chain says another": (FORK, Known({"a": TWO}, ONE, True, kept=FORK), Verdict.FAIL, "(forked)"),
     "a genesis that names none": (ONE, Known({}, None, True), Verdict.FAIL, "no node of ours can tell"),
 }
+
+
+ENOUGH = Signed(ONE, frozenset({"alpha", "beta"}), 2)
+FEW = Signed(ONE, frozenset({"alpha"}), 2)
+STANDS = {"founding": ONE, "founded": True, "votes": False}
+SIGNED = {
+    "the chain stands, enough signed": (TWO, Known({"a": ONE}, **STANDS, signed=ENOUGH), Verdict.PASS, "signed by alpha, beta"),
+    "the chain stands, too few": (TWO, Known({"a": ONE}, **STANDS, signed=FEW), Verdict.FAIL, "signed by alpha; 2 organis"),
+    "the chain moves: signatures do not count": (TWO, Known({"a": ONE}, ONE, True, signed=ENOUGH), Verdict.FAIL, "not agreed"),
+    "signed after another one (forked)": (
+        TWO,
+        Known({"a": ONE}, **STANDS, signed=Signed(Mark(1, "e" * 64), frozenset({"alpha", "beta"}), 2)),
+        Verdict.FAIL,
+        "not agreed",
+    ),
+    "signed, and an older one (replayed)": (ONE, Known({"a": TWO}, **STANDS, signed=ENOUGH), Verdict.FAIL, "an older one"),
+    "no chain, made before": (TWO, Known({"a": TWO}, votes=False, signed=FEW), Verdict.PASS, ""),
+    "no chain, founding, enough": (
+        ONE,
+        Known({}, votes=False, signed=Signed(None, frozenset("ab"), 2)),
+        Verdict.PASS,
+        "signed by",
+    ),
+    "no chain, founding, nobody": (ONE, Known({}, votes=False, signed=Signed(None, frozenset(), 2)), Verdict.FAIL, "by nobody"),
+    "no chain, the one before was not kept": (TWO, Known({}, votes=False), Verdict.FAIL, "was not kept"),
+}
+CASES |= SIGNED
 
 
 @pytest.mark.parametrize(("own", "known", "verdict", "words"), CASES.values(), ids=CASES)
