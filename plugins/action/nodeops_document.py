@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"inventory", "node", "choices", "jump_for"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Return `document`, and whether revisions are `agreed` to. Fail with the line of every mistake in the files it is resolved from."""
+        """Return `document`, and whether its revisions are `agreed` to. Fail with the line of every mistake in its files."""
         super().run(tmp, task_vars)
         _, given = self.validate_argument_spec(
             {
