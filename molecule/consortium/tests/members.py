@@ -46,6 +46,15 @@ class Controller:
         chosen.write_text(yaml.safe_dump({**tree, "nodeops_manages": [name]}), encoding="utf-8")
 
     @property
+    def admin(self) -> Path:
+        """Return the SSH key of the organisation's admin, made when first asked for."""
+        key = self.folder / "admin"
+        if not key.is_file():
+            words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", str(key)]
+            subprocess.run(words, check=True, timeout=30)
+        return key
+
+    @property
     def file(self) -> Path:
         return self.folder / "consortium.yml"
 

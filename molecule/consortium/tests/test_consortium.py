@@ -3,6 +3,7 @@
 The tests are one story, in this order.
 """
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,3 +139,35 @@ def test_the_log_says_who_voted_how(gamma: Controller) -> None:
     told = gamma.says("log")["proposals"]
     assert [(one["revision"], bool(one["executed"])) for one in told] == [(2, True), (3, True), (4, True)]
     assert {who: vote["vote"] for who, vote in told[0]["votes"].items()} == {"alpha": "yes", "beta": "no", "gamma": "yes"}
+
+
+def test_while_the_chain_stands_admins_sign(controllers: dict[str, Controller]) -> None:
+    alpha, beta, gamma = controllers.values()
+    alpha.file.write_bytes((alpha.folder / "revisions" / "4.yml").read_bytes())
+    keys = {one.name: " ".join(one.admin.with_suffix(".pub").read_text().split()[:2]) for one in controllers.values()}
+    for one in controllers.values():
+        one.says("status")
+        one.edit(lambda tree: [tree["organisations"][name].update(admins=[key]) for name, key in keys.items()])
+    alpha.signs("propose")
+    assert gamma.signs("approve")["outcome"].startswith("in force: revision 5")
+    for one in controllers.values():
+        one.says("status")
+        one.edit(lambda tree: tree["nodes"]["gamma-1"].update(site="hall 2"))
+    # Two of four: no quorum is left.
+    for node in ("alpha-1", "alpha-2"):
+        hosts.must(node, "systemctl stop ledger.service")
+    made = [one.says("sign", "--key", str(one.admin))["file"] for one in (alpha, beta)]
+    for signature, enough in zip(made, (False, True), strict=True):
+        handed = gamma.folder / "revisions" / "6.signatures"
+        handed.mkdir(exist_ok=True)
+        shutil.copy2(signature, handed)
+        assert gamma.says("signatures", code=int(not enough))["enough"] is enough
+    until = time.monotonic() + PATIENCE_SECONDS
+    while hosts.verb("gamma-1", "consortium", "revision")["moving"]:
+        assert time.monotonic() < until, "the chain goes on"
+        time.sleep(1)
+    done = gamma.plays("firewall.yml", "--check")
+    assert done.returncode == 0, done.stdout[-3000:]
+    next(handed.iterdir()).unlink()
+    refused = gamma.plays("firewall.yml", "--check")
+    assert "2 organisations must sign" in " ".join(refused.stdout.split()), refused.stdout[-3000:]
