@@ -132,5 +132,12 @@ def key_of(validator: Validator) -> str:
 
 
 def accounts(*files: Consortium) -> Mapping[str, str]:
-    """Return the organisation of each account that files name; a later file counts."""
-    return {account_address(one.account): name for file in files for name, one in file.organisations.items() if one.account}
+    """Return the organisation of each account that files name, the newest last; an account that was replaced says so."""
+    found: dict[str, str] = {}
+    for file in files:
+        own = {name: account_address(one.account) for name, one in file.organisations.items() if one.account}
+        found = {
+            address: f"{name} (its key before)" if own.get(name, address) != address else name for address, name in found.items()
+        }
+        found |= {address: name for name, address in own.items()}
+    return found

@@ -115,11 +115,18 @@ def test_two_of_three_admit_it_and_it_votes(alpha: Controller, beta: Controller,
 
 def test_it_is_taken_out_again_and_then_all_must_agree(controllers: dict[str, Controller]) -> None:
     alpha, beta, gamma = controllers.values()
+    # A fork: gamma proposes another revision 3, which waits for votes when the first one is executed.
+    gamma.says("status")
+    gamma.edit(lambda tree: tree["nodes"]["gamma-1"].update(site="elsewhere"))
+    fork = str(gamma.signs("propose")["proposal"])
+    gamma.file.write_bytes((gamma.folder / "revisions" / "2.yml").read_bytes())
     for one in (alpha, beta, gamma):
         one.says("status")
         one.edit(retire)
-    alpha.signs("propose")
-    assert beta.signs("approve")["outcome"].startswith("in force: revision 3")
+    assert "they differ in: nodes, threshold" in alpha.signs("approve", fork, code=4)["error"]["what"]
+    number = alpha.signs("propose")["proposal"]
+    assert beta.signs("approve", str(number))["outcome"].startswith("in force: revision 3")
+    assert alpha.says("show", fork, code=1)["state"] == "aborted"
     eventually("beta-2", votes=False)
     for one in (alpha, beta, gamma):
         one.says("status")
@@ -137,7 +144,7 @@ def test_an_old_revision_is_refused_by_name(alpha: Controller) -> None:
 
 def test_the_log_says_who_voted_how(gamma: Controller) -> None:
     told = gamma.says("log")["proposals"]
-    assert [(one["revision"], bool(one["executed"])) for one in told] == [(2, True), (3, True), (4, True)]
+    assert [(one["revision"], bool(one["executed"])) for one in told] == [(2, True), (3, False), (3, True), (4, True)]
     assert {who: vote["vote"] for who, vote in told[0]["votes"].items()} == {"alpha": "yes", "beta": "no", "gamma": "yes"}
 
 

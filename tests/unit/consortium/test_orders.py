@@ -7,6 +7,7 @@ import pytest
 from nodeops.consortium.effects import effects
 from nodeops.consortium.orders import Ground, Names, Registered, contradictions, in_words, orders
 from nodeops.consortium.review import Case, findings, left_over
+from nodeops.consortium.session import accounts
 from nodeops.core.errors import Refused
 from nodeops.core.finding import Verdict
 from nodeops.ledger.cosmos.address import account_address, founder_operator, policy_address
@@ -174,3 +175,10 @@ def test_a_revision_is_read_as_it_is_written():
     for mark in (mark_of(first()), with_parts(WORKING)):
         assert read_mark(mark.text()) == mark
     assert len(with_parts(WORKING).text()) <= 1024
+
+
+def test_an_account_that_was_replaced_says_so():
+    found = accounts(first(), changed(account("gamma", "other"), organisation("delta")))
+    names = {pair_name: found[account_address(pair(pair_name)[1])] for pair_name in ("alpha", "gamma", "other", "delta")}
+    assert names == {"alpha": "alpha", "gamma": "gamma (its key before)", "other": "gamma", "delta": "delta"}
+    assert account_address(pair("delta")[1]) not in accounts(first())
