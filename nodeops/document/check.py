@@ -122,8 +122,7 @@ def _platform_problems(consortium: Consortium) -> Iterator[tuple[Location, str]]
 def _group_problems(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:
     """Yield what a chain that asks organisations for their votes lacks, and what another chain has no use for."""
     if profile.founding != "group":
-        if consortium.threshold:
-            yield ("threshold",), f"{profile.platform} cannot ask organisations: leave it out"
+        yield from _signed_threshold(consortium, profile)
         yield from _useless_accounts(consortium, profile)
         return
     if consortium.ledger.application:
@@ -136,6 +135,10 @@ def _group_problems(consortium: Consortium, profile: Profile) -> Iterator[tuple[
             yield ("organisations", name, "account"), f"is the account of {owner[organisation.account]} too"
         else:
             owner[organisation.account] = name
+    yield from _threshold_problems(consortium)
+
+
+def _threshold_problems(consortium: Consortium) -> Iterator[tuple[Location, str]]:
     if consortium.threshold and consortium.threshold > len(consortium.organisations):
         yield ("threshold",), f"is {consortium.threshold}; allowed: 1 to {len(consortium.organisations)}, the organisations"
 
@@ -148,6 +151,15 @@ def _lab_accounts(consortium: Consortium, path: Path) -> Iterator[tuple[Location
         if organisation.account == lab_account(name):
             what = "is the account of a lab, whose key anybody can compute: make one of your own (docs/ledgerd.md)"
             yield ("organisations", name, "account"), what
+
+
+def _signed_threshold(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:
+    """Yield what keeps admins from agreeing by signatures, where the chain cannot ask organisations."""
+    yield from _threshold_problems(consortium)
+    for name, organisation in consortium.organisations.items():
+        if consortium.threshold and not organisation.admins:
+            text = f"{profile.platform} cannot ask organisations, so their admins sign (threshold): {name} needs one"
+            yield ("organisations", name), text
 
 
 def _useless_accounts(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:

@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 try:
     from nodeops.core.errors import NodeopsError
     from nodeops.document.check import checked_consortium
+    from nodeops.document.profile import load_profile
     from nodeops.document.resolve import resolve
     from nodeops.document.waivers import load_waivers
     from nodeops.hardening.controls.catalogue import catalogue
@@ -30,7 +31,7 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"inventory", "node", "choices", "jump_for"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Return `document`. Fail with the line of every mistake in the files it is resolved from."""
+        """Return `document`, and whether its revisions are `agreed` to. Fail with the line of every mistake in its files."""
         super().run(tmp, task_vars)
         _, given = self.validate_argument_spec(
             {
@@ -45,10 +46,11 @@ class ActionModule(ActionBase):
         choices = _passing(json.loads(json.dumps(given["choices"], default=str)), [str(each) for each in given["jump_for"]])
         try:
             consortium, _ = checked_consortium(folder)
+            agreed = load_profile(consortium.ledger.platform).founding == "group" or bool(consortium.threshold)
             document = resolve(consortium, str(given["node"]), choices, load_waivers(folder, consortium, catalogue()))
         except NodeopsError as error:
             return {"failed": True, "msg": str(error)}
-        return {"changed": False, "document": document.model_dump(mode="json")}
+        return {"changed": False, "document": document.model_dump(mode="json"), "agreed": agreed}
 
 
 def _passing(choices: dict[str, Any], jump_for: list[str]) -> dict[str, Any]:

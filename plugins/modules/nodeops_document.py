@@ -17,4 +17,5 @@ options:
 
 RETURN = r"""
 document: {description: The node document., type: dict, returned: always}
+agreed: {description: "Whether organisations agree to revisions, by votes or signatures.", type: bool, returned: always}
 """

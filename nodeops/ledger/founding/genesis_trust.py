@@ -15,8 +15,9 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.printable import printable
 from nodeops.document.inventory import AGREED_GENESIS, GENESIS_FILE
 from nodeops.document.models import Consortium
+from nodeops.ledger.cosmos.revision import Mark, mark_of
 from nodeops.ledger.founding.gather_models import Situation
-from nodeops.ledger.founding.genesis import consensus_params, founding_state
+from nodeops.ledger.founding.genesis import consensus_params, founding_mark, founding_state
 from nodeops.ledger.founding.genesis_models import Genesis
 
 # The year of CometBFT v0.38: no chain of it is older.
@@ -72,7 +73,13 @@ def surprises(genesis: Genesis, consortium: Consortium, now: str) -> Iterator[st
 
 def _state(genesis: Genesis, consortium: Consortium) -> Any:
     """Return the state that these founders would start from here."""
-    return founding_state(consortium, genesis.validators, genesis.genesis_time)
+    return founding_state(consortium, genesis.validators, genesis.genesis_time, _founded_by(genesis, consortium))
+
+
+def _founded_by(genesis: Genesis, consortium: Consortium) -> Mark:
+    """Return the revision that a genesis says it was made from, while ours is a later one; the first must be ours."""
+    own, found = mark_of(consortium), founding_mark(genesis)
+    return found if found and found.revision < own.revision else own
 
 
 def _left_out(at: Situation, genesis: Genesis) -> Iterator[str]:

@@ -191,7 +191,7 @@ WITHOUT_A_VOICE = {
         "cosmos brings its own application",
     ),
     "an account for nothing": (GOOD.replace("maker: {}", f"maker: {{account: {ACCOUNTS[0]}}}"), "cometbft has no accounts"),
-    "a threshold for nothing": (f"{GOOD}threshold: 1\n", "cometbft cannot ask organisations"),
+    "a threshold for nothing": (f"{GOOD}threshold: 1\n", "cometbft cannot ask organisations, so their admins sign"),
 }
 
 
