@@ -123,7 +123,7 @@ def _group_problems(consortium: Consortium, profile: Profile) -> Iterator[tuple[
     if profile.founding != "group":
         if consortium.threshold:
             yield ("threshold",), f"{profile.platform} cannot ask organisations: leave it out"
-        yield from _useless_accounts(consortium, profile)
+        yield from _useless_keys(consortium, profile)
         return
     if consortium.ledger.application:
         yield ("ledger", "application"), f"{profile.platform} brings its own application: leave it out"
@@ -135,14 +135,34 @@ def _group_problems(consortium: Consortium, profile: Profile) -> Iterator[tuple[
             yield ("organisations", name, "account"), f"is the account of {owner[organisation.account]} too"
         else:
             owner[organisation.account] = name
+    yield from _record_key_problems(consortium, owner)
     if consortium.threshold and consortium.threshold > len(consortium.organisations):
         yield ("threshold",), f"is {consortium.threshold}; allowed: 1 to {len(consortium.organisations)}, the organisations"
 
 
-def _useless_accounts(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:
+def _record_key_problems(consortium: Consortium, owner: dict[str, str]) -> Iterator[tuple[Location, str]]:
+    """Yield keys for records that somebody else has, and names that are a node's. `owner` holds the accounts' keys."""
+    for organisation, member in consortium.organisations.items():
+        for name, key in member.record_keys.items():
+            place = ("organisations", organisation, "record_keys", name)
+            if name in consortium.nodes:
+                yield place, f"'{name}' is the name of a node, which has a key of its own"
+            if key in owner:
+                yield place, f"is the key of {owner[key]} too"
+            owner[key] = f"{name} ({organisation})"
+    for number, one in enumerate(consortium.former):
+        if one.record_key in owner:
+            yield ("former", str(number), "record_key"), f"is the key of {owner[one.record_key]} too, which counts today"
+
+
+def _useless_keys(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:
     for name, organisation in consortium.organisations.items():
         if organisation.account:
             yield ("organisations", name, "account"), f"{profile.platform} has no accounts: leave it out"
+        if organisation.record_keys:
+            yield ("organisations", name, "record_keys"), f"{profile.platform} does not know who wrote a record: leave it out"
+    if consortium.former:
+        yield ("former",), f"{profile.platform} does not know who wrote a record: leave it out"
 
 
 def advice(consortium: Consortium, profile: Profile) -> list[Finding]:
