@@ -20,7 +20,7 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"inventory", "identities"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Return `peers`, `known`, `genesis` and `authors`. Fail, naming each missing identity and its publisher, when not whole."""
+        """Return `peers`, `known`, `genesis` and `authors`. Fail, naming what is missing and who publishes it, when not whole."""
         super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             {"inventory": {"type": "path", "required": True}, "identities": {"type": "dict", "required": True}}
