@@ -7,7 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from nodeops.core.errors import HostError
+
 MAX_INTEGER = (1 << 63) - 1
+
+
+@dataclass
+class ApplicationRefused(HostError):  # noqa: N818 - as Refused, no fault of ours
+    """The application refuses a transaction or a question, with a code of its own."""
+
+    code: int = 0
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the code too when the error crosses a process boundary."""
+        return (type(self), (self.what, self.where, self.allowed, self.hint, self.code))
 
 
 @dataclass(frozen=True)

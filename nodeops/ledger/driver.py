@@ -37,7 +37,7 @@ class Driver(Protocol):
         """Return the hash of the application's state that the header of a height carries."""
 
     def broadcast(self, transaction: bytes) -> str:
-        """Hand a transaction to the mempool and return its hash. HostError when the node refuses it."""
+        """Hand a transaction to the mempool and return its hash. ApplicationRefused when the node refuses it."""
 
     def transaction(self, transaction_hash: str, *, prove: bool = True) -> dict[str, Any]:
         """Return a committed transaction raw, as the RPC gave it, for the verifier of records to judge."""
@@ -51,8 +51,11 @@ class Driver(Protocol):
     def signed_header(self, height: int) -> dict[str, Any]:
         """Return the header of a height and the commit that signs it, raw, for the verifier of records to judge."""
 
-    def query(self, key: bytes) -> bytes | None:
-        """Return the application's present value of a key, None when it has none. Not proved."""
+    def state(self, path: str, data: bytes = b"", *, height: int = 0, prove: bool = False) -> dict[str, Any]:
+        """Return the application's answer to a question about its state, raw. At height 0 it is about the newest state.
+
+        ApplicationRefused when it refuses the question. With `prove` the answer carries its proof, unchecked.
+        """
 
 
 DRIVERS: Mapping[str, Callable[[NodeDocument, float], Driver]] = {"cometbft": cometbft}

@@ -9,7 +9,7 @@ import pytest
 from hosts import NODES
 
 from nodeops.ledger.cometbft.protowire import integer
-from nodeops.ledger.cosmos.address import policy_address
+from nodeops.ledger.cosmos.messages import YES, Vote, pack, schedule_upgrade, self_send
 
 GROUP = integer(1, 1)
 RULED = {
@@ -49,16 +49,16 @@ def test_its_log_is_read() -> None:
 
 
 def test_a_member_writes_without_a_fee_and_a_stranger_does_not() -> None:
-    done = members.sent("alpha-1", members.transaction("gamma", 0, members.self_send("gamma")))
+    done = members.sent("alpha-1", members.transaction("gamma", 0, self_send(members.address("gamma"))))
     assert (done["check_tx"]["code"], done["tx_result"]["code"]) == (0, 0), done
     members.NUMBERS["stranger"] = 9
-    refused = members.sent("alpha-1", members.transaction("stranger", 0, members.self_send("stranger")))
+    refused = members.sent("alpha-1", members.transaction("stranger", 0, self_send(members.address("stranger"))))
     assert refused["check_tx"]["code"] != 0
 
 
 ALONE = {
-    "a member removed": lambda: members.removal_of("gamma", policy_address()),
-    "an upgrade": lambda: members.upgrade(policy_address()),
+    "a member removed": lambda: members.removal_of("gamma"),
+    "an upgrade": lambda: schedule_upgrade("next", 1_000_000),
 }
 
 
@@ -69,9 +69,9 @@ def test_one_alone_changes_nothing_and_two_of_three_do() -> None:
         assert (done["check_tx"]["code"], done["tx_result"]["code"]) == (0, 0), done
         assert ruled("alpha-1") == before
     # Alone in the policy's name: not its signature.
-    forged = members.sent("alpha-1", members.transaction("alpha", len(ALONE), members.upgrade(policy_address())))
+    forged = members.sent("alpha-1", members.transaction("alpha", len(ALONE), schedule_upgrade("next", 1_000_000)))
     assert forged["check_tx"]["code"] != 0
-    done = members.sent("beta-1", members.transaction("beta", 0, members.vote("beta", 2)))
+    done = members.sent("beta-1", members.transaction("beta", 0, pack(Vote(2, members.address("beta"), YES))))
     assert (done["check_tx"]["code"], done["tx_result"]["code"]) == (0, 0), done
     after = ruled("gamma-1")
     changed = [path for path in RULED if after[path] != before[path]]

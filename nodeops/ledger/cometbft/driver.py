@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from nodeops.core.errors import HostError, InputError
 from nodeops.core.printable import printable
 from nodeops.document.models import NodeDocument
-from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, Validator, ValidatorSet
+from nodeops.ledger.answers import ApplicationRefused, BlockCommit, LedgerStatus, Peer, Validator, ValidatorSet
 from nodeops.ledger.cometbft.answers import (
     BroadcastAnswer,
     ConsensusAnswer,
@@ -122,14 +122,13 @@ class CometBft:
         return self._commit(height, self.rpc.call("commit", height=height)).app_hash
 
     def broadcast(self, transaction: bytes) -> str:
-        """Hand a transaction to the mempool and return its hash. HostError when CheckTx refuses it."""
+        """Hand a transaction to the mempool and return its hash. ApplicationRefused when CheckTx refuses it."""
         raw = self.rpc.call("broadcast_tx_sync", tx=transaction)
         answer = self._checked("broadcast_tx_sync", BroadcastAnswer, raw)
         if answer.code:
-            text = (
-                f"the application refuses the transaction with code {answer.code}: {printable(answer.log) or 'no reason given'}"
-            )
-            raise HostError(text, where=f"{self.rpc.url} broadcast_tx_sync")
+            why = printable(answer.log) or "no reason given"
+            text = f"the application refuses the transaction with code {answer.code}: {why}"
+            raise ApplicationRefused(text, where=f"{self.rpc.url} broadcast_tx_sync", code=answer.code)
         return answer.hash
 
     def transaction(self, transaction_hash: str, *, prove: bool = True) -> dict[str, Any]:
@@ -159,14 +158,14 @@ class CometBft:
             raise self._lie("commit", "no signed header")
         return header
 
-    def query(self, key: bytes) -> bytes | None:
-        """Return the builtin application's present value of a key, None when it has none."""
-        raw = self.rpc.call("abci_query", path="", data=key.hex())
+    def state(self, path: str, data: bytes = b"", *, height: int = 0, prove: bool = False) -> dict[str, Any]:
+        """Return `response` of the answer of `abci_query`, raw. HostError when the application refuses the question."""
+        raw = self.rpc.call("abci_query", path=path, data=data.hex(), height=height, prove=prove)
         response = self._checked("abci_query", QueryAnswer, raw).response
         if response.code:
             text = f"the application refuses the query with code {response.code}: {printable(response.log)}"
-            raise HostError(text, where=f"{self.rpc.url} abci_query")
-        return response.value or None
+            raise ApplicationRefused(text, where=f"{self.rpc.url} abci_query", code=response.code)
+        return dict(raw["response"])
 
     def _checked(self, method: str, shape: type[A], raw: Any) -> A:
         try:

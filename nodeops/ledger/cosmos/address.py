@@ -43,7 +43,12 @@ def _polymod(words: Iterable[int]) -> int:
 
 def account_address(public_key: str) -> str:
     """Return the account of an ed25519 public key, which is given in base64."""
-    return bech32(ACCOUNT, hashlib.sha256(base64.b64decode(public_key)).digest()[:_ADDRESS_BYTES])
+    return address_of(base64.b64decode(public_key))
+
+
+def address_of(public_key: bytes) -> str:
+    """Return the account of an ed25519 public key of 32 bytes."""
+    return bech32(ACCOUNT, hashlib.sha256(public_key).digest()[:_ADDRESS_BYTES])
 
 
 def founder_operator(validator_key: str) -> str:

@@ -23,7 +23,7 @@ RECORD_DUST = 100
 MOST_ORGANISATIONS = 100
 MOST_RECORD_KEYS = 2000
 _NONE = "0.000000000000000000"
-_GROUP_ID = "1"
+GROUP_ID = "1"
 _ED25519 = "/cosmos.crypto.ed25519.PubKey"
 # Three days for evidence of a double vote to arrive; the consensus parameters take none that is older than two.
 _UNBONDING = "259200s"
@@ -190,12 +190,12 @@ def _group(founders: Founders) -> dict[str, Any]:
     own = {"admin": policy, "version": "1", "created_at": when}
     weight = str(len(members))
     return {
-        "group_seq": _GROUP_ID,
-        "groups": [{**own, "id": _GROUP_ID, "metadata": "consortium", "total_weight": weight}],
-        "group_members": [{"group_id": _GROUP_ID, "member": member} for member in members],
-        "group_policy_seq": _GROUP_ID,
+        "group_seq": GROUP_ID,
+        "groups": [{**own, "id": GROUP_ID, "metadata": "consortium", "total_weight": weight}],
+        "group_members": [{"group_id": GROUP_ID, "member": member} for member in members],
+        "group_policy_seq": GROUP_ID,
         "group_policies": [
-            {**own, "address": policy, "group_id": _GROUP_ID, "metadata": "authority", "decision_policy": decision}
+            {**own, "address": policy, "group_id": GROUP_ID, "metadata": "authority", "decision_policy": decision}
         ],
         "proposal_seq": "0",
         "proposals": [],

@@ -15,9 +15,13 @@ UNUSED_STATE = b'{\n  "height": "0",\n  "round": 0,\n  "step": 0\n}'
 USED_STATE = b'{"height": "17", "round": 0, "step": 3, "signature": "c2ln", "signbytes": "AB"}'
 
 
+def seed_of(name: int | str) -> bytes:
+    return hashlib.sha256(str(name).encode()).digest()
+
+
 def pair(seed: int | str) -> tuple[str, str]:
     """Return the private key (seed and public key, 64 bytes) and the public key in base64; the same seed, the same key."""
-    secret = hashlib.sha256(str(seed).encode()).digest()
+    secret = seed_of(seed)
     public = Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return base64.b64encode(secret + public).decode(), base64.b64encode(public).decode()
 

@@ -59,7 +59,7 @@ def ask(node: CometBft, method: str) -> Any:
         "validators": node.validators,
         "commit": lambda: node.commits(HEIGHTS[-1], HEIGHTS[0]),
         "dump_consensus_state": node.peer_heights,
-        "abci_query": lambda: node.query(b"alpha/1"),
+        "abci_query": lambda: node.state("", b"alpha/1"),
         "broadcast_tx_sync": lambda: node.broadcast(b"gamma=1"),
         "tx_search": lambda: list(node.search("alpha/1")),
         "tx": lambda: node.transaction("AB" * 32),
