@@ -17,7 +17,7 @@ from nodeops.records.add import plan_all, send_all
 from nodeops.records.files import name_keys, read_all, total_bytes
 from nodeops.records.report import added, check, shown, verified
 from nodeops.records.store import Store, history_of, open_store
-from nodeops.records.versions import RECORD_SPACE, Author, FileDigest, History, Outcome, ledger_key
+from nodeops.records.versions import RECORD_SPACE, Writer, FileDigest, History, Outcome, ledger_key
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -44,7 +44,7 @@ def add(
     digests = _digests(files, key, allow_empty=False)
     node_document = load_node_document(document)
     store = open_store(node_document)
-    author = Author(node_document.node.organisation, node_document.node.name)
+    author = Writer(node_document.node.organisation, node_document.node.name)
     with _progress("looking up records", len(digests)) as step:
         planned = plan_all(store, digests, revise, step)
     if dry_run:

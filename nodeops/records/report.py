@@ -8,7 +8,7 @@ from nodeops.core.errors import HostError, Timeout
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProvenBlock
-from nodeops.records.versions import Author, FileDigest, History, Judgement, Outcome, Plan, RecordVersion, Standing, judge
+from nodeops.records.versions import Writer, FileDigest, History, Judgement, Outcome, Plan, RecordVersion, Standing, judge
 
 _HINTS = {
     Standing.CHANGED: "do not rely on this file; if the change is meant: nodeops record add --revise",
@@ -53,7 +53,7 @@ def verified(checked: Sequence[Checked]) -> Result:
     return Result(data, [table], _summary(checked), findings)
 
 
-def added(outcomes: Sequence[Outcome], author: Author, chain: str, dry_run: bool) -> Result:
+def added(outcomes: Sequence[Outcome], author: Writer, chain: str, dry_run: bool) -> Result:
     """Return the answer of `record add`."""
     words = _WOULD if dry_run else _WORDS
     rows = [(one.planned.file.key, words[one.planned.plan], *_version_cells(one.version), _tx(one.version)) for one in outcomes]

@@ -40,10 +40,12 @@ _TIMEOUT_HINT = "it may still be committed: run the same again, which is safe; i
 def open_store(document: NodeDocument) -> "Store":
     """Return the store behind this host's own node, trusting this host's genesis. Raise HostError without a genesis."""
     genesis = Path(document.ledger.paths["genesis"])
-    return Store(driver_for(document), trusted_set(_read(genesis), document.ledger.chain, str(genesis)))
+    return Store(driver_for(document), trusted_set(read_genesis(document), document.ledger.chain, str(genesis)))
 
 
-def _read(genesis: Path) -> bytes:
+def read_genesis(document: NodeDocument) -> bytes:
+    """Return the content of this host's genesis, which proofs are checked against. Raise HostError without one."""
+    genesis = Path(document.ledger.paths["genesis"])
     hint = "run ansible-playbook site.yml from the controller: proofs are checked against this host's genesis"
     try:
         with genesis.open("rb") as file:
@@ -67,7 +69,7 @@ class Store:
         self.driver = driver
         self.trusted = trusted
         # Entries come in ledger order, so those of one block follow each other; a few thousand blocks are a few MB.
-        self._block = lru_cache(maxsize=_KEPT_BLOCKS)(self._prove_block)
+        self.block = lru_cache(maxsize=_KEPT_BLOCKS)(self._prove_block)
 
     def put(self, key: str, value: bytes, timeout_seconds: float = 60.0) -> Version:
         """Put bytes under a key and return them with their proof, once committed.
@@ -102,6 +104,11 @@ class Store:
                 found = self._prove(answer)
                 versions[found.hash] = Version(key, parts[1], found)
         return Shown(sorted(versions.values(), key=lambda version: version.proven.order), skipped)
+
+    def record_history(self, key: str) -> History:
+        """Return the history of the record under a ledger key. Raise as `read` does."""
+        shown = self.read(key)
+        return record_history(shown.versions, shown.skipped)
 
     def find(self, tx_hash: str) -> ProvenTransaction | None:
         """Return a committed transaction by its hash (upper-case hex), proven, or None when the node shows none."""
@@ -147,7 +154,7 @@ class Store:
         return found
 
     def _prove(self, answer: TransactionAnswer) -> ProvenTransaction:
-        return prove_transaction(answer, self._block(answer.height))
+        return prove_transaction(answer, self.block(answer.height))
 
     def _prove_block(self, height: int) -> ProvenBlock:
         return prove_block(self._signed_header(height), height, self.trusted)
@@ -166,12 +173,6 @@ def _readable(tx: bytes, key: str) -> bool:
     if len(tx) > MAX_TRANSACTION_BYTES:
         return False
     return content(tx) is not None or tx.partition(b"=")[0] != key.encode()
-
-
-def history_of(store: Store, key: str) -> History:
-    """Return the history of the record under a ledger key. Raise as `Store.read` does."""
-    shown = store.read(key)
-    return record_history(shown.versions, shown.skipped)
 
 
 def transaction_hash(tx: bytes) -> str:
