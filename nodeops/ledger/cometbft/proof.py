@@ -44,6 +44,7 @@ class Step(StrEnum):
     CHAIN_AND_HEIGHT = "chain and height"
     BLOCK_HEADER = "block header"
     SIGNATURES = "signatures"
+    RESULTS = "results"
 
 
 class ProofError(HostError):
@@ -54,6 +55,7 @@ class ProofError(HostError):
 class ProvenBlock:
     """A block header that holds: who signed it, with which voting power.
 
+    `app_hash` is of the application's state after the block below, `results_hash` of what came of that block's transactions.
     `unchanged_set` tells whether the block was made by exactly the validators of the genesis.
     """
 
@@ -61,6 +63,8 @@ class ProvenBlock:
     time: str
     hash: str
     data_hash: bytes
+    app_hash: bytes
+    results_hash: bytes
     power: int
     total_power: int
     signers: tuple[str, ...]
@@ -84,44 +88,53 @@ class ProvenTransaction:
 
 def parse_transaction(answer: Any) -> TransactionAnswer:
     """Return one element of `tx_search`, or the answer of `tx`. Raise ProofError for a wrong shape."""
-    return _parse(TransactionAnswer, answer)
+    return parsed(TransactionAnswer, answer)
 
 
 def prove_block(answer: Any, height: int, trusted: TrustedSet) -> ProvenBlock:
     """Return what a signed header proves about the block at a height. Raise ProofError with the failed step."""
-    signed = _parse(SignedHeader, answer)
+    signed = parsed(SignedHeader, answer)
     header, commit = signed.header, signed.commit
-    _require(header.chain_id == trusted.chain, Step.CHAIN_AND_HEIGHT, "the block is of another chain than this host's genesis")
-    _require(header.height == commit.height == height, Step.CHAIN_AND_HEIGHT, f"the node sent another block than {height}")
+    require(header.chain_id == trusted.chain, Step.CHAIN_AND_HEIGHT, "the block is of another chain than this host's genesis")
+    require(header.height == commit.height == height, Step.CHAIN_AND_HEIGHT, f"the node sent another block than {height}")
     block_hash = header_hash(header)
-    _require(block_hash == commit.block_id.hash, Step.BLOCK_HEADER, "the header is not the one that was voted on")
+    require(block_hash == commit.block_id.hash, Step.BLOCK_HEADER, "the header is not the one that was voted on")
     signed_by = signers(trusted, commit)
     power = sum(validator.power for validator in signed_by)
     unchanged = header.validators_hash == trusted.hash()
-    _require(trusted.is_quorum(power), Step.SIGNATURES, _too_little(power, trusted.power, unchanged))
+    require(trusted.is_quorum(power), Step.SIGNATURES, _too_little(power, trusted.power, unchanged))
     names = tuple(validator.address for validator in signed_by)
     return ProvenBlock(
-        height, str(header.time), block_hash.hex().upper(), header.data_hash, power, trusted.power, names, unchanged
+        height=height,
+        time=str(header.time),
+        hash=block_hash.hex().upper(),
+        data_hash=header.data_hash,
+        app_hash=header.app_hash,
+        results_hash=header.last_results_hash,
+        power=power,
+        total_power=trusted.power,
+        signers=names,
+        unchanged_set=unchanged,
     )
 
 
 def prove_transaction(answer: TransactionAnswer, block: ProvenBlock) -> ProvenTransaction:
     """Return the transaction, proven to be in a proven block. Raise ProofError with the failed step."""
     digest = hashlib.sha256(answer.tx).digest()
-    _require(answer.hash == digest, Step.TRANSACTION_HASH, "the transaction does not have the hash that names it")
-    _require(answer.height == block.height, Step.CHAIN_AND_HEIGHT, f"the transaction is not of block {block.height}")
+    require(answer.hash == digest, Step.TRANSACTION_HASH, "the transaction does not have the hash that names it")
+    require(answer.height == block.height, Step.CHAIN_AND_HEIGHT, f"the transaction is not of block {block.height}")
     proof = answer.proof
     consistent = proof.data == answer.tx and proof.root_hash == block.data_hash and proof.proof.leaf_hash == leaf_hash(digest)
-    _require(consistent, Step.MERKLE_PROOF, "the proof is for another transaction or another block")
+    require(consistent, Step.MERKLE_PROOF, "the proof is for another transaction or another block")
     path = path_to(proof.proof.index, proof.proof.total)
     root = _root(proof.proof, path)
-    _require(root == block.data_hash, Step.MERKLE_PROOF, "the proof does not lead to the block's data hash")
+    require(root == block.data_hash, Step.MERKLE_PROOF, "the proof does not lead to the block's data hash")
     return ProvenTransaction(answer.tx, digest.hex().upper(), path, block)
 
 
 def path_to(index: int, total: int) -> tuple[bool, ...]:
     """Return the way from the root of a tree of `total` leaves to leaf `index`; True is right. Raise ProofError."""
-    _require(0 <= index < total, Step.MERKLE_PROOF, "the proof is for a leaf outside its tree")
+    require(0 <= index < total, Step.MERKLE_PROOF, "the proof is for a leaf outside its tree")
     path = []
     while total > 1:
         left = split_point(total)
@@ -132,7 +145,7 @@ def path_to(index: int, total: int) -> tuple[bool, ...]:
 
 
 def _root(proof: MerkleProof, path: tuple[bool, ...]) -> bytes:
-    _require(len(path) == len(proof.aunts), Step.MERKLE_PROOF, "the proof has too few or too many hashes")
+    require(len(path) == len(proof.aunts), Step.MERKLE_PROOF, "the proof has too few or too many hashes")
     node = proof.leaf_hash
     for right, aunt in zip(reversed(path), proof.aunts, strict=True):
         node = inner_hash(aunt, node) if right else inner_hash(node, aunt)
@@ -145,17 +158,22 @@ def _too_little(power: int, total: int, unchanged: bool) -> str:
     return text if unchanged else text + changed
 
 
-def _parse(model: type[_A], answer: Any) -> _A:
+def parsed(model: type[_A], answer: Any) -> _A:
+    """Return what a node sent as a checked shape. Raise ProofError when it has another."""
     try:
         return model.model_validate(answer)
     except ValidationError as error:
         item = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, item["loc"]))
-        raise ProofError(
-            f"{place or 'it'}: {item['msg'].removeprefix('Value error, ')}", where=Step.ANSWER, hint=ANOTHER_NODE
-        ) from error
+        raise refused(Step.ANSWER, f"{place or 'it'}: {item['msg'].removeprefix('Value error, ')}") from error
 
 
-def _require(holds: bool, step: Step, reason: str) -> None:
+def require(holds: bool, step: StrEnum, reason: str) -> None:
+    """Raise ProofError with the failed step unless something holds."""
     if not holds:
-        raise ProofError(reason, where=step, hint=ANOTHER_NODE)
+        raise refused(step, reason)
+
+
+def refused(step: StrEnum, reason: str) -> ProofError:
+    """Return the error that names a failed step."""
+    return ProofError(reason, where=step, hint=ANOTHER_NODE)

@@ -57,8 +57,8 @@ def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     """
     at = 0
     while at < len(data):
-        tag, at = _read_varint(data, at)
-        value, at = _read_varint(data, at)
+        tag, at = read_varint(data, at)
+        value, at = read_varint(data, at)
         if tag & 7 == _BYTES:
             if value > len(data) - at:
                 raise ValueError(f"field {tag >> 3} is longer than what is there")
@@ -70,7 +70,7 @@ def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
             raise ValueError(f"field {tag >> 3} has wire type {tag & 7}")
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
     """Return the integer at a place, and the place behind it."""
     value = 0
     for group, byte in enumerate(data[at : at + _MOST_GROUPS]):

@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.25
 # types/errors/errors.go of cosmos-sdk at tag v0.53.8.
 WRONG_SEQUENCE = 32
 _NOT_FOUND = 22
-_BASE_ACCOUNT = "/cosmos.auth.v1beta1.BaseAccount"
+BASE_ACCOUNT = "/cosmos.auth.v1beta1.BaseAccount"
 # Somebody else who uses the same key may come first this many times.
 _ATTEMPTS = 5
 _ABSENT = "not found"
@@ -84,7 +84,7 @@ def account(driver: Driver, address: str) -> BaseAccount | None:
         raise
     try:
         packed = decode(_Found, base64.b64decode(answer.get("value") or "")).account
-        if packed is None or packed.url != _BASE_ACCOUNT:
+        if packed is None or packed.url != BASE_ACCOUNT:
             raise FormError("is no account with a key")
         return decode(BaseAccount, packed.value)
     except ValueError as error:

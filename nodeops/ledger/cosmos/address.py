@@ -7,6 +7,9 @@ import base64
 import hashlib
 from collections.abc import Iterable
 
+from nodeops.core.errors import InputError
+from nodeops.core.printable import printable
+
 ACCOUNT, OPERATOR = "ledger", "ledgervaloper"
 _LETTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 # BIP 173, the generator of the checksum's polynomial.
@@ -23,6 +26,22 @@ def bech32(prefix: str, data: bytes) -> str:
     check = _polymod([*lead, *words, 0, 0, 0, 0, 0, 0]) ^ 1
     words += [check >> 5 * (5 - place) & 31 for place in range(6)]
     return f"{prefix}1{''.join(_LETTERS[word] for word in words)}"
+
+
+def address_bytes(address: str) -> bytes:
+    """Return the bytes of an account's address. Raise InputError for text that is none."""
+    prefix, _, text = address.rpartition("1")
+    words = [_LETTERS.find(letter) for letter in text]
+    lead = [ord(letter) >> 5 for letter in prefix] + [0] + [ord(letter) & 31 for letter in prefix]
+    data = _whole_bytes(words[:-6])
+    if prefix != ACCOUNT or -1 in words or _polymod([*lead, *words]) != 1 or bech32(prefix, data) != address:
+        raise InputError("is no account's address", where=printable(address, 100), allowed=f"{ACCOUNT}1…, as it was printed")
+    return data
+
+
+def _whole_bytes(words: list[int]) -> bytes:
+    bits = "".join(f"{word & 31:05b}" for word in words)
+    return bytes(int(bits[start : start + 8], 2) for start in range(0, len(bits) - 7, 8))
 
 
 def _regrouped(data: bytes) -> Iterable[int]:
