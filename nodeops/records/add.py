@@ -7,7 +7,6 @@ from nodeops.ledger.cometbft.proof import ProofError, Step
 from nodeops.records.store import Store
 from nodeops.records.versions import (
     RECORD_SPACE,
-    Writer,
     FileDigest,
     History,
     Outcome,
@@ -15,6 +14,7 @@ from nodeops.records.versions import (
     Planned,
     RecordValue,
     RecordVersion,
+    Writer,
     ledger_key,
     overtaken,
     plan_add,
@@ -25,14 +25,13 @@ _BATCH = 500
 _HINT = "give another key with --key, or put a new version in its place with --revise"
 
 
-def plan_all(history_of: Callable[[str], History], files: Sequence[FileDigest], revise: bool, on_file: Callable[[], object]) -> list[Planned]:
+def plan_all(history_of: Callable[[str], History], files: Sequence[FileDigest], revise: bool) -> list[Planned]:
     """Return what adding each file means. Raise Refused when any key holds another hash and `revise` is not set."""
     planned = []
     for file in files:
         key = ledger_key(RECORD_SPACE, file.key)
         history = history_of(key)
         planned.append(Planned(file, key, plan_add(file, history, revise), history))
-        on_file()
     refused = [one for one in planned if one.plan is Plan.REFUSE]
     if refused:
         raise Refused("\n".join(map(_refusal, refused)), allowed="an unchanged file, or a key not yet used", hint=_HINT)

@@ -1,6 +1,7 @@
 """Where records go: a ledger that knows who signed them, or CometBFT's sample, which knows nobody and is for trials."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from nodeops.ledger.driver import Driver
 from nodeops.ledger.founding.genesis import content_digest
 from nodeops.ledger.identity.files import record_key_file
 from nodeops.records.add import send_all
+from nodeops.records.author_pen import AuthorPen
 from nodeops.records.author_store import AuthorStore
 from nodeops.records.index import Index
 from nodeops.records.logs import AuthorLogs, Frontier
@@ -36,15 +38,26 @@ class Backend(Protocol):
     def frontier(self) -> Frontier | None:
         """Return up to where nothing can be missing; None where a node can keep silent."""
 
+
+class Pen(Protocol):
+    """What writes records in one name."""
+
+    @property
+    def writer(self) -> Writer:
+        """In whose name it writes."""
+
+    def alone(self, seconds: float) -> AbstractContextManager[None]:
+        """Hold it on this host while the block runs. Raise Refused when another run has it for so long."""
+
     def send_all(self, planned: Sequence[Planned], timeout_seconds: float, on_file: Callable[[], object]) -> list[Outcome]:
         """Put on the ledger what the plan says, wait for it and prove it. Raise Timeout when no block takes it."""
 
 
-class SampleBackend:
-    """CometBFT's sample: whoever reaches an RPC writes under any key and any name."""
+class SampleStore:
+    """Records on CometBFT's sample: whoever reaches an RPC writes under any key and any name."""
 
-    def __init__(self, store: Store, writer: Writer) -> None:
-        self.store, self.driver, self.writer = store, store.driver, writer
+    def __init__(self, store: Store) -> None:
+        self.store, self.driver = store, store.driver
 
     def history(self, key: str) -> History:
         """Return all versions under a key that the node shows."""
@@ -53,6 +66,17 @@ class SampleBackend:
     def frontier(self) -> Frontier | None:
         """Return None: the sample has no proof of absence."""
         return None
+
+
+class SamplePen:
+    """Writes in the node's name, which nothing proves."""
+
+    def __init__(self, store: Store, writer: Writer) -> None:
+        self.store, self.writer = store, writer
+
+    def alone(self, seconds: float) -> AbstractContextManager[None]:
+        """Return at once: nothing is numbered there, so two runs do not meet."""
+        return nullcontext()
 
     def send_all(self, planned: Sequence[Planned], timeout_seconds: float, on_file: Callable[[], object]) -> list[Outcome]:
         """Send, wait and prove."""
@@ -66,25 +90,23 @@ def knows_authors(document: NodeDocument) -> bool:
 
 def open_backend(document: NodeDocument, on_number: Callable[[], object] = lambda: None) -> Backend:
     """Return where records are read. Raise HostError without a genesis, or without what names the authors."""
-    node = document.node
-    if not knows_authors(document):
-        return SampleBackend(open_store(document), Writer(node.organisation, node.name))
-    return _author_store(document, None, on_number)
+    return _author_store(document, on_number) if knows_authors(document) else SampleStore(open_store(document))
 
 
-def open_writer(document: NodeDocument, signing_key: Path | None, on_number: Callable[[], object]) -> tuple[Backend, Writer]:
-    """Return where records are written, and in whose name: that of the key, this node's own when no file is given.
+def open_pen(document: NodeDocument, signing_key: Path | None, on_number: Callable[[], object]) -> tuple[Backend, Pen]:
+    """Return where records are read, and what writes them: in the name of the key, which is this node's own without a file.
 
-    Raise InputError for a key that members do not know, or none where the ledger has no authors.
+    Raise InputError for a key that members do not know, or any where the ledger has no authors.
     """
-    if not knows_authors(document):
-        if signing_key is not None:
-            text = f"{document.ledger.platform} does not know who signs"
-            raise InputError(text, where="--signing-key", hint="leave it out; docs/ledgerd.md is about a ledger that does")
-        return open_backend(document), Writer(document.node.organisation, document.node.name)
-    key = load_signing_key(signing_key) if signing_key else _own_key(document)
-    store = _author_store(document, key, on_number)
-    return store, store.writer
+    if knows_authors(document):
+        key = load_signing_key(signing_key) if signing_key else _own_key(document)
+        store = _author_store(document, on_number)
+        return store, AuthorPen(store, key, Path(document.paths["records_state"]))
+    if signing_key is not None:
+        text, hint = f"{document.ledger.platform} does not know who signs", "leave it out; docs/ledgerd.md has one that does"
+        raise InputError(text, where="--signing-key", hint=hint)
+    sample = open_store(document)
+    return SampleStore(sample), SamplePen(sample, Writer(document.node.organisation, document.node.name))
 
 
 def _own_key(document: NodeDocument) -> SigningKey:
@@ -95,11 +117,10 @@ def _own_key(document: NodeDocument) -> SigningKey:
     return load_signing_key(file)
 
 
-def _author_store(document: NodeDocument, key: SigningKey | None, on_number: Callable[[], object]) -> AuthorStore:
+def _author_store(document: NodeDocument, on_number: Callable[[], object]) -> AuthorStore:
     store, chain = open_store(document), document.ledger.chain
     index = Index(Path(document.paths["records_state"]), content_digest(read_genesis(document)))
-    logs = AuthorLogs(store.driver, store.block, _authors(document), index, chain)
-    return AuthorStore(logs, key, Path(document.paths["records_state"]), on_number)
+    return AuthorStore(AuthorLogs(store.driver, store.block, _authors(document), index, chain), on_number)
 
 
 def _authors(document: NodeDocument) -> list[Author]:

@@ -117,7 +117,9 @@ class Index:
             for one in entries:
                 found = record_of(read(one.record).memo) if one.record is not None else None
                 row = (one.address, one.number, one.address in addresses, one.height, one.place, one.hash)
-                base.execute("INSERT OR REPLACE INTO numbers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, found and found[0], one.record))
+                base.execute(
+                    "INSERT OR REPLACE INTO numbers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, found and found[0], one.record)
+                )
 
     def entries(self, key: str) -> list[tuple[Entry, ProvenBlock]]:
         """Return what says that it is a record under a key, in ledger order, each with its block."""

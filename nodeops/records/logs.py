@@ -42,7 +42,9 @@ class Frontier:
 class AuthorLogs:
     """All transactions of all authors, brought into the index. `block` proves the block of a height, or raises ProofError."""
 
-    def __init__(self, driver: Driver, block: Callable[[int], ProvenBlock], authors: Sequence[Author], index: Index, chain: str) -> None:
+    def __init__(
+        self, driver: Driver, block: Callable[[int], ProvenBlock], authors: Sequence[Author], index: Index, chain: str
+    ) -> None:
         self.driver, self.index, self.chain = driver, index, chain
         self.authors = {account_address(one.key): one for one in authors}
         self.block, self.state = block, ProvenState(driver, block)

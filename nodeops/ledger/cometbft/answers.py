@@ -11,7 +11,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from nodeops.ledger.answers import LedgerStatus, Peer, Validator
-from nodeops.ledger.cometbft.blocks import Address, Answer, AppHash, Blob, HashBlob, Height, Int64, OptionalHash, Time, Timestamp, UInt32
+from nodeops.ledger.cometbft.blocks import (
+    Address,
+    Answer,
+    AppHash,
+    Blob,
+    HashBlob,
+    Height,
+    Int64,
+    OptionalHash,
+    Time,
+    Timestamp,
+    UInt32,
+)
 
 # types/params.go and types/validator_set.go (MaxVotesCount): no set is larger.
 MAX_VALIDATORS = 10_000
