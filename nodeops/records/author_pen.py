@@ -1,8 +1,8 @@
 """Write records in the name of one key, each with a number of its own.
 
-Sending survives whatever happens in between. A record is signed again for the same number, with the same bytes, until the account's
-proven count has passed that number; so a run that was killed, a node that was restarted, or a block that came in the middle leads
-neither to a record twice nor to one that is lost.
+Sending survives whatever happens in between. A record is signed again for the same number, with the same bytes, until the
+account's proven count has passed that number; so a run that was killed, a node that was restarted, or a block that came in the
+middle leads neither to a record twice nor to one that is lost.
 """
 
 import time
@@ -32,9 +32,7 @@ _POLL_SECONDS = 0.25
 _STRIKES = 5
 # mempool/errors.go of CometBFT: the node has it already, or takes no more just now.
 _CACHED, _FULL = "already exists in cache", "mempool is full"
-_UNKNOWN = (
-    "use this node's own key, or have this one written into consortium.yml (record_keys of its organisation), then site.yml"
-)
+_UNKNOWN = "use this node's own key, or have this one written into consortium.yml: record_keys of its organisation; then site.yml"
 _NO_ACCOUNT = "it was made after the chain was founded: a member gives it an account by sending it some coins (docs/records.md)"
 _FAILING = "an account without a coin cannot send itself one (docs/records.md); or somebody else writes with the same key"
 _WAITING = "it may still be committed: run the same again, which is safe; if blocks stopped, nodeops status says why"

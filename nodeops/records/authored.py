@@ -47,9 +47,7 @@ def signed_record(key: SigningKey, chain: str, number: int, sequence: int, memo:
 
 @dataclass(frozen=True)
 class Entry:
-    """An accepted transaction of an account: its number among all of the account's, where it stands, and, if it is a record's, its
-    bytes.
-    """
+    """An accepted transaction of an account: its number among all of the account's, where it stands, and a record's bytes."""
 
     address: str
     number: int

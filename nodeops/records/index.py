@@ -1,4 +1,4 @@
-"""What this host verified of authors' transactions, kept so that each is fetched once: a cache, never more trusted than the genesis.
+"""What this host verified of authors' transactions, so that each is fetched once: a cache, never more trusted than the genesis.
 
 One SQLite file below the agent's state, for root alone. It belongs to one genesis; that of another one, or a damaged one, is made
 anew. A block goes in as a whole or not at all, so a verification that was killed goes on where it was.
@@ -22,15 +22,13 @@ _FILE = "index.sqlite"
 # A file of another layout is made anew.
 _LAYOUT = "1"
 _BUSY_SECONDS = 30.0
-_TABLES = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE blocks (height INTEGER PRIMARY KEY, shown TEXT NOT NULL);
-CREATE TABLE numbers (
-    address TEXT NOT NULL, number INTEGER NOT NULL, known INTEGER NOT NULL, height INTEGER NOT NULL, place INTEGER NOT NULL,
-    hash TEXT NOT NULL, key TEXT, record BLOB, PRIMARY KEY (address, number, hash)
-) WITHOUT ROWID;
-CREATE INDEX by_key ON numbers (key, height, place) WHERE key IS NOT NULL;
-"""
+_TABLES = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE blocks (height INTEGER PRIMARY KEY, shown TEXT NOT NULL)",
+    "CREATE TABLE numbers (address TEXT NOT NULL, number INTEGER NOT NULL, known INTEGER NOT NULL, height INTEGER NOT NULL,"
+    " place INTEGER NOT NULL, hash TEXT NOT NULL, key TEXT, record BLOB, PRIMARY KEY (address, number, hash)) WITHOUT ROWID",
+    "CREATE INDEX by_key ON numbers (key, height, place) WHERE key IS NOT NULL",
+)
 
 
 class DamagedIndexError(HostError):
@@ -63,13 +61,20 @@ class Index:
         base = sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None)
         self.file.chmod(0o600)
         with self._read_or_damaged():
-            if not base.execute("SELECT 1 FROM sqlite_master").fetchone():
-                rows = ", ".join(f"('{name}', '{value}')" for name, value in self._meta.items())
-                base.executescript(f"BEGIN IMMEDIATE; {_TABLES} INSERT INTO meta VALUES {rows}; COMMIT;")
+            self._made(base)
             if dict(base.execute("SELECT name, value FROM meta")) != self._meta:
                 base.close()
                 raise DamagedIndexError("is of another genesis or layout", where=str(self.file))
         return base
+
+    def _made(self, base: sqlite3.Connection) -> None:
+        """Make the tables where there are none, by one process alone."""
+        with base:
+            base.execute("BEGIN IMMEDIATE")
+            if not base.execute("SELECT 1 FROM sqlite_master").fetchone():
+                for statement in _TABLES:
+                    base.execute(statement)
+                base.executemany("INSERT INTO meta VALUES (?, ?)", self._meta.items())
 
     @contextmanager
     def _read_or_damaged(self) -> Iterator[None]:
@@ -139,5 +144,7 @@ class Index:
 
 
 def _block(shown: dict[str, Any]) -> ProvenBlock:
-    plain = {one.name: bytes.fromhex(shown[one.name]) if one.type is bytes else shown[one.name] for one in fields(ProvenBlock)}
+    plain: dict[str, Any] = {
+        one.name: bytes.fromhex(shown[one.name]) if one.type is bytes else shown[one.name] for one in fields(ProvenBlock)
+    }
     return ProvenBlock(**{**plain, "signers": tuple(plain["signers"])})

@@ -1,8 +1,8 @@
 """Read all that authors wrote, through one node that may lie: how much each wrote is proven, so nothing can be kept back.
 
-An account's sequence is how many transactions it has had; the chain's state holds it, and a verified header proves that state. Each
-transaction carries its number. So every number below the sequence is asked for, its block is proven as a whole, and a number that
-the node does not show is a gap.
+An account's sequence is how many transactions it has had; the chain's state holds it, and a verified header proves that state.
+Each transaction carries its number. So every number below the sequence is asked for, its block is proven as a whole, and a number
+that the node does not show is a gap.
 """
 
 import time
