@@ -23,6 +23,7 @@ from nodeops.records.index import Index
 _FIRST_STATE = 2
 # A node writes its index of transactions a moment after the block itself (state/txindex/indexer_service.go).
 _INDEX_SECONDS, _POLL_SECONDS = 5.0, 0.25
+_YOUNG_SECONDS = 10.0
 _YOUNG = "the chain has only just begun: run again in some seconds"
 
 
@@ -54,9 +55,7 @@ class AuthorLogs:
 
         Raise GapError for a number that this node does not show, ProofError for what it shows and does not hold.
         """
-        height = self.driver.status().height - 1
-        if height < _FIRST_STATE:
-            raise HostError("nothing can be proven yet", where=self.chain, hint=_YOUNG)
+        height = self._height()
         accounts = {address: self.state.account(address, height) for address in self.authors}
         numbers = {address: found.number for address, found in accounts.items() if found}
         for address, found in accounts.items():
@@ -64,6 +63,15 @@ class AuthorLogs:
                 self._bring(address, number, height, numbers)
                 on_number()
         return Frontier(height, self.block(height).time, accounts)
+
+    def _height(self) -> int:
+        """Return the newest height whose state can be proven. Raise HostError while there is none."""
+        deadline = time.monotonic() + _YOUNG_SECONDS
+        while (height := self.driver.status().height - 1) < _FIRST_STATE:
+            if time.monotonic() > deadline:
+                raise HostError("nothing can be proven yet", where=self.chain, hint=_YOUNG)
+            time.sleep(_POLL_SECONDS)
+        return height
 
     def _wanted(self, address: str, count: int) -> Iterator[int]:
         """Yield the numbers that are not in the index. What a key wrote long after it counted is of no interest."""

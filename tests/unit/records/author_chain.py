@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from nodeops.core.digest import sha256
 from nodeops.ledger.authors import Author
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.rpc import Rpc
@@ -48,7 +49,9 @@ def key(name: str) -> SigningKey:
 
 
 def value(name: str, content: str, **more: Any) -> RecordValue:
-    return RecordValue(sha256=content * 64, size=1, organisation=OWNERS.get(name, "gamma"), node=name, **more)
+    return RecordValue(
+        sha256=sha256(content.encode()), size=len(content), organisation=OWNERS.get(name, "gamma"), node=name, **more
+    )
 
 
 # --- told again -----------------------------------------------------------------------------------------------------------
@@ -143,16 +146,16 @@ class Scribe:
 
 def _write(node: CometBft) -> None:
     scribe = Scribe(node)
-    scribe.commit(
-        scribe.record("alpha-1", "a.csv", value("alpha-1", "a")), scribe.record("billing", "b.csv", value("billing", "b"))
-    )
-    scribe.commit(
-        scribe.record("alpha-1", "b.csv", value("billing", "e")), scribe.coins("billing", organisation_key("beta").address, 100)
-    )
+    scribe.commit(scribe.record("alpha-1", "a.csv", value("alpha-1", "a")))
+    scribe.commit(scribe.record("billing", "b.csv", value("billing", "b")))
+    scribe.commit(scribe.record("alpha-1", "b.csv", value("billing", "e")))
+    scribe.commit(scribe.coins("billing", organisation_key("beta").address, 100))
     scribe.commit(scribe.record("billing", "c.csv", value("billing", "c")))
     scribe.commit(scribe.coins("beta", ADDRESS["billing"], 50))
     scribe.commit(scribe.coins("beta", organisation_key("stranger").address, 5))
     scribe.commit(scribe.record("billing", "c.csv", value("billing", "c")))
+    # Both early in the time between two blocks, so that they are in one.
+    scribe.commit()
     stranger = scribe.record("stranger", "a.csv", value("alpha-1", "f"))
     scribe.commit(stranger, scribe.record("alpha-1", "d.csv", value("alpha-1", "d")))
 
