@@ -16,11 +16,9 @@ from nodeops.ledger.answers import ApplicationRefused
 from nodeops.ledger.authors import Author
 from nodeops.ledger.cosmos.account import WRONG_SEQUENCE
 from nodeops.ledger.cosmos.signing_key import SigningKey
-from nodeops.ledger.cosmos.state import ProvenAccount
 from nodeops.records.add import value_of
 from nodeops.records.author_store import AuthorStore
-from nodeops.records.authored import memo_of, signed_record
-from nodeops.records.logs import Frontier
+from nodeops.records.authored import Account, Frontier, memo_of, signed_record
 from nodeops.records.versions import Outcome, Planned, RecordVersion, Writer, overtaken
 
 # In flight at once: half of what a block takes of records by its limit of gas, so that others find room.
@@ -86,7 +84,7 @@ class AuthorPen:
                 raise HostError("the ledger takes these records and they come to nothing", where=self.key.address, hint=_FAILING)
         return [done[one.file] for one in planned]
 
-    def _account(self, frontier: Frontier) -> ProvenAccount:
+    def _account(self, frontier: Frontier) -> Account:
         found = frontier.accounts[self.key.address]
         if found is None:
             raise HostError("the chain knows no account of this key", where=self.key.address, hint=_NO_ACCOUNT)
@@ -95,7 +93,7 @@ class AuthorPen:
     def _passed(self, before: Frontier, after: Frontier) -> bool:
         return self._account(after).sequence > self._account(before).sequence
 
-    def _hand_in(self, memos: Sequence[str], account: ProvenAccount) -> None:
+    def _hand_in(self, memos: Sequence[str], account: Account) -> None:
         for sequence, memo in enumerate(memos, account.sequence):
             if not self._taken(signed_record(self.key, self.store.logs.chain, account.number, sequence, memo)):
                 return

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from nodeops.core.errors import HostError, Timeout
-from nodeops.records.authored import authored_history
+from nodeops.records.authored import Frontier, authored_history
 from nodeops.records.index import DamagedIndexError
-from nodeops.records.logs import AuthorLogs, Frontier
+from nodeops.records.logs import AuthorLogs
 from nodeops.records.versions import History
 
 

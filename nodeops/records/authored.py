@@ -6,14 +6,14 @@ A record is one coin from a key's account to itself, signed by that key alone, w
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from nodeops.core.digest import canonical
 from nodeops.ledger.authors import Author
 from nodeops.ledger.cometbft.contents import Included
-from nodeops.ledger.cometbft.proof import ProvenBlock
+from nodeops.ledger.cometbft.proof import ProofError, ProvenBlock
 from nodeops.ledger.cosmos.codec import FormError
 from nodeops.ledger.cosmos.messages import Packed, self_send
 from nodeops.ledger.cosmos.signing_key import SigningKey
@@ -83,6 +83,31 @@ def _is_record(found: Transaction) -> bool:
         return False
     own: tuple[Packed, ...] = (self_send(found.signers[0].address),)
     return found.messages == own
+
+
+class GapError(ProofError):
+    """An author has a transaction of a number that this node does not show."""
+
+
+class Account(Protocol):
+    """An account whose state is proven: its number for good, and how many transactions it has had."""
+
+    @property
+    def number(self) -> int:
+        """What a signature covers."""
+
+    @property
+    def sequence(self) -> int:
+        """The number that its next transaction has."""
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Up to where everything is known: a height, the time of its block, and each author's account there, None for none."""
+
+    height: int
+    time: str
+    accounts: Mapping[str, Account | None]
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from nodeops.ledger.identity.files import record_key_file
 from nodeops.records.add import send_all
 from nodeops.records.author_pen import AuthorPen
 from nodeops.records.author_store import AuthorStore
+from nodeops.records.authored import Frontier
 from nodeops.records.index import Index
-from nodeops.records.logs import AuthorLogs, Frontier
+from nodeops.records.logs import AuthorLogs
 from nodeops.records.store import Store, open_store, read_genesis
 from nodeops.records.versions import History, Outcome, Planned, Writer
 

@@ -15,9 +15,9 @@ from nodeops.core.errors import HostError, Timeout
 from nodeops.document.host import load_node_document
 from nodeops.ledger.cometbft.proof import ProofError
 from nodeops.records.add import plan_all
+from nodeops.records.authored import Frontier
 from nodeops.records.backend import Backend, Pen, open_backend, open_pen
 from nodeops.records.files import name_keys, read_all, total_bytes
-from nodeops.records.logs import Frontier
 from nodeops.records.report import added, check, shown, verified
 from nodeops.records.versions import RECORD_SPACE, FileDigest, History, Outcome, Planned, ledger_key
 

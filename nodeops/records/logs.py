@@ -7,16 +7,15 @@ that the node does not show is a gap.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from nodeops.core.errors import HostError
 from nodeops.ledger.authors import Author
 from nodeops.ledger.cometbft.contents import prove_contents
-from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProofError, ProvenBlock, Step
+from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProvenBlock, Step
 from nodeops.ledger.cosmos.address import account_address
-from nodeops.ledger.cosmos.state import ProvenAccount, ProvenState
+from nodeops.ledger.cosmos.state import ProvenState
 from nodeops.ledger.driver import Driver
-from nodeops.records.authored import Entry, entries
+from nodeops.records.authored import Entry, Frontier, GapError, entries
 from nodeops.records.index import Index
 
 # State can be proven from height 2 on, by the header of the next block.
@@ -25,19 +24,6 @@ _FIRST_STATE = 2
 _INDEX_SECONDS, _POLL_SECONDS = 5.0, 0.25
 _YOUNG_SECONDS = 10.0
 _YOUNG = "the chain has only just begun: run again in some seconds"
-
-
-class GapError(ProofError):
-    """An author has a transaction of a number that this node does not show."""
-
-
-@dataclass(frozen=True)
-class Frontier:
-    """Up to where everything is known: a height, the time of its block, and how many transactions each account had there."""
-
-    height: int
-    time: str
-    accounts: Mapping[str, ProvenAccount | None]
 
 
 class AuthorLogs:

@@ -9,7 +9,7 @@ from nodeops.core.errors import HostError, Timeout
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProvenBlock
-from nodeops.records.logs import Frontier, GapError
+from nodeops.records.authored import Frontier, GapError
 from nodeops.records.versions import (
     FileDigest,
     Forged,
