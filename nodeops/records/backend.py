@@ -9,6 +9,7 @@ from nodeops.core.errors import HostError, InputError
 from nodeops.document.models import NodeDocument
 from nodeops.document.profile import load_profile
 from nodeops.ledger.authors import Author, parse_authors
+from nodeops.ledger.cometbft.kept import read_genesis
 from nodeops.ledger.cosmos.key_file import load_signing_key
 from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.ledger.driver import Driver
@@ -20,7 +21,7 @@ from nodeops.records.author_store import AuthorStore
 from nodeops.records.authored import Frontier
 from nodeops.records.index import Index
 from nodeops.records.logs import AuthorLogs
-from nodeops.records.store import Store, open_store, read_genesis
+from nodeops.records.store import Store, open_store
 from nodeops.records.versions import History, Outcome, Planned, Writer
 
 _MOST_BYTES = 4 << 20

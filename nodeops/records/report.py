@@ -132,12 +132,7 @@ def _verdict(standing: Standing) -> str:
 
 def _summary(checked: Sequence[Checked]) -> list[str]:
     matching = [one.judgement.version for one in checked if one.judgement.standing is Standing.MATCHES]
-    lines = [f"{len(matching)} of {len(checked)} files match the ledger"]
-    if any(version and not version.proven.block.unchanged_set for version in matching):
-        lines.append(
-            "the validator set has changed since the genesis; its validators still signed with more than 2/3 of their power"
-        )
-    return lines
+    return [f"{len(matching)} of {len(checked)} files match the ledger"]
 
 
 def _finding(checked: Checked) -> Finding:
@@ -213,5 +208,4 @@ def _block_data(block: ProvenBlock) -> dict[str, Any]:
         "signed_power": block.power,
         "total_power": block.total_power,
         "signers": list(block.signers),
-        "genesis_validators": block.unchanged_set,
     }

@@ -3,10 +3,9 @@
 The general layer under records: anything small that must be agreed between organisations can use it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 from tenacity import RetryError, Retrying, TryAgain, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -14,22 +13,20 @@ from nodeops.core.digest import sha256
 from nodeops.core.errors import HostError, Timeout
 from nodeops.document.models import NodeDocument
 from nodeops.ledger.cometbft.blocks import TransactionAnswer
+from nodeops.ledger.cometbft.kept import open_follower
 from nodeops.ledger.cometbft.proof import (
     ProofError,
     ProvenBlock,
     ProvenTransaction,
     Step,
     parse_transaction,
-    prove_block,
     prove_transaction,
 )
-from nodeops.ledger.cometbft.trust import TrustedSet, trusted_set
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.records.versions import MAX_TRANSACTION_BYTES, History, Version, content, record_history, transaction
 
 _POLL_SECONDS = 0.25
 _KEPT_BLOCKS = 1_000
-_MAX_GENESIS_BYTES = 16 << 20
 # What CometBFT v0.38 says, inside the driver's error, when that is no fault (rpc/core/tx.go, mempool/errors.go).
 _NOT_FOUND = "not found"
 _CACHED = "already exists in cache"
@@ -39,19 +36,8 @@ _TIMEOUT_HINT = "it may still be committed: run the same again, which is safe; i
 
 def open_store(document: NodeDocument) -> "Store":
     """Return the store behind this host's own node, trusting this host's genesis. Raise HostError without a genesis."""
-    genesis = Path(document.ledger.paths["genesis"])
-    return Store(driver_for(document), trusted_set(read_genesis(document), document.ledger.chain, str(genesis)))
-
-
-def read_genesis(document: NodeDocument) -> bytes:
-    """Return the content of this host's genesis, which proofs are checked against. Raise HostError without one."""
-    genesis = Path(document.ledger.paths["genesis"])
-    hint = "run ansible-playbook site.yml from the controller: proofs are checked against this host's genesis"
-    try:
-        with genesis.open("rb") as file:
-            return file.read(_MAX_GENESIS_BYTES)
-    except OSError as error:
-        raise HostError(f"cannot be read: {error.strerror}", where=str(genesis), hint=hint) from error
+    driver = driver_for(document)
+    return Store(driver, open_follower(document, driver).block)
 
 
 @dataclass(frozen=True)
@@ -63,13 +49,15 @@ class Shown:
 
 
 class Store:
-    """Bytes under keys, through one node that need not be honest. Keys come from `records.ledger_key`."""
+    """Bytes under keys, through one node that need not be honest. Keys come from `records.ledger_key`.
 
-    def __init__(self, driver: Driver, trusted: TrustedSet) -> None:
+    `block` proves the block of a height, or raises ProofError.
+    """
+
+    def __init__(self, driver: Driver, block: Callable[[int], ProvenBlock]) -> None:
         self.driver = driver
-        self.trusted = trusted
         # Entries come in ledger order, so those of one block follow each other; a few thousand blocks are a few MB.
-        self.block = lru_cache(maxsize=_KEPT_BLOCKS)(self._prove_block)
+        self.block = lru_cache(maxsize=_KEPT_BLOCKS)(block)
 
     def put(self, key: str, value: bytes, timeout_seconds: float = 60.0) -> Version:
         """Put bytes under a key and return them with their proof, once committed.
@@ -155,17 +143,6 @@ class Store:
 
     def _prove(self, answer: TransactionAnswer) -> ProvenTransaction:
         return prove_transaction(answer, self.block(answer.height))
-
-    def _prove_block(self, height: int) -> ProvenBlock:
-        return prove_block(self._signed_header(height), height, self.trusted)
-
-    def _signed_header(self, height: int) -> dict[str, Any]:
-        try:
-            return self.driver.signed_header(height)
-        except HostError as error:
-            if _LEDGER_SAYS in error.what:
-                raise ProofError(f"the node shows no block {height}: {error.what}", where=Step.CHAIN_AND_HEIGHT) from error
-            raise
 
 
 def _readable(tx: bytes, key: str) -> bool:

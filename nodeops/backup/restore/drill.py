@@ -128,8 +128,8 @@ def _proven(document: NodeDocument, driver: Driver, height: int) -> tuple[Block 
     if not max(1, seen.earliest_height) <= height < seen.height:
         return None, None
     here, after = driver.signed_header(height), driver.signed_header(height + 1)
-    block = proven(here, height, facts.trusted, facts.organisations, facts.own_address)
-    proven(after, height + 1, facts.trusted, facts.organisations, facts.own_address)
+    block = proven(here, height, facts.prove, facts.organisations, facts.own_address)
+    proven(after, height + 1, facts.prove, facts.organisations, facts.own_address)
     return block, str(after["header"]["app_hash"]).upper()
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from nodeops.backup.restore.plan import SILENT_COMMITS, Told
-from nodeops.backup.restore.proof import proven
+from nodeops.backup.restore.proof import Prove, proven
 from nodeops.core.errors import HostError, InputError
 from nodeops.document.models import NodeDocument
-from nodeops.ledger.cometbft.trust import TrustedSet, trusted_set
-from nodeops.ledger.driver import Driver
+from nodeops.ledger.cometbft.kept import open_follower
+from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.founding.genesis_models import Genesis
 
 _MAX_WITNESS_BYTES = 16 << 20
@@ -21,9 +21,12 @@ _MAX_WITNESS_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class Known:
-    """What this host's genesis vouches for: the trusted set, each validator's organisation by address, this node's key."""
+    """What this host's genesis vouches for: blocks, each founding validator's organisation by address, this node's key.
 
-    trusted: TrustedSet
+    `prove` follows the validators from the genesis on, through this host's own node.
+    """
+
+    prove: Prove
     organisations: Mapping[str, str]
     own_key: str
     own_address: str
@@ -40,7 +43,7 @@ def known(document: NodeDocument) -> Known:
     except OSError as error:
         hint = "ansible-playbook playbooks/restore.yml writes it"
         raise HostError(f"cannot be read: {error.strerror}", where=str(path), hint=hint) from error
-    trusted = trusted_set(data, document.ledger.chain, str(path))
+    follower = open_follower(document, driver_for(document))
     try:
         founders = {one.name: one for one in Genesis.model_validate_json(data).validators}
     except ValidationError as error:
@@ -48,7 +51,7 @@ def known(document: NodeDocument) -> Known:
     member = {one.name: one.organisation for one in document.members}
     own = founders.get(document.node.name)
     organisations = {one.address: member[name] for name, one in founders.items() if name in member}
-    return Known(trusted, organisations, own.pub_key.value if own else "", own.address if own else "")
+    return Known(follower.prove, organisations, own.pub_key.value if own else "", own.address if own else "")
 
 
 def own_known(document: NodeDocument) -> Known:
@@ -69,7 +72,7 @@ def newest_headers(driver: Driver) -> list[dict[str, Any]]:
 
 def told(node: str, headers: Sequence[Any], facts: Known) -> Told:
     """Return what signed headers prove. Raise ProofError for one that validators with 2/3 of the power did not sign."""
-    return Told(node, [proven(one, _height(one, node), facts.trusted, facts.organisations, facts.own_address) for one in headers])
+    return Told(node, [proven(one, _height(one, node), facts.prove, facts.organisations, facts.own_address) for one in headers])
 
 
 def _height(header: Any, node: str) -> int:

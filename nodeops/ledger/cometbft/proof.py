@@ -6,7 +6,8 @@ Pure: the answers of a node go in, a proven fact or a ProofError that names the 
 2. Merkle proof: that hash is a leaf of the tree whose root is the data hash of the block's header;
 3. chain and height: the header and the commit are of this chain and of the height asked for;
 4. block header: all fourteen fields of the header hash to the block id in the commit;
-5. signatures: trusted validators with more than 2/3 of the trusted power signed that block id.
+5. validators: the header names exactly those of its height, who were followed from the genesis (follow.py);
+6. signatures: those with more than 2/3 of their power signed that block id.
 
 So one lying node can neither make up a transaction nor change one. It can still keep silent about one.
 """
@@ -43,6 +44,7 @@ class Step(StrEnum):
     MERKLE_PROOF = "Merkle proof"
     CHAIN_AND_HEIGHT = "chain and height"
     BLOCK_HEADER = "block header"
+    VALIDATORS = "validators"
     SIGNATURES = "signatures"
     RESULTS = "results"
 
@@ -56,7 +58,6 @@ class ProvenBlock:
     """A block header that holds: who signed it, with which voting power.
 
     `app_hash` is of the application's state after the block below, `results_hash` of what came of that block's transactions.
-    `unchanged_set` tells whether the block was made by exactly the validators of the genesis.
     """
 
     height: int
@@ -68,7 +69,6 @@ class ProvenBlock:
     power: int
     total_power: int
     signers: tuple[str, ...]
-    unchanged_set: bool
 
 
 @dataclass(frozen=True)
@@ -92,17 +92,19 @@ def parse_transaction(answer: Any) -> TransactionAnswer:
 
 
 def prove_block(answer: Any, height: int, trusted: TrustedSet) -> ProvenBlock:
-    """Return what a signed header proves about the block at a height. Raise ProofError with the failed step."""
+    """Return what a signed header proves about the block at a height, whose validators are these. Raise ProofError."""
     signed = parsed(SignedHeader, answer)
     header, commit = signed.header, signed.commit
     require(header.chain_id == trusted.chain, Step.CHAIN_AND_HEIGHT, "the block is of another chain than this host's genesis")
     require(header.height == commit.height == height, Step.CHAIN_AND_HEIGHT, f"the node sent another block than {height}")
     block_hash = header_hash(header)
     require(block_hash == commit.block_id.hash, Step.BLOCK_HEADER, "the header is not the one that was voted on")
+    named = header.validators_hash == trusted.hash()
+    require(named, Step.VALIDATORS, f"the header names others than those that this host's genesis leads to at {height}")
     signed_by = signers(trusted, commit)
     power = sum(validator.power for validator in signed_by)
-    unchanged = header.validators_hash == trusted.hash()
-    require(trusted.is_quorum(power), Step.SIGNATURES, _too_little(power, trusted.power, unchanged))
+    too_little = f"validators with power {power} of {trusted.power} signed; more than 2/3 must"
+    require(trusted.is_quorum(power), Step.SIGNATURES, too_little)
     names = tuple(validator.address for validator in signed_by)
     return ProvenBlock(
         height=height,
@@ -114,7 +116,6 @@ def prove_block(answer: Any, height: int, trusted: TrustedSet) -> ProvenBlock:
         power=power,
         total_power=trusted.power,
         signers=names,
-        unchanged_set=unchanged,
     )
 
 
@@ -150,12 +151,6 @@ def _root(proof: MerkleProof, path: tuple[bool, ...]) -> bytes:
     for right, aunt in zip(reversed(path), proof.aunts, strict=True):
         node = inner_hash(aunt, node) if right else inner_hash(node, aunt)
     return node
-
-
-def _too_little(power: int, total: int, unchanged: bool) -> str:
-    text = f"validators of this host's genesis with power {power} of {total} signed; more than 2/3 must"
-    changed = "; the node says that the validator set has changed, beyond what this genesis vouches for"
-    return text if unchanged else text + changed
 
 
 def parsed(model: type[_A], answer: Any) -> _A:

@@ -1,7 +1,7 @@
 """Who is trusted, and how much of their voting power stands behind a commit. Pure.
 
-The trusted validators are those of this host's genesis.json. What a node's RPC says about validators is never
-believed; it is at most explained.
+The first ones are those of this host's genesis.json; all others follow from them (follow.py). What a node's RPC says about
+validators is never believed; it is at most explained.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,11 @@ from nodeops.ledger.cometbft.protowire import blob, integer, message
 
 @dataclass(frozen=True)
 class TrustedSet:
-    """The chain and the validators that this host's genesis vouches for."""
+    """Validators of a chain that are vouched for: by this host's genesis, for the first block, or by what follows from it."""
 
     chain: str
     validators: Sequence[Validator]
+    first_height: int = 1
 
     @property
     def power(self) -> int:
@@ -51,6 +52,8 @@ class _GenesisValidator(Answer):
 class _Genesis(Answer):
     chain_id: Annotated[str, Field(min_length=1, max_length=50)]
     validators: Annotated[list[_GenesisValidator], Field(min_length=1)]
+    # types/genesis.go: what says 0 begins with 1.
+    initial_height: Int64 = 1
 
 
 def trusted_set(genesis: bytes, chain: str, where: str) -> TrustedSet:
@@ -70,7 +73,7 @@ def trusted_set(genesis: bytes, chain: str, where: str) -> TrustedSet:
         raise HostError("is the genesis of another chain than the node document's", where=where, allowed=chain, hint=hint)
     if len({validator.public_key for validator in validators}) < len(validators):
         raise HostError("names a validator twice", where=where, hint=hint)
-    return TrustedSet(chain, validators)
+    return TrustedSet(chain, validators, parsed.initial_height or 1)
 
 
 def _validator(one: _GenesisValidator) -> Validator:

@@ -22,6 +22,7 @@ from typing import Any
 from nodeops.core.digest import sha256
 from nodeops.ledger.authors import Author
 from nodeops.ledger.cometbft.driver import CometBft
+from nodeops.ledger.cometbft.follow import Follower
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.ledger.cometbft.trust import trusted_set
 from nodeops.ledger.cosmos.account import account
@@ -32,7 +33,6 @@ from nodeops.ledger.cosmos.tx import Signer, sign
 from nodeops.records.authored import GAS, memo_of, signed_record
 from nodeops.records.index import Index
 from nodeops.records.logs import AuthorLogs
-from nodeops.records.store import Store
 from nodeops.records.versions import RecordValue
 from tests.unit.ledger.ledgerd_process import CHAIN, organisation_key, running_ledgerd
 from tests.unit.ledger.made_keys import pair
@@ -106,8 +106,9 @@ def told(lie: Lie | None = None) -> Iterator[str]:
 def logs(url: str, folder: Path, authors: list[Author] | None = None) -> AuthorLogs:
     """Return the reader of a node's authors, with an index in a folder."""
     genesis = json.dumps(recorded()["genesis"]).encode()
-    store = Store(CometBft(Rpc(url), CHAIN), trusted_set(genesis, CHAIN, "genesis.json"))
-    return AuthorLogs(store.driver, store.block, authors or AUTHORS, Index(folder, "genesis"), CHAIN)
+    driver = CometBft(Rpc(url), CHAIN)
+    follower = Follower(trusted_set(genesis, CHAIN, "genesis.json"), driver)
+    return AuthorLogs(driver, follower.block, authors or AUTHORS, Index(folder, "genesis"), CHAIN)
 
 
 # --- recorded -------------------------------------------------------------------------------------------------------------

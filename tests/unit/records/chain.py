@@ -16,8 +16,12 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
 
+from nodeops.ledger.answers import ValidatorSet
 from nodeops.ledger.cometbft.blocks import Commit, Header, Time, header_hash, leaf_hash, merkle_root, split_point, vote_sign_bytes
+from nodeops.ledger.cometbft.driver import CometBft
+from nodeops.ledger.cometbft.follow import Follower
 from nodeops.ledger.cometbft.trust import TrustedSet, trusted_set
+from nodeops.records.store import Store
 from tests.unit.ledger.rpc_server import recorded
 
 CASE = json.loads((Path(__file__).parents[2] / "cases/records/real_chain.json").read_text(encoding="utf-8"))
@@ -74,6 +78,10 @@ class Chain:
     def trusted(self) -> TrustedSet:
         return trusted_set(self.genesis(), self.name, "genesis.json")
 
+    def store(self, driver: CometBft) -> Store:
+        """Return a store that trusts this chain's genesis."""
+        return Store(driver, Follower(self.trusted(), driver).block)
+
     def commit(self, *txs: bytes) -> int:
         self.blocks.append(list(txs))
         return len(self.blocks)
@@ -82,6 +90,10 @@ class Chain:
         self.halted = False
         self.commit(*self.waiting)
         self.waiting = []
+
+    def validators(self, height: int | None = None) -> ValidatorSet:
+        """Return who validates at a height, as a driver does."""
+        return ValidatorSet(height or len(self.blocks), self.trusted().validators)
 
     def header(self, height: int) -> dict[str, Any]:
         block_id = {"hash": _NOTHING, "parts": {"total": 1, "hash": _NOTHING}}
@@ -126,6 +138,18 @@ class Chain:
         if int(height) > len(self.blocks):
             raise LookupError(f"height {height} must be less than or equal to the current blockchain height")
         return {"signed_header": self.signed_header(int(height)), "canonical": True}
+
+    def _validators(self, height: str, page: str, per_page: str) -> dict[str, Any]:
+        assert (page, per_page) == ("1", "100")
+        told = [
+            {
+                "address": seat.address,
+                "pub_key": {"type": "tendermint/PubKeyEd25519", "value": base64.b64encode(seat.public).decode()},
+                "voting_power": str(seat.power),
+            }
+            for seat in self.seats
+        ]
+        return {"block_height": height, "validators": told, "total": str(len(told))}
 
     def _tx(self, hash: str, prove: bool) -> dict[str, Any]:  # noqa: A002 - the RPC's name
         assert prove

@@ -10,6 +10,7 @@ import pytest
 
 from nodeops.core.errors import HostError
 from nodeops.ledger.cometbft.driver import CometBft
+from nodeops.ledger.cometbft.follow import Follower
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.ledger.cometbft.trust import trusted_set
 from nodeops.records import author_pen
@@ -18,7 +19,6 @@ from nodeops.records.author_pen import AuthorPen
 from nodeops.records.author_store import AuthorStore
 from nodeops.records.index import Index
 from nodeops.records.logs import AuthorLogs
-from nodeops.records.store import Store
 from nodeops.records.versions import FileDigest, Plan
 from tests.unit.ledger.ledger_process import Process
 from tests.unit.ledger.ledgerd_process import organisation_key, running_ledgerd
@@ -35,8 +35,9 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 def store(process: Process, folder: Path) -> AuthorStore:
     genesis = (process.home / "config/genesis.json").read_bytes()
-    sample = Store(CometBft(Rpc(process.url), process.chain), trusted_set(genesis, process.chain, "genesis.json"))
-    return AuthorStore(AuthorLogs(sample.driver, sample.block, AUTHORS, Index(folder, "genesis"), process.chain))
+    driver = CometBft(Rpc(process.url), process.chain)
+    follower = Follower(trusted_set(genesis, process.chain, "genesis.json"), driver)
+    return AuthorStore(AuthorLogs(driver, follower.block, AUTHORS, Index(folder, "genesis"), process.chain))
 
 
 def files(prefix: str, count: int) -> list[FileDigest]:

@@ -31,7 +31,8 @@ def node(url: str, folder: Path) -> Path:
         "genesis": str(folder / "genesis.json"),
         "record_key": str(key_file(folder, "record alpha-1")),
     }
-    document["paths"] |= {"authors": str(folder / "authors.json"), "records_state": str(folder / "state")}
+    own = {"authors": "authors.json", "records_state": "state", "trust_state": "trust"}
+    document["paths"] |= {name: str(folder / file) for name, file in own.items()}
     file = folder / "node.json"
     file.write_text(json.dumps(document))
     return file

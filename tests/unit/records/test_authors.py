@@ -161,7 +161,7 @@ def test_what_was_verified_with_another_genesis_is_not_believed(tmp_path):
 
 
 def _block(height: int = 7) -> ProvenBlock:
-    return ProvenBlock(height, "2026-11-01T08:00:00Z", "AB", b"", b"", b"", 3, 4, ("A",), True)
+    return ProvenBlock(height, "2026-11-01T08:00:00Z", "AB", b"", b"", b"", 3, 4, ("A",))
 
 
 def entry(name: str, number: int, memo: str, height: int = 7) -> tuple[Entry, ProvenBlock]:

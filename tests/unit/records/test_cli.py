@@ -266,7 +266,7 @@ def _no_proof(result: Any, file: Path) -> None:
         ("tx_search", _no_height, "chain and height"),
         ("tx_search", _no_proof, "answer"),
         ("commit", _forged_root, "block header"),
-        ("commit", _forged_block, "signatures"),
+        ("commit", _forged_block, "validators"),
         ("commit", _few_signatures, "signatures"),
         ("commit", _same_signer, "signatures"),
     ],

@@ -13,7 +13,6 @@ from nodeops.ledger.cometbft.answers import SearchPage
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.records.report import check
-from nodeops.records.store import Store
 from nodeops.records.versions import MAX_TRANSACTION_BYTES, FileDigest, RecordValue, Standing, transaction
 from tests.unit.records.chain import Chain, served
 from tests.unit.records.test_cli import Run, chain, node, record, run
@@ -102,13 +101,13 @@ def test_the_trouble_of_one_key_stays_with_it(
 
 def test_what_nobody_would_read_back_is_not_sent(chain: Chain):
     with served(chain) as port, pytest.raises(ValueError, match="are read back"):
-        Store(CometBft(Rpc(f"http://127.0.0.1:{port}"), chain.name), chain.trusted()).put(KEY, b"x" * MAX_TRANSACTION_BYTES)
+        chain.store(CometBft(Rpc(f"http://127.0.0.1:{port}"), chain.name)).put(KEY, b"x" * MAX_TRANSACTION_BYTES)
     assert chain.broadcasts == 0
 
 
 def test_memory_does_not_grow_with_what_was_written(chain: Chain):
     """Pages of 1 MB as text: one at a time is held, and of a key only what could be a version."""
-    trusted, raw = chain.trusted(), []
+    raw = []
     for number in range(3):
         chain.commit(*(large(3_000, 100 * number + one) for one in range(100)))
         raw.append([chain.entry(number + 1, index) for index in range(100)])
@@ -126,7 +125,7 @@ def test_memory_does_not_grow_with_what_was_written(chain: Chain):
         driver = Flood(Rpc("http://127.0.0.1:1"), chain.name)
         driver.count = 100 * pages  # type: ignore[attr-defined]
         tracemalloc.start()
-        assert Store(driver, trusted).read("record/other").skipped == 0
+        assert chain.store(driver).read("record/other").skipped == 0
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
@@ -134,7 +133,7 @@ def test_memory_does_not_grow_with_what_was_written(chain: Chain):
 
 def test_of_a_verified_file_only_the_verdict_is_kept(chain: Chain, tmp_path: Path, record: Path):
     with served(chain) as port:
-        store = Store(CometBft(Rpc(f"http://127.0.0.1:{port}"), chain.name), chain.trusted())
+        store = chain.store(CometBft(Rpc(f"http://127.0.0.1:{port}"), chain.name))
         for number in range(50):
             store.put(KEY, NUMBER.replace(b"0", b"%d" % (number % 10), 1))
         history = store.record_history(KEY)

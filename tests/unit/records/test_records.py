@@ -85,7 +85,7 @@ def test_only_made_keys_and_some_bytes_make_a_transaction(key: str, value: bytes
 
 
 def _version(number: int, sha: str, revises: int | None = None) -> RecordVersion:
-    block = ProvenBlock(10 * number, "2026-11-01T00:00:00Z", "B" * 64, bytes(32), bytes(32), bytes(32), 4, 4, (), True)
+    block = ProvenBlock(10 * number, "2026-11-01T00:00:00Z", "B" * 64, bytes(32), bytes(32), bytes(32), 4, 4, ())
     named = f"{revises:064x}" if revises else None
     value = RecordValue(sha256=sha * 64, size=1, organisation="china-unicom", node="cu-1", revises=named)
     return RecordVersion(value, ProvenTransaction(b"", f"{number:064X}", (), block))
@@ -212,7 +212,7 @@ def store(chain: Chain) -> Iterator[Store]:
 
 
 def _store(chain: Chain, port: int) -> Store:
-    return Store(CometBft(Rpc(f"http://127.0.0.1:{port}"), chain.name), chain.trusted())
+    return chain.store(CometBft(Rpc(f"http://127.0.0.1:{port}"), chain.name))
 
 
 def test_put_bytes_come_back_proven_and_in_ledger_order(store: Store):

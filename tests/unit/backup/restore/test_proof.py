@@ -10,6 +10,7 @@ from nodeops.backup.restore.evidence import Known, newest_headers, read_witness,
 from nodeops.backup.restore.plan import SILENT_COMMITS
 from nodeops.core.errors import InputError
 from nodeops.ledger.cometbft.driver import CometBft
+from nodeops.ledger.cometbft.follow import Follower
 from nodeops.ledger.cometbft.proof import ProofError
 from nodeops.ledger.cometbft.rpc import Rpc
 from tests.unit.records.chain import Chain, served
@@ -29,7 +30,7 @@ def known(chain: Chain, own: int = 3) -> Known:
     names = ["alpha", "beta", "gamma", "alpha"]
     organisations = {seat.address: name for seat, name in zip(chain.seats, names, strict=True)}
     seat = chain.seats[own]
-    return Known(chain.trusted(), organisations, base64.b64encode(seat.public).decode(), seat.address)
+    return Known(Follower(chain.trusted(), chain).prove, organisations, base64.b64encode(seat.public).decode(), seat.address)
 
 
 def header(chain: Chain, height: int = HEIGHT, **votes: Any) -> dict[str, Any]:

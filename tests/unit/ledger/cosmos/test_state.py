@@ -21,7 +21,7 @@ from nodeops.ledger.driver import Driver
 from tests.unit.ledger.cosmos.test_ics23 import CASES
 from tests.unit.ledger.ledgerd_process import CHAIN, organisation_key, running_ledgerd
 
-BLOCK = ProvenBlock(6, "2026-11-01T00:00:00Z", "B" * 64, bytes(32), b"", bytes(32), 4, 4, (), True)
+BLOCK = ProvenBlock(6, "2026-11-01T00:00:00Z", "B" * 64, bytes(32), b"", bytes(32), 4, 4, ())
 
 
 class Told:
