@@ -14,11 +14,12 @@ from nodeops.core.errors import HostError, InputError, Timeout
 from nodeops.host.lock import waited
 from nodeops.ledger.answers import ApplicationRefused
 from nodeops.ledger.authors import Author
-from nodeops.ledger.cosmos.account import WRONG_SEQUENCE
+from nodeops.ledger.cosmos.account import WRONG_SEQUENCE, send
+from nodeops.ledger.cosmos.messages import Coin, Send, pack
 from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.records.add import value_of
 from nodeops.records.author_store import AuthorStore
-from nodeops.records.authored import Account, Frontier, memo_of, signed_record
+from nodeops.records.authored import GAS, Account, Frontier, memo_of, signed_record
 from nodeops.records.versions import Outcome, Planned, RecordVersion, Writer, overtaken
 
 # In flight at once: half of what a block takes of records by its limit of gas, so that others find room.
@@ -26,13 +27,15 @@ _FLIGHT = 250
 # A transaction that is handed in while a block is made is in the next one, or was dropped.
 _BLOCKS = 2
 _POLL_SECONDS = 0.25
+# A coin is enough: it is sent to oneself and never gone. A few more outlast a mistake.
+_GIFT = 5
 # So many times numbers may be used up and bring nothing: by somebody else with the same key, say.
 _STRIKES = 5
 # mempool/errors.go of CometBFT: the node has it already, or takes no more just now.
 _CACHED, _FULL = "already exists in cache", "mempool is full"
 _UNKNOWN = "use this node's own key, or have this one written into consortium.yml: record_keys of its organisation; then site.yml"
-_NO_ACCOUNT = "it was made after the chain was founded: a member gives it an account by sending it some coins (docs/records.md)"
-_FAILING = "an account without a coin cannot send itself one (docs/records.md); or somebody else writes with the same key"
+_NO_ACCOUNT = "it came after the chain was founded: any node gives it one, nodeops record account NAME"
+_FAILING = "an account without a coin cannot send itself one: nodeops record authors; or somebody else writes with the same key"
 _WAITING = "it may still be committed: run the same again, which is safe; if blocks stopped, nodeops status says why"
 
 
@@ -83,6 +86,18 @@ class AuthorPen:
             if strikes >= _STRIKES:
                 raise HostError("the ledger takes these records and they come to nothing", where=self.key.address, hint=_FAILING)
         return [done[one.file] for one in planned]
+
+    def give(self, address: str, until: float) -> None:
+        """Give an address coins, so that it is an account, and wait until that is proven; `until` as `time.monotonic` says.
+
+        Raise HostError when this account has too few, Timeout when no block takes it.
+        """
+        gift = pack(Send(self.key.address, address, (Coin(amount=str(_GIFT)),)))
+        sent = send(self.driver, self.store.logs.chain, self.key, [gift], gas=GAS, timeout_seconds=until - time.monotonic())
+        if sent.code:
+            raise HostError(f"the ledger refuses it: {sent.log}", where=self.key.address, hint="run it on another node")
+        while self.store.again().accounts[address] is None:
+            self._wait_for_blocks(until)
 
     def _account(self, frontier: Frontier) -> Account:
         found = frontier.accounts[self.key.address]

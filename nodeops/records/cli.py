@@ -16,6 +16,7 @@ from nodeops.document.host import load_node_document
 from nodeops.ledger.cometbft.proof import ProofError
 from nodeops.records.add import plan_all
 from nodeops.records.authored import Frontier
+from nodeops.records.authors_cli import DocumentOption, account, authors
 from nodeops.records.backend import Backend, Pen, open_backend, open_pen
 from nodeops.records.files import name_keys, read_all, total_bytes
 from nodeops.records.report import added, check, shown, verified
@@ -25,9 +26,6 @@ app = typer.Typer(no_args_is_help=True)
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="The records, files on this host.", show_default=False)]
 KeyOption = Annotated[str | None, typer.Option("--key", help="Key of the record, for one file; its base name when not given.")]
-DocumentOption = Annotated[
-    Path | None, typer.Option("--document", hidden=True, help="Node document to use instead of this host's.")
-]
 
 
 @app.command()
@@ -90,6 +88,10 @@ def show(
         ledger = open_backend(load_node_document(document), number)
         history = ledger.history(ledger_name)
     emit(shown(key, history, ledger.frontier(), datetime.now(UTC)), as_json)
+
+
+app.command()(authors)
+app.command()(account)
 
 
 def _frontier(ledger: Backend) -> Frontier | None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -118,6 +119,15 @@ def test_another_command_after_a_kill_takes_its_turn(process: Process, tmp_path:
     add(process, tmp_path / "killed", "billing", second)
     add(process, tmp_path / "killed", "billing", first)
     assert versions(process, tmp_path / "reader", [*first, *second]) == [1] * 20
+
+
+def test_an_author_that_came_later_is_given_an_account_once(process: Process, tmp_path: Path) -> None:
+    wanted = files("late", 2)
+    with pytest.raises(HostError, match="the chain knows no account of this key"):
+        add(process, tmp_path / "ghost", "ghost", wanted)
+    found = store(process, tmp_path / "giver")
+    AuthorPen(found, key("meter"), tmp_path / "giver").give(ADDRESS["ghost"], time.monotonic() + 60)
+    assert add(process, tmp_path / "ghost", "ghost", wanted) == [Plan.ADD] * 2
 
 
 def test_an_account_that_gave_its_coins_away_is_told_and_writes_again_with_new_ones(process: Process, tmp_path: Path) -> None:

@@ -107,6 +107,21 @@ def test_a_key_that_members_do_not_know_writes_nothing(tmp_path, capsys: pytest.
         assert "this node has no key to sign records with" in capsys.readouterr().err
 
 
+def test_authors_are_listed_with_what_each_wrote_and_who_has_an_account_is_given_none(tmp_path, run: Run):
+    with told() as url:
+        document = node(url, tmp_path)
+        code, answer = run("authors", document)
+        counts = {one["name"]: one["transactions"] for one in answer["authors"]}
+        assert (code, counts) == (0, {"alpha-1": 3, "billing": 4, "meter": 0, "ghost": None})
+        code, answer = run("account", document, "gamma/meter")
+        assert (code, answer["changed"]) == (0, False)
+        code, answer = run("account", document, "ghost", "--dry-run")
+        assert (code, answer["changed"]) == (0, True)
+        with pytest.raises(SystemExit) as left:
+            main(["record", "account", "--document", str(document), "nobody"])
+    assert left.value.code == 2
+
+
 def test_a_ledger_without_authors_takes_no_key(tmp_path, capsys: pytest.CaptureFixture[str]):
     with sample_node(Chain(), tmp_path) as document:
         (file,) = files(tmp_path, n="n")
