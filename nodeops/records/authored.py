@@ -136,7 +136,7 @@ def authored_history(found: Iterable[tuple[Entry, ProvenBlock]], authors: Mappin
         else:
             version = RecordVersion(said[1], Placed(entry.hash, block), Signed(author.key, entry.number))
             versions.setdefault((entry.address, said[1]), version)
-    return History(list(versions.values()), forged=forged)
+    return History(list(versions.values()), forged=forged, whole=True)
 
 
 def objection(entry: Entry, value: RecordValue, author: Author | None) -> str:

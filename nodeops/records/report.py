@@ -20,6 +20,7 @@ from nodeops.records.versions import (
     RecordVersion,
     Standing,
     Writer,
+    absence,
     judge,
 )
 
@@ -119,9 +120,7 @@ def shown(key: str, history: History, frontier: Frontier | None, now: datetime) 
     data = {"key": key, "versions": versions, **_frontier_data(frontier)}
     odd = [*_oddities(key, history), *_stale(frontier, now)]
     if not history.versions:
-        absent = Finding(
-            _IDS[Standing.ABSENT], Verdict.FAIL, "a version", f"{key} is not on the ledger, as far as this node shows"
-        )
+        absent = Finding(_IDS[Standing.ABSENT], Verdict.FAIL, "a version", absence(key, history))
         return Result(data, findings=[absent, *odd], lines=_whole(frontier))
     return Result(data, [table], _whole(frontier), odd)
 

@@ -147,12 +147,13 @@ class History:
     """All that a node shows under one record key, proven and in ledger order.
 
     `foreign` counts entries that are not records: anyone with access to an RPC may write under any key. `forged` are those
-    whose signer may not say what they say, where the ledger knows who signed.
+    whose signer may not say what they say, where the ledger knows who signed. `whole`: nothing can be missing.
     """
 
     versions: Sequence[RecordVersion]
     foreign: int = 0
     forged: Sequence[Forged] = ()
+    whole: bool = False
 
     @property
     def current(self) -> RecordVersion | None:
@@ -213,11 +214,16 @@ class Judgement:
     hint: str = ""
 
 
+def absence(key: str, history: History) -> str:
+    """Say that there is no version of a record, and what that is worth."""
+    return f"{key} is not on the ledger{'' if history.whole else ', as far as this node shows'}"
+
+
 def judge(file: FileDigest, history: History) -> Judgement:
     """Compare a file with the proven versions of its record."""
     current = history.current
     if current is None:
-        return Judgement(Standing.ABSENT, None, f"{file.key} is not on the ledger, as far as this node shows")
+        return Judgement(Standing.ABSENT, None, absence(file.key, history))
     if current.value.sha256 == file.sha256:
         return Judgement(Standing.MATCHES, current, "")
     older = [version for version in history.versions if version.value.sha256 == file.sha256]

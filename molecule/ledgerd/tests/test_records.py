@@ -53,8 +53,8 @@ def test_an_application_writes_with_its_own_key_and_in_its_own_name_only() -> No
         found = hosts.verb("gamma-1", "record", "verify", file, codes=(1,))
     assert [one["id"] for one in found["findings"]] == ["record.absent", "record.foreign_author"]
     assert "the key that signed it is of billing (beta)" in found["findings"][1]["actual"]
-    hosts.must("beta-1", "umask 077; cat > /root/billing.pem", given=members.pem(members.BILLING))
-    hosts.verb("beta-1", "record", "add", wrote("beta-1", "f.csv", "2"), "--signing-key", "/root/billing.pem")
+    hosts.must("beta-1", "umask 077; cat > /tmp/billing.pem", given=members.pem(members.BILLING))
+    hosts.verb("beta-1", "record", "add", wrote("beta-1", "f.csv", "2"), "--signing-key", "/tmp/billing.pem")
     version = verified("gamma-1", "/tmp/f.csv")["records"][0]["version"]
     assert (version["organisation"], version["node"], version["signed"]["number"]) == ("beta", "billing", 1)
 
