@@ -19,7 +19,7 @@ from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
 from nodeops.host.command import run
 from nodeops.host.files import write_atomic
-from nodeops.ledger.identity.files import Layout, read_identity
+from nodeops.ledger.identity.files import Layout, read_identity, record_key_file
 from nodeops.ledger.identity.identity import Identity
 
 ARCHIVE, NOTE = "custody.age", "custody.json"
@@ -92,13 +92,15 @@ def intact(document: NodeDocument, note: Note) -> bool:
 def _layout(document: NodeDocument) -> Layout:
     paths = {name: Path(path) for name, path in document.ledger.paths.items()}
     state = paths["validator_state"]
-    return Layout(paths["keys"], paths["node_key"], paths["validator_key"], paths["data"], state, user=(0, 0))
+    named = paths["keys"], paths["node_key"], paths["validator_key"], paths["data"], state
+    return Layout(*named, user=(0, 0), record_key=record_key_file(document))
 
 
 def _contents(document: NodeDocument) -> dict[str, bytes]:
     """Return the files of the archive by the path where a restored host needs them."""
     named = [document.ledger.paths["node_key"], document.ledger.paths["validator_key"]]
-    opening = [settings_file(document), Path(document.paths["backup_certificate"])]
+    record_key = record_key_file(document)
+    opening = [*([record_key] if record_key else []), settings_file(document), Path(document.paths["backup_certificate"])]
     files = [*map(Path, named), *(file for file in opening if file.exists())]
     found = {str(file): file.read_bytes() for file in files}
     if sum(map(len, found.values())) > _MOST_BYTES:

@@ -123,7 +123,7 @@ def _group_problems(consortium: Consortium, profile: Profile) -> Iterator[tuple[
     """Yield what a chain that asks organisations for their votes lacks, and what another chain has no use for."""
     if profile.founding != "group":
         yield from _signed_threshold(consortium, profile)
-        yield from _useless_accounts(consortium, profile)
+        yield from _useless_keys(consortium, profile)
         return
     if consortium.ledger.application:
         yield ("ledger", "application"), f"{profile.platform} brings its own application: leave it out"
@@ -135,6 +135,7 @@ def _group_problems(consortium: Consortium, profile: Profile) -> Iterator[tuple[
             yield ("organisations", name, "account"), f"is the account of {owner[organisation.account]} too"
         else:
             owner[organisation.account] = name
+    yield from _record_key_problems(consortium, owner)
     yield from _threshold_problems(consortium)
 
 
@@ -162,10 +163,29 @@ def _signed_threshold(consortium: Consortium, profile: Profile) -> Iterator[tupl
             yield ("organisations", name), text
 
 
-def _useless_accounts(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:
+def _record_key_problems(consortium: Consortium, owner: dict[str, str]) -> Iterator[tuple[Location, str]]:
+    """Yield keys for records that somebody else has, and names that are a node's. `owner` holds the accounts' keys."""
+    for organisation, member in consortium.organisations.items():
+        for name, key in member.record_keys.items():
+            place = ("organisations", organisation, "record_keys", name)
+            if name in consortium.nodes:
+                yield place, f"'{name}' is the name of a node, which has a key of its own"
+            if key in owner:
+                yield place, f"is the key of {owner[key]} too"
+            owner[key] = f"{name} ({organisation})"
+    for number, one in enumerate(consortium.former):
+        if one.record_key in owner:
+            yield ("former", str(number), "record_key"), f"is the key of {owner[one.record_key]} too, which counts today"
+
+
+def _useless_keys(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:
     for name, organisation in consortium.organisations.items():
         if organisation.account:
             yield ("organisations", name, "account"), f"{profile.platform} has no accounts: leave it out"
+        if organisation.record_keys:
+            yield ("organisations", name, "record_keys"), f"{profile.platform} does not know who wrote a record: leave it out"
+    if consortium.former:
+        yield ("former",), f"{profile.platform} does not know who wrote a record: leave it out"
 
 
 def advice(consortium: Consortium, profile: Profile) -> list[Finding]:

@@ -45,13 +45,14 @@ class Ledger(Model):
 
 
 class Organisation(Model):
-    """A member of the consortium: its admin public keys, how to reach a person, the public key that votes for it, and when its
-    hosts may be patched.
+    """A member of the consortium: its admin public keys, how to reach a person, the public key that votes for it, the public keys
+    with which its applications sign records, by their names, and when its hosts may be patched.
     """
 
     admins: list[SshKey] = []
     contact: Words | None = None
     account: Annotated[PublicKey | None, UNSAID] = None
+    record_keys: Annotated[dict[Name, PublicKey], UNSAID] = {}
     patching: Annotated[Patching, UNSAID] = Patching()
 
 
@@ -96,8 +97,19 @@ class Repository(Model):
     site: Words | None = None
 
 
+class Former(Model):
+    """A key that signed records once, of a node or an application that left: records up to the height `until` stay proven."""
+
+    organisation: Name
+    name: Name
+    record_key: PublicKey
+    until: Annotated[int, Field(ge=1)]
+
+
 class Consortium(Model):
-    """The whole of consortium.yml. `threshold` organisations must agree, where the ledger can ask them."""
+    """The whole of consortium.yml. `threshold` organisations must agree, where the ledger can ask them. `former`: keys for
+    records of those who left.
+    """
 
     consortium: Name
     revision: Annotated[int, Field(ge=1)]
@@ -107,6 +119,7 @@ class Consortium(Model):
     monitors: dict[Name, Monitor] = {}
     repositories: Annotated[dict[Name, Repository], UNSAID] = {}
     threshold: Annotated[int | None, Field(ge=1), UNSAID] = None
+    former: Annotated[list[Former], UNSAID] = []
 
 
 class Published(Model):

@@ -48,6 +48,12 @@ class Driver(Protocol):
         None stands for one that is too large to be read.
         """
 
+    def numbered(self, address: str, number: int) -> list[int]:
+        """Return the heights at which an account's transaction of a number is said to stand. Claims are not proved."""
+
+    def contents(self, height: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return all transactions of a block, and what came of each, raw, for the verifier of records to judge."""
+
     def signed_header(self, height: int) -> dict[str, Any]:
         """Return the header of a height and the commit that signs it, raw, for the verifier of records to judge."""
 

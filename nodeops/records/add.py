@@ -4,16 +4,17 @@ from collections.abc import Callable, Sequence
 
 from nodeops.core.errors import Refused
 from nodeops.ledger.cometbft.proof import ProofError, Step
-from nodeops.records.store import Store, history_of
+from nodeops.records.store import Store
 from nodeops.records.versions import (
     RECORD_SPACE,
-    Author,
     FileDigest,
+    History,
     Outcome,
     Plan,
     Planned,
     RecordValue,
     RecordVersion,
+    Writer,
     ledger_key,
     overtaken,
     plan_add,
@@ -24,14 +25,13 @@ _BATCH = 500
 _HINT = "give another key with --key, or put a new version in its place with --revise"
 
 
-def plan_all(store: Store, files: Sequence[FileDigest], revise: bool, on_file: Callable[[], object]) -> list[Planned]:
+def plan_all(history_of: Callable[[str], History], files: Sequence[FileDigest], revise: bool) -> list[Planned]:
     """Return what adding each file means. Raise Refused when any key holds another hash and `revise` is not set."""
     planned = []
     for file in files:
         key = ledger_key(RECORD_SPACE, file.key)
-        history = history_of(store, key)
+        history = history_of(key)
         planned.append(Planned(file, key, plan_add(file, history, revise), history))
-        on_file()
     refused = [one for one in planned if one.plan is Plan.REFUSE]
     if refused:
         raise Refused("\n".join(map(_refusal, refused)), allowed="an unchanged file, or a key not yet used", hint=_HINT)
@@ -45,7 +45,7 @@ def _refusal(planned: Planned) -> str:
 
 
 def send_all(
-    store: Store, author: Author, planned: Sequence[Planned], timeout_seconds: float, on_file: Callable[[], object]
+    store: Store, writer: Writer, planned: Sequence[Planned], timeout_seconds: float, on_file: Callable[[], object]
 ) -> list[Outcome]:
     """Send what needs sending, wait for each and prove it. Outcomes come in the order of the plan.
 
@@ -55,7 +55,7 @@ def send_all(
     pending = [one for one in planned if one.sends]
     for start in range(0, len(pending), _BATCH):
         batch = pending[start : start + _BATCH]
-        values = [(one, _value(one, author)) for one in batch]
+        values = [(one, value_of(one, writer)) for one in batch]
         sent = [(one, value, store.broadcast(one.key, value.encoded())) for one, value in values]
         for one, value, tx_hash in sent:
             done[one.file] = _outcome(store, one, value, tx_hash, timeout_seconds)
@@ -63,20 +63,21 @@ def send_all(
     return [done[one.file] for one in planned]
 
 
-def _value(planned: Planned, author: Author) -> RecordValue:
+def value_of(planned: Planned, writer: Writer) -> RecordValue:
+    """Return what is put on the ledger for a file."""
     file, current = planned.file, planned.before.current
     return RecordValue(
         sha256=file.sha256,
         size=file.size,
-        organisation=author.organisation,
-        node=author.node,
+        organisation=writer.organisation,
+        node=writer.node,
         revises=current.proven.hash.lower() if current else None,
     )
 
 
 def _outcome(store: Store, planned: Planned, value: RecordValue, tx_hash: str, timeout_seconds: float) -> Outcome:
     version = RecordVersion(value, store.wait(tx_hash, timeout_seconds))
-    after = history_of(store, planned.key)
+    after = store.record_history(planned.key)
     if tx_hash not in {shown.proven.hash for shown in after.versions}:
         raise ProofError(f"{planned.file.key}: the node committed a record and then does not show it", where=Step.ANSWER)
     return Outcome(planned, version, overtaken(planned.before, after, tx_hash))

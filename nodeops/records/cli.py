@@ -1,7 +1,8 @@
 """`nodeops record`: put the hashes of records on the ledger, verify files against them, show their versions."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,19 +14,18 @@ from nodeops.console import DryRunFlag, JsonFlag, emit, finite
 from nodeops.core.errors import HostError, Timeout
 from nodeops.document.host import load_node_document
 from nodeops.ledger.cometbft.proof import ProofError
-from nodeops.records.add import plan_all, send_all
+from nodeops.records.add import plan_all
+from nodeops.records.authored import Frontier
+from nodeops.records.authors_cli import DocumentOption, account, authors
+from nodeops.records.backend import Backend, Pen, open_backend, open_pen
 from nodeops.records.files import name_keys, read_all, total_bytes
 from nodeops.records.report import added, check, shown, verified
-from nodeops.records.store import Store, history_of, open_store
-from nodeops.records.versions import RECORD_SPACE, Author, FileDigest, History, Outcome, ledger_key
+from nodeops.records.versions import RECORD_SPACE, FileDigest, History, Outcome, Planned, ledger_key
 
 app = typer.Typer(no_args_is_help=True)
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="The records, files on this host.", show_default=False)]
 KeyOption = Annotated[str | None, typer.Option("--key", help="Key of the record, for one file; its base name when not given.")]
-DocumentOption = Annotated[
-    Path | None, typer.Option("--document", hidden=True, help="Node document to use instead of this host's.")
-]
 
 
 @app.command()
@@ -33,6 +33,12 @@ def add(
     files: Files,
     key: KeyOption = None,
     revise: Annotated[bool, typer.Option("--revise", help="Put a new version where the ledger has another hash.")] = False,
+    signing_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--signing-key", metavar="FILE", help="Sign with this key (PEM) of an application, not with the node's own."
+        ),
+    ] = None,
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, max=86400, callback=finite, help="Seconds to wait for each commit.")
     ] = 60.0,
@@ -43,26 +49,31 @@ def add(
     """Put the SHA-256 of each file on the ledger and prove that it is there. The files themselves stay where they are."""
     digests = _digests(files, key, allow_empty=False)
     node_document = load_node_document(document)
-    store = open_store(node_document)
-    author = Author(node_document.node.organisation, node_document.node.name)
-    with _progress("looking up records", len(digests)) as step:
-        planned = plan_all(store, digests, revise, step)
-    if dry_run:
-        outcomes = [Outcome(one, one.before.current if not one.sends else None) for one in planned]
-    else:
-        with _progress("waiting for blocks", sum(one.sends for one in planned)) as step:
-            outcomes = send_all(store, author, planned, timeout, step)
-    emit(added(outcomes, author, node_document.ledger.chain, dry_run), as_json)
+    with _counted("reading what authors wrote") as number:
+        ledger, pen = open_pen(node_document, signing_key, number)
+        with nullcontext() if dry_run else pen.alone(timeout):
+            planned = plan_all(ledger.history, digests, revise)
+            outcomes = _planned_only(planned) if dry_run else _sent(pen, planned, timeout)
+    emit(added(outcomes, pen.writer, node_document.ledger.chain, dry_run), as_json)
+
+
+def _planned_only(planned: Sequence[Planned]) -> list[Outcome]:
+    return [Outcome(one, one.before.current if not one.sends else None) for one in planned]
+
+
+def _sent(pen: Pen, planned: Sequence[Planned], timeout: float) -> list[Outcome]:
+    with _progress("waiting for blocks", sum(one.sends for one in planned)) as step:
+        return pen.send_all(planned, timeout, step)
 
 
 @app.command()
 def verify(files: Files, key: KeyOption = None, document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     """Compare files with the ledger, and prove what this node says about them. Exits with 1 when one does not hold."""
     digests = _digests(files, key, allow_empty=True)
-    store = open_store(load_node_document(document))
-    with _progress("verifying records", len(digests)) as step:
-        checked = [check(file, _history(store, file.key, step)) for file in digests]
-    emit(verified(checked), as_json)
+    with _counted("reading what authors wrote") as number:
+        ledger = open_backend(load_node_document(document), number)
+        checked = [check(file, _history(ledger, file.key)) for file in digests]
+    emit(verified(checked, _frontier(ledger), datetime.now(UTC)), as_json)
 
 
 @app.command()
@@ -73,27 +84,54 @@ def show(
 ) -> None:
     """Show every version of a record that this node can prove, oldest first."""
     ledger_name = ledger_key(RECORD_SPACE, key)
-    store = open_store(load_node_document(document))
-    emit(shown(key, history_of(store, ledger_name)), as_json)
+    with _counted("reading what authors wrote") as number:
+        ledger = open_backend(load_node_document(document), number)
+        history = ledger.history(ledger_name)
+    emit(shown(key, history, ledger.frontier(), datetime.now(UTC)), as_json)
 
 
-def _history(store: Store, key: str, step: Callable[[], object]) -> History | HostError | Timeout:
+app.command()(authors)
+app.command()(account)
+
+
+def _frontier(ledger: Backend) -> Frontier | None:
+    """Return up to where all is known; None where that is nowhere, or cannot be proven, which the files' verdicts say then."""
+    try:
+        return ledger.frontier()
+    except (HostError, Timeout):
+        return None
+
+
+def _history(ledger: Backend, key: str) -> History | HostError | Timeout:
     """Return the history of a record, or what kept it from being read while the node answers all the same."""
     try:
-        return history_of(store, ledger_key(RECORD_SPACE, key))
+        return ledger.history(ledger_key(RECORD_SPACE, key))
     except ProofError as error:
         return error
     except (HostError, Timeout) as error:
-        store.driver.status()
+        ledger.driver.status()
         return error
-    finally:
-        step()
 
 
 def _digests(files: Sequence[Path], key: str | None, allow_empty: bool) -> list[FileDigest]:
     names = name_keys(files, key)
     with _progress("reading files", total_bytes(files)) as step:
         return read_all(names, allow_empty, step)
+
+
+@contextmanager
+def _counted(text: str) -> Iterator[Callable[[], object]]:
+    """Show on a terminal's stderr that something is read, and how much so far: how much there is, nobody knows before."""
+    console, count = Console(stderr=True), 0
+    with console.status(text) if console.is_terminal else nullcontext() as status:
+
+        def number() -> None:
+            nonlocal count
+            count += 1
+            if status is not None:
+                status.update(f"{text}: {count}")
+
+        yield number
 
 
 @contextmanager

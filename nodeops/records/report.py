@@ -2,18 +2,34 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from nodeops.core.errors import HostError, Timeout
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProvenBlock
-from nodeops.records.versions import Author, FileDigest, History, Judgement, Outcome, Plan, RecordVersion, Standing, judge
+from nodeops.records.authored import Frontier, GapError
+from nodeops.records.versions import (
+    FileDigest,
+    Forged,
+    History,
+    Judgement,
+    Outcome,
+    Plan,
+    RecordVersion,
+    Standing,
+    Writer,
+    absence,
+    judge,
+)
 
+# Blocks come every few seconds; a clock may differ by as much.
+_STALE = timedelta(minutes=5)
 _HINTS = {
     Standing.CHANGED: "do not rely on this file; if the change is meant: nodeops record add --revise",
     Standing.SUPERSEDED: "this was right once; get the newer file",
-    Standing.ABSENT: "add it with nodeops record add; if it was added, ask a node of another organisation: this one may hide it",
+    Standing.ABSENT: "add it with nodeops record add; on a ledger for trials a node may hide it: ask one of another organisation",
     Standing.UNPROVEN: ANOTHER_NODE,
 }
 _IDS = {
@@ -33,40 +49,61 @@ class Checked:
     file: FileDigest
     judgement: Judgement
     warnings: Sequence[Finding] = ()
+    gap: bool = False
 
 
 def check(file: FileDigest, found: History | HostError | Timeout) -> Checked:
     """Return how a file stands against what a node showed and proved, or failed to prove."""
     if isinstance(found, History):
-        return Checked(file, judge(file, found), _warnings(file.key, found))
+        return Checked(file, judge(file, found), _oddities(file.key, found))
     reason = f"{file.key} cannot be proven: {found.where}: {found.what}"
-    return Checked(file, Judgement(Standing.UNPROVEN, None, reason, found.hint))
+    return Checked(file, Judgement(Standing.UNPROVEN, None, reason, found.hint), gap=isinstance(found, GapError))
 
 
-def verified(checked: Sequence[Checked]) -> Result:
-    """Return the answer of `record verify`."""
+def verified(checked: Sequence[Checked], frontier: Frontier | None, now: datetime) -> Result:
+    """Return the answer of `record verify`. Up to `frontier` nothing can be missing."""
     rows = [(one.file.name, _verdict(one.judgement.standing), *_version_cells(one.judgement.version)) for one in checked]
     table = Table(("file", "verdict", "height", "time (UTC)", "written by", "signed power"), rows)
     findings = [_finding(one) for one in checked if one.judgement.standing is not Standing.MATCHES]
     findings += [warning for one in checked for warning in one.warnings]
-    data = {"records": [_checked_data(one) for one in checked]}
-    return Result(data, [table], _summary(checked), findings)
+    data = {"records": [_checked_data(one) for one in checked], **_frontier_data(frontier)}
+    return Result(data, [table], [*_summary(checked), *_whole(frontier)], [*findings, *_stale(frontier, now)])
 
 
-def added(outcomes: Sequence[Outcome], author: Author, chain: str, dry_run: bool) -> Result:
+def _whole(frontier: Frontier | None) -> list[str]:
+    if frontier is None:
+        return []
+    count = len(frontier.accounts)
+    return [f"nothing of {count} authors is missing up to height {frontier.height} ({_time(frontier.time)} UTC)"]
+
+
+def _stale(frontier: Frontier | None, now: datetime) -> list[Finding]:
+    """Judge how old the newest block is that this node shows: what came after it is not judged."""
+    if frontier is None or now - datetime.fromisoformat(frontier.time) <= _STALE:
+        return []
+    text = f"the newest block that this node shows is of {_time(frontier.time)} UTC, height {frontier.height}"
+    hint = "what came later is not judged: nodeops status says whether the chain stands; else ask a node of another organisation"
+    return [Finding("record.stale", Verdict.WARN, "a block of the last minutes", text, hint)]
+
+
+def _frontier_data(frontier: Frontier | None) -> dict[str, Any]:
+    return {"whole_up_to": {"height": frontier.height, "time": frontier.time} if frontier else None}
+
+
+def added(outcomes: Sequence[Outcome], writer: Writer, chain: str, dry_run: bool) -> Result:
     """Return the answer of `record add`."""
     words = _WOULD if dry_run else _WORDS
     rows = [(one.planned.file.key, words[one.planned.plan], *_version_cells(one.version), _tx(one.version)) for one in outcomes]
     table = Table(("record", "outcome", "height", "time (UTC)", "written by", "signed power", "transaction"), rows)
     count = sum(one.planned.sends for one in outcomes)
-    why = f"{count} of {len(outcomes)} records are new or revised, written by {author.node} ({author.organisation})"
+    why = f"{count} of {len(outcomes)} records are new or revised, written by {writer.node} ({writer.organisation})"
     changes = [Change(f"ledger {chain}", why)] if count else []
     data = {"dry_run": dry_run, "records": [_outcome_data(one) for one in outcomes]}
     lines = [] if count else ["nothing to do: all records are on the ledger"]
     return Result(data, [table], lines, [_overtaken(one) for one in outcomes if one.others], changes)
 
 
-def shown(key: str, history: History) -> Result:
+def shown(key: str, history: History, frontier: Frontier | None, now: datetime) -> Result:
     """Return the answer of `record show`."""
     current = history.current
     rows = [
@@ -79,13 +116,13 @@ def shown(key: str, history: History) -> Result:
         for version in history.versions
     ]
     table = Table(("height", "time (UTC)", "written by", "signed power", "state", "bytes", "sha256"), rows, title=key)
-    data = {"key": key, "versions": [{**_version_data(one), "current": one is current} for one in history.versions]}
+    versions = [{**_version_data(one), "current": one is current} for one in history.versions]
+    data = {"key": key, "versions": versions, **_frontier_data(frontier)}
+    odd = [*_oddities(key, history), *_stale(frontier, now)]
     if not history.versions:
-        absent = Finding(
-            _IDS[Standing.ABSENT], Verdict.FAIL, "a version", f"{key} is not on the ledger, as far as this node shows"
-        )
-        return Result(data, findings=[absent, *_warnings(key, history)])
-    return Result(data, [table], findings=_warnings(key, history))
+        absent = Finding(_IDS[Standing.ABSENT], Verdict.FAIL, "a version", absence(key, history))
+        return Result(data, findings=[absent, *odd], lines=_whole(frontier))
+    return Result(data, [table], _whole(frontier), odd)
 
 
 def _verdict(standing: Standing) -> str:
@@ -99,11 +136,12 @@ def _summary(checked: Sequence[Checked]) -> list[str]:
 
 def _finding(checked: Checked) -> Finding:
     standing = checked.judgement.standing
-    return Finding(_IDS[standing], Verdict.FAIL, "", checked.judgement.reason, checked.judgement.hint or _HINTS[standing])
+    name = "record.gap" if checked.gap else _IDS[standing]
+    return Finding(name, Verdict.FAIL, "", checked.judgement.reason, checked.judgement.hint or _HINTS[standing])
 
 
-def _warnings(key: str, history: History) -> list[Finding]:
-    found = []
+def _oddities(key: str, history: History) -> list[Finding]:
+    found = [_forged(key, one) for one in history.forged]
     if history.foreign:
         text = f"{history.foreign} entries under {key} are not records and do not count"
         found.append(Finding("record.foreign", Verdict.WARN, "", text, "somebody with access to an RPC wrote them"))
@@ -111,6 +149,12 @@ def _warnings(key: str, history: History) -> list[Finding]:
         text = f"versions of {key} name an earlier one that this node does not show: {', '.join(history.missing)[:200]}"
         found.append(Finding("record.gap", Verdict.WARN, "", text, ANOTHER_NODE))
     return found
+
+
+def _forged(key: str, forged: Forged) -> Finding:
+    text = f"a transaction of height {forged.height} that says it is a version of {key} {forged.why}: it does not count"
+    hint = f"transaction {forged.hash}: ask whose key that is why it was used so"
+    return Finding("record.foreign_author", Verdict.WARN, "each author in its own name", text, hint)
 
 
 def _overtaken(outcome: Outcome) -> Finding:
@@ -124,8 +168,11 @@ def _version_cells(version: RecordVersion | None) -> tuple[str, str, str, str]:
     if version is None:
         return ("", "", "", "")
     block, value = version.proven.block, version.value
-    time = block.time.replace("T", " ").removesuffix("Z")
-    return (str(block.height), time, f"{value.node} ({value.organisation})", f"{block.power} of {block.total_power}")
+    return (str(block.height), _time(block.time), f"{value.node} ({value.organisation})", f"{block.power} of {block.total_power}")
+
+
+def _time(stamp: str) -> str:
+    return stamp.replace("T", " ").removesuffix("Z")
 
 
 def _tx(version: RecordVersion | None) -> str:
@@ -148,7 +195,8 @@ def _file_data(file: FileDigest) -> dict[str, Any]:
 
 
 def _version_data(version: RecordVersion) -> dict[str, Any]:
-    return {**version.value.model_dump(), "tx": version.proven.hash, "block": _block_data(version.proven.block)}
+    signed = {"key": version.signed.key, "number": version.signed.number} if version.signed else None
+    return {**version.value.model_dump(), "tx": version.proven.hash, "signed": signed, "block": _block_data(version.proven.block)}
 
 
 def _block_data(block: ProvenBlock) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Store:
     def __init__(self, driver: Driver, block: Callable[[int], ProvenBlock]) -> None:
         self.driver = driver
         # Entries come in ledger order, so those of one block follow each other; a few thousand blocks are a few MB.
-        self._block = lru_cache(maxsize=_KEPT_BLOCKS)(block)
+        self.block = lru_cache(maxsize=_KEPT_BLOCKS)(block)
 
     def put(self, key: str, value: bytes, timeout_seconds: float = 60.0) -> Version:
         """Put bytes under a key and return them with their proof, once committed.
@@ -92,6 +92,11 @@ class Store:
                 found = self._prove(answer)
                 versions[found.hash] = Version(key, parts[1], found)
         return Shown(sorted(versions.values(), key=lambda version: version.proven.order), skipped)
+
+    def record_history(self, key: str) -> History:
+        """Return the history of the record under a ledger key. Raise as `read` does."""
+        shown = self.read(key)
+        return record_history(shown.versions, shown.skipped)
 
     def find(self, tx_hash: str) -> ProvenTransaction | None:
         """Return a committed transaction by its hash (upper-case hex), proven, or None when the node shows none."""
@@ -137,7 +142,7 @@ class Store:
         return found
 
     def _prove(self, answer: TransactionAnswer) -> ProvenTransaction:
-        return prove_transaction(answer, self._block(answer.height))
+        return prove_transaction(answer, self.block(answer.height))
 
 
 def _readable(tx: bytes, key: str) -> bool:
@@ -145,12 +150,6 @@ def _readable(tx: bytes, key: str) -> bool:
     if len(tx) > MAX_TRANSACTION_BYTES:
         return False
     return content(tx) is not None or tx.partition(b"=")[0] != key.encode()
-
-
-def history_of(store: Store, key: str) -> History:
-    """Return the history of the record under a ledger key. Raise as `Store.read` does."""
-    shown = store.read(key)
-    return record_history(shown.versions, shown.skipped)
 
 
 def transaction_hash(tx: bytes) -> str:

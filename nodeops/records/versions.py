@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Protocol
 from urllib.parse import quote
 
 from pydantic import Field, ValidationError
@@ -19,7 +19,7 @@ from nodeops.core.digest import canonical
 from nodeops.core.errors import InputError
 from nodeops.document.fields import Name
 from nodeops.document.models import Model
-from nodeops.ledger.cometbft.proof import ProvenTransaction
+from nodeops.ledger.cometbft.proof import ProvenBlock, ProvenTransaction
 
 RECORD_SPACE = "record"
 # A search query has at most 512 characters (CometBFT rpc/core/events.go), of which ours needs 10 around the key.
@@ -49,6 +49,11 @@ def ledger_key(space: str, name: str) -> str:
     if len(key) > MAX_KEY_LENGTH:
         raise InputError(f"the key is too long: {len(key)} characters", where=name, allowed=allowed, hint="give a shorter --key")
     return key
+
+
+def is_ledger_key(key: str) -> bool:
+    """Tell whether text is a key as `ledger_key` makes it."""
+    return len(key) <= MAX_KEY_LENGTH and bool(_KEY.fullmatch(key))
 
 
 def transaction(key: str, value: bytes) -> bytes:
@@ -99,23 +104,56 @@ class Version:
     proven: ProvenTransaction
 
 
+class Proof(Protocol):
+    """What is proven of a transaction: the hash that names it, and its block."""
+
+    @property
+    def hash(self) -> str:
+        """64 upper-case hex digits."""
+
+    @property
+    def block(self) -> ProvenBlock:
+        """The block, and who signed it."""
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Whose key signed a version, and the number it gave it among all its transactions: both proven."""
+
+    key: str
+    number: int
+
+
 @dataclass(frozen=True)
 class RecordVersion:
-    """One proven version of a record."""
+    """One proven version of a record. `signed` is None on a ledger that does not know who wrote it."""
 
     value: RecordValue
-    proven: ProvenTransaction
+    proven: Proof
+    signed: Signed | None = None
+
+
+@dataclass(frozen=True)
+class Forged:
+    """A transaction that says it is a version and does not count, and why."""
+
+    hash: str
+    height: int
+    why: str
 
 
 @dataclass(frozen=True)
 class History:
     """All that a node shows under one record key, proven and in ledger order.
 
-    `foreign` counts entries that are not records: anyone with access to an RPC may write under any key.
+    `foreign` counts entries that are not records: anyone with access to an RPC may write under any key. `forged` are those
+    whose signer may not say what they say, where the ledger knows who signed. `whole`: nothing can be missing.
     """
 
     versions: Sequence[RecordVersion]
     foreign: int = 0
+    forged: Sequence[Forged] = ()
+    whole: bool = False
 
     @property
     def current(self) -> RecordVersion | None:
@@ -176,11 +214,16 @@ class Judgement:
     hint: str = ""
 
 
+def absence(key: str, history: History) -> str:
+    """Say that there is no version of a record, and what that is worth."""
+    return f"{key} is not on the ledger{'' if history.whole else ', as far as this node shows'}"
+
+
 def judge(file: FileDigest, history: History) -> Judgement:
     """Compare a file with the proven versions of its record."""
     current = history.current
     if current is None:
-        return Judgement(Standing.ABSENT, None, f"{file.key} is not on the ledger, as far as this node shows")
+        return Judgement(Standing.ABSENT, None, absence(file.key, history))
     if current.value.sha256 == file.sha256:
         return Judgement(Standing.MATCHES, current, "")
     older = [version for version in history.versions if version.value.sha256 == file.sha256]
@@ -212,7 +255,7 @@ def plan_add(file: FileDigest, history: History, revise: bool) -> Plan:
 
 
 @dataclass(frozen=True)
-class Author:
+class Writer:
     """The node that writes a record, and its organisation."""
 
     organisation: str

@@ -20,7 +20,7 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"inventory", "identities"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Return `peers`, `known` and `genesis`. Fail, naming each missing identity and who publishes it, when not whole."""
+        """Return `peers`, `known`, `genesis` and `authors`. Fail, naming what is missing and who publishes it, when not whole."""
         super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             {"inventory": {"type": "path", "required": True}, "identities": {"type": "dict", "required": True}}
@@ -55,6 +55,7 @@ class ActionModule(ActionBase):
             "peers": gathered.peers,
             "known": gathered.known,
             "genesis": gathered.genesis_text or "",
+            "authors": gathered.authors_text,
             "findings": [finding.as_dict() for finding in gathered.findings],
             "missing": gathered.missing,
             "diff": [{"before": "", "after": text, "after_header": path} for path, text in gathered.files.items()],

@@ -16,6 +16,7 @@ options:
 RETURN = r"""
 peers: {description: Node id by node., type: dict, returned: always}
 genesis: {description: "Text of the genesis, empty while it cannot be made.", type: str, returned: always}
+authors: {description: "Text that names all keys for records, empty where the ledger has none.", type: str, returned: always}
 findings: {description: What was judged., type: list, elements: dict, returned: always}
 missing: {description: What is not known yet and who must publish it., type: list, elements: str, returned: always}
 """

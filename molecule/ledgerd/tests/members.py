@@ -7,18 +7,29 @@ from typing import Any
 
 import hosts
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from nodeops.ledger.cosmos.messages import Member, Packed, propose, update_members
 from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.ledger.cosmos.tx import Signer, sign
 
 CHAIN = "governed-1"
-# The policy has number 0, organisations follow by name.
-NUMBERS = {"alpha": 1, "beta": 2, "gamma": 3}
+# An application of beta that signs records.
+BILLING = "record billing"
+# The policy has number 0, organisations follow by name, then keys for records by organisation and name.
+NUMBERS = {"alpha": 1, "beta": 2, "gamma": 3, BILLING: 7}
+
+
+def _private(name: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
 
 
 def key(name: str) -> SigningKey:
-    return SigningKey(Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest()))
+    return SigningKey(_private(name))
+
+
+def pem(name: str) -> bytes:
+    return _private(name).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def address(name: str) -> str:

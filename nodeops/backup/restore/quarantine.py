@@ -19,6 +19,7 @@ from nodeops.host.units import systemd
 from nodeops.ledger.identity.files import Layout, read_small
 from nodeops.ledger.identity.identity import Identity, address_of, parse_node_key, parse_signing_state, parse_validator_key
 from nodeops.ledger.identity.plan import RESTORING
+from nodeops.ledger.identity.record_key import RECORD_KEY_MODE, parse_record_key
 
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _MAKING_SECONDS = 60.0
@@ -109,6 +110,10 @@ class Quarantine:
             text = f"this is the key of node {found}; members know {self.document.node.name} as {node_id}"
             raise InputError(text, where="the node key", hint="take this node's own archive")
         self._expect(parse_validator_key(validator_key, self.at.validator_key.name).value, expected_key)
+        record_key = self.at.record_key
+        own = files.get(record_key.name) if record_key else None
+        if record_key and own:
+            parse_record_key(own, record_key.name)
         if self.keys_in_place() or self.holds_keys():
             # They are here already: an earlier run got further.
             self.identity(expected_key)
@@ -116,6 +121,8 @@ class Quarantine:
         self.make()
         shutil.rmtree(self._keys, ignore_errors=True)
         self._keys.mkdir(_FOLDER_MODE)
+        if record_key and own:
+            write_atomic(self._keys / record_key.name, own, RECORD_KEY_MODE, self.at.root)
         write_atomic(self._keys / self.at.node_key.name, node_key, _FILE_MODE, self.at.root)
         write_atomic(self._keys / self.at.validator_key.name, validator_key, _FILE_MODE, self.at.root)
 

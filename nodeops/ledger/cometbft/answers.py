@@ -11,7 +11,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from nodeops.ledger.answers import LedgerStatus, Peer, Validator
-from nodeops.ledger.cometbft.blocks import Address, Answer, AppHash, Blob, HashBlob, Int64, OptionalHash, Time, Timestamp, UInt32
+from nodeops.ledger.cometbft.blocks import (
+    Address,
+    Answer,
+    AppHash,
+    Blob,
+    HashBlob,
+    Height,
+    Int64,
+    OptionalHash,
+    Time,
+    Timestamp,
+    UInt32,
+)
 
 # types/params.go and types/validator_set.go (MaxVotesCount): no set is larger.
 MAX_VALIDATORS = 10_000
@@ -170,6 +182,12 @@ class BroadcastAnswer(Answer):
     code: UInt32
     hash: Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{64}$")]
     log: str = ""
+
+
+class Placed(Answer):
+    """Where one transaction of `tx_search` stands, as the node says."""
+
+    height: Height
 
 
 class SearchPage(Answer):

@@ -15,6 +15,7 @@ from nodeops.ledger.cometbft.answers import (
     BroadcastAnswer,
     ConsensusAnswer,
     NetInfoAnswer,
+    Placed,
     QueryAnswer,
     SearchPage,
     StatusAnswer,
@@ -147,9 +148,19 @@ class CometBft:
             raise InputError("cannot be searched for", where=printable(key), allowed="up to 400 characters, no quotes, no spaces")
         return entries(partial(self._search_page, f"app.key='{key}'"), key, f"{self.rpc.url} tx_search")
 
-    def _search_page(self, query: str, number: int, size: int) -> SearchPage:
-        raw = self.rpc.call("tx_search", query=query, prove=True, page=number, per_page=size, order_by="asc")
+    def _search_page(self, query: str, number: int, size: int, *, prove: bool = True) -> SearchPage:
+        raw = self.rpc.call("tx_search", query=query, prove=prove, page=number, per_page=size, order_by="asc")
         return self._checked("tx_search", SearchPage, raw)
+
+    def numbered(self, address: str, number: int) -> list[int]:
+        """Return the heights at which this node says that an account's transaction of a number stands, each once."""
+        query = f"tx.acc_seq='{address}/{number}'"
+        page = self._search_page(query, 1, _PAGE, prove=False)
+        return list(dict.fromkeys(self._checked("tx_search", Placed, one).height for one in page.txs))
+
+    def contents(self, height: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the answers of `block` and of `block_results` for a height, raw."""
+        return self.rpc.call("block", height=height), self.rpc.call("block_results", height=height)
 
     def signed_header(self, height: int) -> dict[str, Any]:
         """Return `signed_header` of the answer of `commit`, raw."""

@@ -37,13 +37,17 @@ def open_follower(document: NodeDocument, source: Source) -> Follower:
 
 def own_genesis(document: NodeDocument) -> TrustedSet:
     """Return the validators that this host's genesis vouches for. Raise HostError without a genesis."""
+    return trusted_set(read_genesis(document), document.ledger.chain, document.ledger.paths["genesis"])
+
+
+def read_genesis(document: NodeDocument) -> bytes:
+    """Return the content of this host's genesis. Raise HostError without one."""
     path = Path(document.ledger.paths["genesis"])
     try:
         with path.open("rb") as file:
-            data = file.read(_MAX_GENESIS_BYTES)
+            return file.read(_MAX_GENESIS_BYTES)
     except OSError as error:
         raise HostError(f"cannot be read: {error.strerror}", where=str(path), hint=_HINT) from error
-    return trusted_set(data, document.ledger.chain, str(path))
 
 
 def load(file: Path, chain: str) -> list[LightBlock]:

@@ -3,7 +3,7 @@ all voting power and is asked for everything. Public keys only; the same input g
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,11 @@ COINS_PER_POWER = 1_000_000
 # of power, so that no coins but the policy's can ever become a vote.
 DUST = 1000
 RESERVE = 10**15
+# What a key for records needs for the same.
+RECORD_DUST = 100
 # Keys cost disk on every node for ever; a hundred organisations of one consortium are beyond anything heard of.
 MOST_ORGANISATIONS = 100
+MOST_RECORD_KEYS = 2000
 _NONE = "0.000000000000000000"
 GROUP_ID = "1"
 _ED25519 = "/cosmos.crypto.ed25519.PubKey"
@@ -32,6 +35,7 @@ VOTING_SECONDS = 1_209_600
 class Founders:
     """Who founds a chain. `validators`: key (base64) and power by node; `accounts`: key (base64) by organisation.
 
+    `record_keys` (base64) are those of nodes and applications, in the order of their accounts' numbers.
     `threshold` organisations must agree. `when` is the genesis time, RFC 3339 in UTC. `mark` names the consortium file that
     they founded it by: the policy's text, which every revision in force replaces.
     """
@@ -41,6 +45,7 @@ class Founders:
     threshold: int
     when: str
     mark: str
+    record_keys: Sequence[str] = ()
 
 
 def app_state(founders: Founders) -> dict[str, Any]:
@@ -65,6 +70,11 @@ def _refuse_nonsense(founders: Founders) -> None:
         raise InputError("two organisations have the same account key", where="consortium.yml: organisations")
     if not 1 <= count <= MOST_ORGANISATIONS:
         raise InputError(f"{count} organisations", where="consortium.yml", allowed=f"1 to {MOST_ORGANISATIONS}")
+    if len({*founders.accounts.values(), *founders.record_keys}) < count + len(founders.record_keys):
+        raise InputError("a key for records is also that of another", where="consortium.yml, identities/")
+    if len(founders.record_keys) > MOST_RECORD_KEYS:
+        text = f"{len(founders.record_keys)} keys for records"
+        raise InputError(text, where="consortium.yml, identities/", allowed=f"at most {MOST_RECORD_KEYS}")
     if not 1 <= founders.threshold <= count:
         raise InputError(f"threshold {founders.threshold}", where="consortium.yml: threshold", allowed=f"1 to {count}")
 
@@ -88,11 +98,12 @@ _SLASHING = {
 
 
 def _accounts(founders: Founders) -> list[dict[str, Any]]:
-    """The policy has number 0, organisations follow by name: a signature covers the number, so it must be known."""
+    """The policy has number 0, organisations follow by name, then keys for records: a signature covers the number."""
     parts = [base64.b64encode(part).decode() for part in (b"\x20", (1).to_bytes(8, "big"))]
     policy = {"@type": "/cosmos.auth.v1beta1.ModuleCredential", "module_name": "group", "derivation_keys": parts}
     found: list[tuple[str, dict[str, Any]]] = [(policy_address(), policy)]
-    found += [(account_address(key), {"@type": _ED25519, "key": key}) for _, key in sorted(founders.accounts.items())]
+    keys = [*(key for _, key in sorted(founders.accounts.items())), *founders.record_keys]
+    found += [(account_address(key), {"@type": _ED25519, "key": key}) for key in keys]
     return [_account(address, number, key) for number, (address, key) in enumerate(found)]
 
 
@@ -105,6 +116,7 @@ def _bank(founders: Founders) -> dict[str, Any]:
     voting = sum(power for _, power in founders.validators.values()) * COINS_PER_POWER
     held = {policy_address(): RESERVE, module_address("not_bonded_tokens_pool"): voting}
     held |= {account_address(key): DUST for key in founders.accounts.values()}
+    held |= {account_address(key): RECORD_DUST for key in founders.record_keys}
     return {
         "params": {"send_enabled": [], "default_send_enabled": True},
         "balances": [{"address": address, "coins": _coins(amount)} for address, amount in sorted(held.items())],

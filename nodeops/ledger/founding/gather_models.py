@@ -52,7 +52,8 @@ class Gathered:
     """What is known of all members, and what has to be written to the inventory folder.
 
     `peers` are node ids by node name. `missing` says what is missing and who must publish it; while it is not empty the
-    network is not complete. `genesis_text` is what hosts get, byte for byte. `files` are contents by path in the folder.
+    network is not complete. `genesis_text` is what hosts get, byte for byte; `authors_text` too, "" where the ledger has none.
+    `files` are contents by path in the folder.
     """
 
     changes: list[Change]
@@ -62,6 +63,7 @@ class Gathered:
     missing: list[str]
     findings: list[Finding]
     files: dict[str, str]
+    authors_text: str = ""
 
     @property
     def known(self) -> dict[str, str]:

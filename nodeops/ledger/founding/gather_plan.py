@@ -11,8 +11,9 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change
 from nodeops.document.inventory import GENESIS_FILE
 from nodeops.document.models import Consortium
+from nodeops.ledger.authors import authors_of
 from nodeops.ledger.founding.gather_models import IDENTITIES, Folder, Gathered, Situation
-from nodeops.ledger.founding.genesis import compare
+from nodeops.ledger.founding.genesis import compare, has_group
 from nodeops.ledger.founding.genesis_plan import plan_genesis
 from nodeops.ledger.founding.genesis_trust import agreement
 from nodeops.ledger.identity.identity import Identity
@@ -28,9 +29,13 @@ def plan(at: Situation) -> Gathered:
     for name in sorted(shown.keys() & published.keys()):
         _same(at.folder, shown[name], published[name])
     known = dict(sorted({**shown, **published}.items()))
-    _all_different(at.folder, known)
+    # A key for records that came after the identity was published.
+    late = {name: shown[name] for name in shown.keys() & published.keys() if shown[name] != published[name]}
+    known |= late
+    _all_different(at, known)
     new = {name: shown[name] for name in sorted(shown.keys() - published.keys())}
     files = {file_of(name): identity_text(identity, at.consortium.revision) for name, identity in new.items()}
+    files |= {file_of(name): identity_text(late[name], at.folder.published[name].revision) for name in sorted(late)}
     missing = [_missing(at, name) for name in sorted(at.consortium.nodes.keys() - known.keys())]
     return _with_genesis(at, known, files, missing)
 
@@ -50,7 +55,7 @@ def _with_genesis(at: Situation, known: Mapping[str, Identity], files: dict[str,
         files = {**files, GENESIS_FILE: planned[1]}
     if genesis is not None:
         findings += compare(genesis, at.consortium, known, f"{at.folder.where}/{GENESIS_FILE}")
-        findings += agreement(at, genesis, text or "")
+        findings += agreement(at, genesis, text or "", known)
     return Gathered(
         changes=[_change(path) for path in files],
         peers={name: identity.node_id for name, identity in known.items()},
@@ -59,6 +64,7 @@ def _with_genesis(at: Situation, known: Mapping[str, Identity], files: dict[str,
         missing=missing,
         findings=findings,
         files=files,
+        authors_text=authors_of(at.consortium, known).text() if has_group(at.consortium) else "",
     )
 
 
@@ -95,9 +101,14 @@ def _belongs(consortium: Consortium, name: str, identity: Identity, where: str) 
 
 
 def _same(folder: Folder, shown: Identity, published: Identity) -> None:
-    if shown == published:
-        return
-    name = shown.node
+    """Raise Refused for another identity than the published one. A key for records that came since is none."""
+    name, bare = shown.node, {"record_key": None}
+    if shown.model_copy(update=bare) == published.model_copy(update=bare):
+        if published.record_key in (None, shown.record_key):
+            return
+        text = f"{name} shows {'another key' if shown.record_key else 'no key'} for records than the one it published"
+        hint = "bring its keys back from their archive: nodeops backup restore; members know the published one only"
+        raise Refused(text, where=f"{folder.where}/{file_of(name)}", hint=hint)
     text = (
         f"{name} shows node id {shown.node_id} and validator {shown.validator_address}, but has published {published.node_id} "
         f"and {published.validator_address}: the host was rebuilt, or is an impostor"
@@ -109,11 +120,18 @@ def _same(folder: Folder, shown: Identity, published: Identity) -> None:
     raise Refused(text, where=f"{folder.where}/{file_of(name)}", hint=hint)
 
 
-def _all_different(folder: Folder, known: Mapping[str, Identity]) -> None:
+def _all_different(at: Situation, known: Mapping[str, Identity]) -> None:
     """Raise InputError when two nodes have one key: a copied disk, and a validator that would sign twice."""
-    owner: dict[str, str] = {}
+    folder, owner = at.folder, _named_keys(at.consortium)
     for name, identity in known.items():
-        for what, value in (("node key", identity.node_id), ("validator key", identity.validator_key.value)):
+        keys = (
+            ("node key", identity.node_id),
+            ("validator key", identity.validator_key.value),
+            ("key for records", identity.record_key),
+        )
+        for what, value in keys:
+            if value is None:
+                continue
             if value in owner:
                 text = f"{owner[value]} and {name} have the same {what}: one host is a copy of the other"
                 hint = (
@@ -121,6 +139,16 @@ def _all_different(folder: Folder, known: Mapping[str, Identity]) -> None:
                 )
                 raise InputError(text, where=f"{folder.where}/{file_of(name)}", hint=hint)
             owner[value] = name
+
+
+def _named_keys(consortium: Consortium) -> dict[str, str]:
+    """Return whose each key is that the consortium file itself names."""
+    found = {one.record_key: f"{one.name} ({one.organisation}, which left)" for one in consortium.former}
+    for organisation, member in consortium.organisations.items():
+        found |= {key: f"{name} ({organisation})" for name, key in member.record_keys.items()}
+        if member.account:
+            found[member.account] = f"{organisation}, its account,"
+    return found
 
 
 def _strangers(at: Situation) -> Iterator[Finding]:
@@ -139,6 +167,6 @@ def _missing(at: Situation, name: str) -> str:
 def identity_text(identity: Identity, revision: int) -> str:
     """Return the text of identities/<node>.yml. Values are quoted: 40 hex digits can look like a number to YAML."""
     values = {**identity.model_dump(mode="json"), "revision": revision}
-    order = ("node", "organisation", "revision", "node_id", "validator_key", "validator_address")
+    order = ("node", "organisation", "revision", "node_id", "validator_key", "validator_address", "record_key")
     head = f"---\n# Public identity of {identity.node}, as its host showed it. Nothing in it is secret: give it to all members.\n"
-    return head + "".join(f"{key}: {json.dumps(values[key])}\n" for key in order)
+    return head + "".join(f"{key}: {json.dumps(values[key])}\n" for key in order if key in values)

@@ -12,6 +12,7 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.printable import printable
 from nodeops.document.models import Consortium
 from nodeops.document.profile import load_profile
+from nodeops.ledger.authors import authors_of
 from nodeops.ledger.cosmos.app_state import Founders, app_state
 from nodeops.ledger.cosmos.revision import Mark, mark_of, read_mark
 from nodeops.ledger.founding.genesis_models import Genesis, GenesisKey, GenesisValidator, Instant
@@ -30,6 +31,8 @@ CONSENSUS_PARAMS: dict[str, Any] = {
 }
 # Most work that one block may ask of an application that counts it: some hundreds of records, about a second of a core.
 _MOST_GAS = "50000000"
+# Who checks records reads whole blocks; more than this, as an RPC writes it, is not read of one answer.
+_MOST_BYTES = str(4 << 20)
 _OLD_GENESIS = "a genesis is never changed: put back the consortium.yml it was made from, or the genesis.json of this chain"
 
 
@@ -46,6 +49,7 @@ def make_genesis(consortium: Consortium, identities: Mapping[str, Identity], gen
     except ValidationError as error:
         raise InputError(f"'{genesis_time}' is no genesis time", allowed="UTC, such as 2026-01-31T08:00:00Z") from error
     validators = [_validator(name, power, identities[name]) for name, power in powers.items()]
+    authors = authors_of(consortium, identities).authors
     return Genesis(
         genesis_time=genesis_time,
         chain_id=consortium.ledger.chain,
@@ -53,31 +57,40 @@ def make_genesis(consortium: Consortium, identities: Mapping[str, Identity], gen
         consensus_params=consensus_params(consortium),
         validators=validators,
         app_hash="",
-        app_state=founding_state(consortium, validators, genesis_time, mark_of(consortium)),
+        app_state=founding_state(
+            consortium,
+            validators,
+            genesis_time,
+            mark_of(consortium),
+            [one.key for one in authors if one.until is None],
+        ),
     )
 
 
-def _has_group(consortium: Consortium) -> bool:
+def has_group(consortium: Consortium) -> bool:
+    """Tell whether the chain knows its organisations, and the authors of its records."""
     return load_profile(consortium.ledger.platform).founding == "group"
 
 
 def consensus_params(consortium: Consortium) -> dict[str, Any]:
     """Return the consensus parameters of a new chain. Where the application counts gas, a block has a limit."""
-    if not _has_group(consortium):
+    if not has_group(consortium):
         return CONSENSUS_PARAMS
-    return {**CONSENSUS_PARAMS, "block": {**CONSENSUS_PARAMS["block"], "max_gas": _MOST_GAS}}
+    return {**CONSENSUS_PARAMS, "block": {"max_bytes": _MOST_BYTES, "max_gas": _MOST_GAS}}
 
 
-def founding_state(consortium: Consortium, founders: Sequence[GenesisValidator], when: str, mark: Mark) -> dict[str, Any] | None:
+def founding_state(
+    consortium: Consortium, founders: Sequence[GenesisValidator], when: str, mark: Mark, record_keys: Sequence[str] = ()
+) -> dict[str, Any] | None:
     """Return the state that the application starts from, None where it starts from nothing.
 
     `when` is the genesis time, `mark` names the revision that the chain is founded by.
     """
-    if not _has_group(consortium):
+    if not has_group(consortium):
         return None
     validators = {founder.name: (founder.pub_key.value, int(founder.power)) for founder in founders}
     accounts = {name: found.account for name, found in consortium.organisations.items() if found.account}
-    return app_state(Founders(validators, accounts, threshold(consortium), when, mark.text()))
+    return app_state(Founders(validators, accounts, threshold(consortium), when, mark.text(), record_keys))
 
 
 def founding_mark(genesis: Genesis) -> Mark | None:
@@ -127,7 +140,7 @@ def compare(genesis: Genesis, consortium: Consortium, identities: Mapping[str, I
     wrong = list(_contradictions(genesis, consortium, identities))
     changed, voted = list(_membership(genesis, consortium)), list(_powers(genesis, consortium))
     # Where organisations vote, power changes while the chain runs; elsewhere nothing of ours could have changed it.
-    if _has_group(consortium) and consortium.revision > 1:
+    if has_group(consortium) and consortium.revision > 1:
         changed += voted
     else:
         wrong += voted

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from nodeops.core.errors import Refused
 from nodeops.document.inventory import AGREED_GENESIS, GENESIS_FILE
+from nodeops.document.models import Consortium
 from nodeops.ledger.founding.gather_models import Folder, Situation
-from nodeops.ledger.founding.genesis import content_digest, founding_powers, genesis_text, make_genesis
+from nodeops.ledger.founding.genesis import content_digest, founding_powers, genesis_text, has_group, make_genesis
 from nodeops.ledger.founding.genesis_models import Genesis
 from nodeops.ledger.identity.identity import Identity
 
@@ -59,5 +60,18 @@ def _why_not_made(at: Situation, known: Mapping[str, Identity]) -> str | None:
     founder = min(consortium.nodes[name].organisation for name in powers)
     if founder not in {consortium.nodes[name].organisation for name in at.managed}:
         return f"{founder} makes it once (its name sorts first among the organisations with validators) and must publish it"
+    if has_group(consortium):
+        return _waits_for_record_keys(consortium, known)
     waiting = [name for name in powers if name not in known]
     return f"made as soon as all validators' identities are here; waiting for {', '.join(waiting)}" if waiting else None
+
+
+def _waits_for_record_keys(consortium: Consortium, known: Mapping[str, Identity]) -> str | None:
+    """Return what the accounts of all nodes' keys for records wait for, None for nothing."""
+    waiting = [name for name in sorted(consortium.nodes) if name not in known]
+    if waiting:
+        return f"made as soon as all nodes' identities are here; waiting for {', '.join(waiting)}"
+    without = [name for name in sorted(consortium.nodes) if known[name].record_key is None]
+    if without:
+        return f"{', '.join(without)} published no key for records: run nodeops ledger identity --ensure there, then site.yml"
+    return None

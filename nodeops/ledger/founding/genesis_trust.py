@@ -15,10 +15,13 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.printable import printable
 from nodeops.document.inventory import AGREED_GENESIS, GENESIS_FILE
 from nodeops.document.models import Consortium
+from nodeops.ledger.authors import authors_of
+from nodeops.ledger.cosmos.address import account_address
 from nodeops.ledger.cosmos.revision import Mark, mark_of
 from nodeops.ledger.founding.gather_models import Situation
-from nodeops.ledger.founding.genesis import consensus_params, founding_mark, founding_state
+from nodeops.ledger.founding.genesis import consensus_params, founding_mark, founding_state, has_group
 from nodeops.ledger.founding.genesis_models import Genesis
+from nodeops.ledger.identity.identity import Identity
 
 # The year of CometBFT v0.38: no chain of it is older.
 _OLDEST = datetime(2023, 1, 1, tzinfo=UTC)
@@ -29,8 +32,9 @@ _SAME = "the same on the controller of every member: compare it by telephone"
 _SHOWN = 10
 
 
-def agreement(at: Situation, genesis: Genesis, text: str) -> list[Finding]:
-    """Return the digest of a genesis to compare, and what is unusual in it. `at.genesis_time` is the time now.
+def agreement(at: Situation, genesis: Genesis, text: str, known: Mapping[str, Identity]) -> list[Finding]:
+    """Return the digest of a genesis to compare, and what is unusual in it. `at.genesis_time` is the time now, `known` are the
+    identities of members.
 
     Raise Refused for one that is not the agreed one, and for an unusual one that nobody agreed to and no host of ours runs on.
     """
@@ -38,7 +42,7 @@ def agreement(at: Situation, genesis: Genesis, text: str) -> list[Finding]:
     if at.agreed and at.agreed != digest:
         text = f"is not the genesis that was agreed on: its SHA-256 is {digest}, {AGREED_GENESIS} is {at.agreed}"
         raise Refused(text, where=where, hint=f"get {GENESIS_FILE} again from another member")
-    unusual = [*surprises(genesis, at.consortium, at.genesis_time), *_left_out(at, genesis)]
+    unusual = [*surprises(genesis, at.consortium, at.genesis_time, known), *_left_out(at, genesis)]
     shown = Finding(DIGEST, Verdict.PASS, _SAME, f"{GENESIS_FILE} has SHA-256 {digest}")
     if not unusual:
         return [shown]
@@ -60,20 +64,18 @@ def agreement(at: Situation, genesis: Genesis, text: str) -> list[Finding]:
     ]
 
 
-def surprises(genesis: Genesis, consortium: Consortium, now: str) -> Iterator[str]:
+def surprises(genesis: Genesis, consortium: Consortium, now: str, known: Mapping[str, Identity]) -> Iterator[str]:
     """Yield what in a genesis differs from one made here now, besides who joined since: one line each."""
     yield from _powers(genesis, consortium)
     yield from _differences("consensus_params", consensus_params(consortium), genesis.consensus_params)
     yield from _differences("initial_height", "1", genesis.initial_height)
     yield from _differences("app_hash", "", genesis.app_hash)
-    yield from _differences("app_state", _state(genesis, consortium), genesis.app_state)
+    record_keys = _founding_record_keys(genesis, consortium, known)
+    mark = _founded_by(genesis, consortium)
+    state = founding_state(consortium, genesis.validators, genesis.genesis_time, mark, record_keys)
+    yield from _differences("app_state", state, genesis.app_state)
     if not _sane(genesis.genesis_time, datetime.fromisoformat(now)):
         yield f"genesis_time is {genesis.genesis_time}: a time between {_OLDEST.date()} and now is usual"
-
-
-def _state(genesis: Genesis, consortium: Consortium) -> Any:
-    """Return the state that these founders would start from here."""
-    return founding_state(consortium, genesis.validators, genesis.genesis_time, _founded_by(genesis, consortium))
 
 
 def _founded_by(genesis: Genesis, consortium: Consortium) -> Mark:
@@ -82,13 +84,30 @@ def _founded_by(genesis: Genesis, consortium: Consortium) -> Mark:
     return found if found and found.revision < own.revision else own
 
 
+def _founding_record_keys(genesis: Genesis, consortium: Consortium, known: Mapping[str, Identity]) -> list[str]:
+    """Return the keys for records of all authors whose account the genesis has: others came later."""
+    held = _addresses(genesis.app_state)
+    return [one.key for one in authors_of(consortium, known).authors if account_address(one.key) in held]
+
+
+def _addresses(state: Any) -> set[str]:
+    """Return the addresses of all accounts in a state that may be anything."""
+    auth = state.get("auth") if isinstance(state, Mapping) else None
+    accounts = auth.get("accounts") if isinstance(auth, Mapping) else None
+    return {str(row.get("address")) for row in accounts if isinstance(row, Mapping)} if isinstance(accounts, list) else set()
+
+
 def _left_out(at: Situation, genesis: Genesis) -> Iterator[str]:
-    """Yield the validators that published their identity before the chain was founded and are not among its founders."""
-    founders = {founder.name for founder in genesis.validators}
+    """Yield who published an identity before the chain was founded and is not in its genesis: a validator, a key for records."""
+    founders, held = {founder.name for founder in genesis.validators}, _addresses(genesis.app_state)
     for name, identity in sorted(at.folder.published.items()):
         node = at.consortium.nodes.get(name)
-        if identity.revision == 1 and node and node.voting_power and name not in founders:
+        if node is None or identity.revision > 1:
+            continue
+        if node.voting_power and name not in founders:
             yield f"{name} is a validator that published its identity at revision 1, and has no say in it"
+        if has_group(at.consortium) and identity.record_key and account_address(identity.record_key) not in held:
+            yield f"{name} published a key for records at revision 1, and has no account in it"
 
 
 def _powers(genesis: Genesis, consortium: Consortium) -> Iterator[str]:

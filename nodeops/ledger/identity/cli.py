@@ -78,5 +78,6 @@ def _table(shown: Identity) -> Table:
         ("node id", shown.node_id),
         ("validator key", f"{shown.validator_key.type} {shown.validator_key.value}"),
         ("validator address", shown.validator_address),
+        *([("record key", f"ed25519 {shown.record_key}")] if shown.record_key else []),
     ]
     return Table(("public identity", ""), rows)

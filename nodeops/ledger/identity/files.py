@@ -5,7 +5,7 @@ import pwd
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,8 @@ from nodeops.ledger.identity.identity import (
     parse_signing_state,
     parse_validator_key,
 )
-from nodeops.ledger.identity.plan import MAKING, READY, RESTORING, Prepared, Seen, State, Step, decide
+from nodeops.ledger.identity.plan import MAKING, READY, RESTORING, Prepared, Seen, State, Step, decide, makes_record_key
+from nodeops.ledger.identity.record_key import RECORD_KEY_MODE, made_record_key, parse_record_key, public_part
 
 # The ledger's binary makes three small files; it took 0.05 s when measured.
 _INIT_SECONDS = 60.0
@@ -37,7 +38,7 @@ _ROOT = (0, 0)
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the parts of an identity are and who owns them; owners are (uid, gid)."""
+    """Where the parts of an identity are and who owns them; owners are (uid, gid). `record_key`: where a ledger has authors."""
 
     keys: Path
     node_key: Path
@@ -46,6 +47,7 @@ class Layout:
     state: Path
     user: tuple[int, int]
     root: tuple[int, int] = _ROOT
+    record_key: Path | None = None
 
     @property
     def home(self) -> Path:
@@ -72,7 +74,14 @@ def layout(document: NodeDocument) -> Layout:
         data=Path(paths["data"]),
         state=Path(paths["validator_state"]),
         user=(entry.pw_uid, entry.pw_gid),
+        record_key=record_key_file(document),
     )
+
+
+def record_key_file(document: NodeDocument) -> Path | None:
+    """Return where the key is that this node signs its records with, None where its ledger has no authors."""
+    path = document.ledger.paths.get("record_key")
+    return Path(path) if path else None
 
 
 @contextmanager
@@ -104,11 +113,12 @@ def observe(at: Layout) -> Seen:
         held_here = {entry.name for entry in at.keys.iterdir()} if os.path.lexists(at.keys) else set()
         blocks = any(os.path.lexists(at.data / name) for name in _BLOCKS)
         prepared = _prepared(at) if os.path.lexists(at.ready) else None
-    own = {at.node_key.name, at.validator_key.name}
+    own = {file.name for file in (at.node_key, at.validator_key, at.record_key) if file}
     return Seen(
         node_key=at.node_key.name in held_here,
         validator_key=at.validator_key.name in held_here,
         state=_state(at.state),
+        record_key=at.record_key.name in held_here if at.record_key else None,
         blocks=blocks,
         strangers=tuple(sorted(held_here - own)),
         prepared=prepared,
@@ -136,7 +146,14 @@ def read_identity(at: Layout, node: str, organisation: str) -> Identity:
         node_id=parse_node_key(read_small(at.node_key), str(at.node_key)),
         validator_key=key,
         validator_address=address_of(key.value),
+        record_key=_record_key(at),
     )
+
+
+def _record_key(at: Layout) -> str | None:
+    if at.record_key is None or not os.path.lexists(at.record_key):
+        return None
+    return public_part(parse_record_key(read_small(at.record_key), str(at.record_key)))
 
 
 def ensure(at: Layout, binary: Path, *, published: str = "", dry_run: bool = False) -> list[Change]:
@@ -146,21 +163,29 @@ def ensure(at: Layout, binary: Path, *, published: str = "", dry_run: bool = Fal
     that is not provably safe, HostError when the binary or the disk fails.
     """
     if dry_run:
-        return _changes(at, decide(observe(at), str(at.keys), str(at.data), published))
+        seen = observe(at)
+        return _changes(at, decide(seen, str(at.keys), str(at.data), published), makes_record_key(seen, published))
     with held(at.home), _clear_errors(at.home):
-        step = decide(observe(at), str(at.keys), str(at.data), published)
+        seen = observe(at)
+        step, record_key = decide(seen, str(at.keys), str(at.data), published), makes_record_key(seen, published)
         for left in at.home.glob(f"{MAKING}*"):
             shutil.rmtree(left)
         if step is Step.CREATE:
             _create(at, binary)
         if step is not Step.NOTHING:
             _put_in_place(at)
-    return _changes(at, step)
+        if record_key and at.record_key:
+            for left in at.keys.glob(f".{at.record_key.name}.*"):
+                left.unlink()
+            write_atomic(at.record_key, made_record_key(), RECORD_KEY_MODE, at.root)
+    return _changes(at, step, record_key)
 
 
-def _changes(at: Layout, step: Step) -> list[Change]:
+def _changes(at: Layout, step: Step, record_key: bool) -> list[Change]:
     whys = {Step.CREATE: "this node had no identity", Step.FINISH: "the making of this node's identity was interrupted"}
-    return [Change(str(at.keys), whys[step], after="node key, validator key and signing state")] if step in whys else []
+    made = [Change(str(at.keys), whys[step], after="node key, validator key and signing state")] if step in whys else []
+    own = [Change(str(at.record_key), "this node had no key to sign records with", after="record key")] if record_key else []
+    return made + own
 
 
 def _create(at: Layout, binary: Path) -> None:
@@ -233,12 +258,20 @@ def key_findings(at: Layout) -> list[Finding]:
         (at.data, at.user, stat.S_IFDIR | _FOLDER_MODE),
         (at.state, at.user, stat.S_IFREG | _FILE_MODE),
     ]
+    if at.record_key and os.path.lexists(at.record_key):
+        wanted.append((at.record_key, at.root, stat.S_IFREG | RECORD_KEY_MODE))
     return [*(_owner_and_mode(*row) for row in wanted), *_contents(at)]
 
 
 def _contents(at: Layout) -> Iterator[Finding]:
     """Yield whether each file holds what it should: a process reads its own again only when it starts."""
-    parsers = ((at.node_key, parse_node_key), (at.validator_key, parse_validator_key), (at.state, parse_signing_state))
+    parsers: list[tuple[Path, Callable[[bytes, str], object]]] = [
+        (at.node_key, parse_node_key),
+        (at.validator_key, parse_validator_key),
+        (at.state, parse_signing_state),
+    ]
+    if at.record_key and os.path.lexists(at.record_key):
+        parsers.append((at.record_key, parse_record_key))
     for file, parse in parsers:
         name, expected = f"identity-content:{file.name}", f"{file} is whole"
         try:

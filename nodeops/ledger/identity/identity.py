@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from nodeops.core.errors import HostError
-from nodeops.document.fields import Name
+from nodeops.document.fields import UNSAID, Name
 from nodeops.document.keys import PublicKey
 from nodeops.document.models import Model
 
@@ -38,13 +38,14 @@ class ValidatorKey(Model):
 
 
 class Identity(Model):
-    """The public identity of one node. Nothing in it is secret."""
+    """The public identity of one node. Nothing in it is secret. `record_key` signs its records, where the ledger has authors."""
 
     node: Name
     organisation: Name
     node_id: NodeId
     validator_key: ValidatorKey
     validator_address: ValidatorAddress
+    record_key: Annotated[PublicKey | None, UNSAID] = None
 
     @model_validator(mode="after")
     def _address_is_that_of_the_key(self) -> "Identity":

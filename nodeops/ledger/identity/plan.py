@@ -57,6 +57,8 @@ class Seen:
     node_key: bool
     validator_key: bool
     state: State
+    # None where the ledger has no authors: no such key belongs here then.
+    record_key: bool | None = None
     blocks: bool = False
     strangers: tuple[str, ...] = ()
     prepared: Prepared | None = None
@@ -86,6 +88,11 @@ def decide(seen: Seen, keys: str, data: str, published: str = "") -> Step:
         text = f"this host has no keys, and members know this node as {published}: the host was rebuilt, or its disk is lost"
         raise Refused(text, where=keys, hint="bring its keys back: playbooks/restore.yml, docs/restore.md; never make new ones")
     return step
+
+
+def makes_record_key(seen: Seen, published: str = "") -> bool:
+    """Tell whether this node gets a key for records: it has none, and members do not know it yet, nor then such a key of it."""
+    return seen.record_key is False and not published
 
 
 def _decided(seen: Seen, keys: str, data: str) -> Step:

@@ -20,6 +20,7 @@ from nodeops.document.load import load_consortium
 from nodeops.document.models import NodeDocument, Organisation
 from nodeops.document.resolve import resolve
 from nodeops.ledger.identity.identity import address_of
+from nodeops.ledger.identity.record_key import made_record_key
 from tests.contract.rules.tree import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="age is not installed: make test-tools")
@@ -45,7 +46,7 @@ def admins(tmp_path) -> list[str]:
 @pytest.fixture
 def document(tmp_path, admins) -> NodeDocument:
     found = resolve(load_consortium(ROOT / "molecule/backup"), "alpha-1", {})
-    names = ("keys", "node_key", "validator_key", "data", "validator_state")
+    names = ("keys", "node_key", "validator_key", "data", "validator_state", "record_key")
     ledger = {**found.ledger.paths, **{name: str(tmp_path / name) for name in names}}
     secret, public = made_key()
     private = {"type": "tendermint/PrivKeyEd25519", "value": secret}
@@ -56,6 +57,7 @@ def document(tmp_path, admins) -> NodeDocument:
         "priv_key": private,
     }
     (tmp_path / "validator_key").write_text(json.dumps(whole))
+    (tmp_path / "record_key").write_bytes(made_record_key())
     (tmp_path / "backup.env").write_text("RESTIC_REPOSITORY=/x\nRESTIC_PASSWORD=p\n")
     (tmp_path / "backup.env").chmod(0o600)
     paths = {**found.paths, "etc": str(tmp_path), "backup_state": str(tmp_path / "state")}
@@ -76,7 +78,7 @@ def opened(document: NodeDocument, identity: os.PathLike[str]) -> dict[str, byte
 def test_each_admin_opens_it_and_nobody_else(document, tmp_path):
     assert len(ensure_archive(document, dry_run=False)) == 1
     paths = document.ledger.paths
-    files = [paths["node_key"], paths["validator_key"], str(tmp_path / "backup.env")]
+    files = [paths["node_key"], paths["validator_key"], paths["record_key"], str(tmp_path / "backup.env")]
     for name in ("one", "two"):
         assert opened(document, tmp_path / name) == {file: Path(file).read_bytes() for file in files}
     assert opened(document, tmp_path / "stranger") is None

@@ -191,6 +191,22 @@ WITHOUT_A_VOICE = {
         "cosmos brings its own application",
     ),
     "an account for nothing": (GOOD.replace("maker: {}", f"maker: {{account: {ACCOUNTS[0]}}}"), "cometbft has no accounts"),
+    "a key for records for two": (
+        GROUP.replace(f"account: {ACCOUNTS[1]}", f"account: {ACCOUNTS[1]}, record_keys: {{till: {ACCOUNTS[0]}}}"),
+        "consortium.yml:7: is the key of telecom too",
+    ),
+    "a key for records with a node's name": (
+        GROUP.replace(f"account: {ACCOUNTS[1]}", f"account: {ACCOUNTS[1]}, record_keys: {{mak-3: {'C' * 42}E=}}"),
+        "'mak-3' is the name of a node",
+    ),
+    "a former key that counts": (
+        f"{GROUP}former: [{{organisation: maker, name: n9, record_key: {ACCOUNTS[1]}, until: 7}}]\n",
+        "is the key of maker too, which counts today",
+    ),
+    "a key for records for nothing": (
+        GOOD.replace("maker: {}", f"maker: {{record_keys: {{till: {ACCOUNTS[0]}}}}}"),
+        "cometbft does not know who wrote a record",
+    ),
     "a threshold for nothing": (f"{GOOD}threshold: 1\n", "cometbft cannot ask organisations, so their admins sign"),
 }
 

@@ -19,10 +19,12 @@ from nodeops.ledger.cosmos.key_file import load_signing_key
 from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.ledger.founding.genesis import genesis_text, make_genesis
 from tests.unit.ledger.ledger_process import Process, free_ports
-from tests.unit.ledger.made_keys import identity_of, pair, seed_of, write_init
+from tests.unit.ledger.made_keys import author_identity, pair, seed_of, write_init
 
 CHAIN = "loopback-1"
 VERSION = "v0.1.0"
+# Keys for records, besides the node's own: that of NAME is `pair("record NAME")`.
+APPLICATIONS = {"beta": {"billing": pair("record billing")[1]}, "gamma": {"meter": pair("record meter")[1]}}
 
 
 def program() -> str:
@@ -49,7 +51,7 @@ def consortium(threshold: int = 2, organisations: Sequence[str] = ("alpha", "bet
         "revision": 1,
         "threshold": threshold,
         "ledger": {"platform": "cosmos", "version": VERSION, "chain": CHAIN},
-        "organisations": {name: {"account": pair(name)[1]} for name in organisations},
+        "organisations": {name: {"account": pair(name)[1], "record_keys": APPLICATIONS.get(name, {})} for name in organisations},
         "nodes": {"alpha-1": {"organisation": "alpha", "duty": "validator", "power": 1, "address": "192.0.2.1"}},
     }
     return Consortium.model_validate(tree)
@@ -60,7 +62,7 @@ def running_ledgerd(home: Path, options: Sequence[str] = ()) -> Iterator[Process
     """Start the chain, stop it in the end."""
     rpc, p2p = free_ports(2)
     write_init(home, "alpha-1")
-    genesis = make_genesis(consortium(), {"alpha-1": identity_of("alpha-1", "alpha")}, "2026-01-31T08:00:00Z")
+    genesis = make_genesis(consortium(), {"alpha-1": author_identity("alpha-1", "alpha")}, "2026-01-31T08:00:00Z")
     (home / "config/genesis.json").write_text(genesis_text(genesis))
     (home / "config/config.toml").write_text(
         f'[rpc]\nladdr = "tcp://127.0.0.1:{rpc}"\n[p2p]\nladdr = "tcp://127.0.0.1:{p2p}"\n[consensus]\ntimeout_commit = "500ms"\n'

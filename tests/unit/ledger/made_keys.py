@@ -61,6 +61,11 @@ def identity_of(node: str, organisation: str, seed: int | str | None = None) -> 
     )
 
 
+def author_identity(node: str, organisation: str) -> Identity:
+    """Return an identity with a key for records."""
+    return identity_of(node, organisation).model_copy(update={"record_key": pair(f"record {node}")[1]})
+
+
 def consortium_of(revision: int = 1, chain: str = "test-1", **powers: int) -> Consortium:
     """Return a consortium of organisations a, b, c...: node a1 belongs to a; power 0 is a witness."""
     nodes = {}

@@ -13,7 +13,6 @@ from nodeops.ledger.cometbft.answers import SearchPage
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.records.report import check
-from nodeops.records.store import history_of
 from nodeops.records.versions import MAX_TRANSACTION_BYTES, FileDigest, RecordValue, Standing, transaction
 from tests.unit.records.chain import Chain, served
 from tests.unit.records.test_cli import Run, chain, node, record, run
@@ -137,7 +136,7 @@ def test_of_a_verified_file_only_the_verdict_is_kept(chain: Chain, tmp_path: Pat
         store = chain.store(CometBft(Rpc(f"http://127.0.0.1:{port}"), chain.name))
         for number in range(50):
             store.put(KEY, NUMBER.replace(b"0", b"%d" % (number % 10), 1))
-        history = history_of(store, KEY)
+        history = store.record_history(KEY)
     kept = weakref.ref(history)
     checked = check(FileDigest("charge.csv", "charge.csv", "1" * 64, 1), history)
     del history

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import tarfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from nodeops.backup.restore.run import chosen
 from nodeops.core.errors import HostError, InputError, NodeopsError, Refused
 from nodeops.ledger.identity.files import Layout, ensure
 from nodeops.ledger.identity.plan import Seen, State, Step, decide
+from nodeops.ledger.identity.record_key import made_record_key
 from tests.unit.firewall.samples import document
 from tests.unit.ledger.made_keys import USED_STATE, identity_of, node_key_file, pair, validator_key_file
 
@@ -53,6 +55,17 @@ def test_own_keys_are_taken_and_nobody_else_may_read_them(box: Quarantine) -> No
     assert {oct(path.stat().st_mode & 0o777) for path in (box.folder, box.folder / "keys")} == {"0o700"}
     assert {oct(path.stat().st_mode & 0o777) for path in (box.folder / "keys").iterdir()} == {"0o600"}
     assert box.identity(OWN).validator_key.value == OWN
+
+
+def test_a_key_for_records_comes_with_them_and_a_damaged_one_is_refused_first(box: Quarantine) -> None:
+    author = replace(box, at=replace(box.at, record_key=box.at.keys / "record_key.pem"))
+    with pytest.raises(HostError, match="not an ed25519 private key in PEM"):
+        author.receive({**files(), "record_key.pem": b"damaged"}, OWN)
+    assert not author.folder.exists()
+    pem = made_record_key()
+    author.receive({**files(), "record_key.pem": pem}, OWN)
+    kept = author.folder / "keys/record_key.pem"
+    assert (kept.read_bytes(), oct(kept.stat().st_mode & 0o777)) == (pem, "0o400")
 
 
 STRANGE = {

@@ -8,14 +8,24 @@ import pytest
 from nodeops.core.errors import InputError
 from nodeops.document.models import Consortium
 from nodeops.ledger.cosmos.address import account_address, bech32, founder_operator, module_address, policy_address
-from nodeops.ledger.cosmos.app_state import COINS_PER_POWER, DUST, MOST_ORGANISATIONS, Founders, app_state
+from nodeops.ledger.cosmos.app_state import (
+    COINS_PER_POWER,
+    DUST,
+    MOST_ORGANISATIONS,
+    MOST_RECORD_KEYS,
+    RECORD_DUST,
+    Founders,
+    app_state,
+)
 from nodeops.ledger.founding.genesis import genesis_text, make_genesis
 from nodeops.ledger.founding.genesis_trust import surprises
-from tests.unit.ledger.made_keys import identity_of, pair
+from tests.unit.ledger.made_keys import author_identity, identity_of, pair
 
+APPLICATIONS = {"beta": {"billing": pair("record billing")[1]}}
 TIME = "2026-01-31T08:00:00Z"
 ORGANISATIONS = ("alpha", "beta", "gamma")
 POWERS = {"alpha-1": 1, "alpha-2": 1, "beta-1": 1, "gamma-1": 1}
+IDENTITIES = {name: author_identity(name, name.split("-")[0]) for name in POWERS}
 FIXTURE = Path(__file__).parents[4] / "ledgerd" / "testdata" / "genesis.json"
 
 
@@ -25,7 +35,7 @@ def consortium(order=ORGANISATIONS, **other) -> Consortium:
         "revision": 1,
         "threshold": 2,
         "ledger": {"platform": "cosmos", "version": "v0.1.0", "chain": "made-up-1"},
-        "organisations": {name: {"account": pair(name)[1]} for name in order},
+        "organisations": {name: {"account": pair(name)[1], "record_keys": APPLICATIONS.get(name, {})} for name in order},
         "nodes": {
             name: {"organisation": name.split("-")[0], "duty": "validator", "power": power, "address": f"192.0.2.{place}"}
             for place, (name, power) in enumerate(POWERS.items(), 1)
@@ -35,7 +45,7 @@ def consortium(order=ORGANISATIONS, **other) -> Consortium:
 
 
 def made(**other):
-    return make_genesis(consortium(**other), {name: identity_of(name, name.split("-")[0]) for name in POWERS}, TIME)
+    return make_genesis(consortium(**other), IDENTITIES, TIME)
 
 
 def founders(**other) -> Founders:
@@ -58,7 +68,7 @@ def test_all_power_is_the_policys_and_dust_is_never_a_vote():
     state = app_state(founders())
     assert {row["delegator_address"] for row in state["staking"]["delegations"]} == {policy_address()}
     assert [row["tokens"] for row in state["staking"]["validators"]] == [str(COINS_PER_POWER)] * 4
-    assert DUST * MOST_ORGANISATIONS < COINS_PER_POWER
+    assert DUST * MOST_ORGANISATIONS + RECORD_DUST * MOST_RECORD_KEYS < COINS_PER_POWER
     held = sum(int(coin["amount"]) for row in state["bank"]["balances"] for coin in row["coins"])
     assert state["bank"]["supply"] == [{"denom": "upower", "amount": str(held)}]
 
@@ -83,6 +93,9 @@ NONSENSE = {
     "nobody": ({"accounts": {}, "threshold": 1}, "0 organisations"),
     "more than there are": ({"threshold": 2}, "threshold 2"),
     "none": ({"threshold": 0}, "threshold 0"),
+    "too many keys": ({"record_keys": [str(number) for number in range(2001)]}, "2001 keys for records"),
+    "an account's key for records": ({"record_keys": [pair("alpha")[1]]}, "also that of another"),
+    "one key for records for two": ({"record_keys": ["same", "same"]}, "also that of another"),
     "one key for two": ({"accounts": dict.fromkeys(("alpha", "beta"), pair("alpha")[1])}, "same account key"),
 }
 
@@ -95,11 +108,33 @@ def test_founders_that_could_decide_nothing_are_refused(other, text):
 
 def test_what_was_made_here_is_no_surprise_and_one_changed_account_is():
     genesis = made()
-    assert list(surprises(genesis, consortium(), TIME)) == []
+    assert list(surprises(genesis, consortium(), TIME, IDENTITIES)) == []
     tree = json.loads(genesis_text(genesis))
     tree["app_state"]["group"]["group_policies"][0]["decision_policy"]["threshold"] = "1"
     changed = type(genesis).model_validate(tree)
-    assert [line.split(" is ")[0] for line in surprises(changed, consortium(), TIME)] == ["app_state.group.group_policies"]
+    assert surprising(changed) == ["app_state.group.group_policies"]
+
+
+def surprising(genesis, identities=IDENTITIES, **other) -> list[str]:
+    return [line.split(" is ")[0] for line in surprises(genesis, consortium(**other), TIME, identities)]
+
+
+def test_keys_for_records_have_the_numbers_after_the_organisations_in_one_order():
+    accounts = made().app_state["auth"]["accounts"]
+    names = ("alpha-1", "alpha-2", "beta-1", "billing", "gamma-1")
+    assert [row["pub_key"]["key"] for row in accounts[4:]] == [pair(f"record {name}")[1] for name in names]
+    assert [row["account_number"] for row in accounts] == [str(number) for number in range(9)]
+
+
+def test_a_key_for_records_that_joined_later_is_no_surprise_and_one_of_nobody_is():
+    later = {**IDENTITIES, "gamma-1": IDENTITIES["gamma-1"].model_copy(update={"record_key": pair("another")[1]})}
+    without = {name: identity for name, identity in IDENTITIES.items() if name != "gamma-1"}
+    early = make_genesis(consortium(), {**IDENTITIES, "gamma-1": identity_of("gamma-1", "gamma")}, TIME)
+    assert surprising(early) == []
+    for identities in (later, without):
+        assert surprising(made(), identities) == ["app_state.auth.accounts", "app_state.bank.balances", "app_state.bank.supply"]
+    hostile = made().model_copy(update={"app_state": {"auth": {"accounts": 7}}})
+    assert "app_state.auth.accounts" in surprising(hostile)
 
 
 # BIP 173's own example, and the address of a module that every Cosmos SDK chain has, known from elsewhere.

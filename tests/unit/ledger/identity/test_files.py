@@ -271,6 +271,11 @@ def test_killed_at_any_moment_it_is_completed_with_the_same_keys(tmp_path, at, b
         ensure(fresh, binary)
         assert made in (None, fresh.validator_key.read_bytes()), f"another key after a kill before step {number}"
         assert sorted(path.name for path in fresh.home.iterdir()) == ["data", "keys"]
+        assert sorted(path.name for path in fresh.keys.iterdir()) == [
+            "node_key.json",
+            "priv_validator_key.json",
+            "record_key.pem",
+        ]
         assert sorted(path.name for path in fresh.data.iterdir()) == ["priv_validator_state.json"]
         assert {finding.verdict for finding in key_findings(fresh)} == {Verdict.PASS}
         assert ensure(fresh, binary) == []
@@ -280,7 +285,8 @@ def test_killed_at_any_moment_it_is_completed_with_the_same_keys(tmp_path, at, b
 def _moved(at: Layout, home: Path) -> Layout:
     home.mkdir()
     names = ("keys", "node_key", "validator_key", "data", "state")
-    return replace(at, **{name: home / getattr(at, name).relative_to(at.home) for name in names})
+    moved = replace(at, **{name: home / getattr(at, name).relative_to(at.home) for name in names})
+    return replace(moved, record_key=moved.keys / "record_key.pem")
 
 
 def _any_validator_key(at: Layout) -> bytes | None:

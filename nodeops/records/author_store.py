@@ -1,0 +1,52 @@
+"""Records of authors on a ledger that knows them: all of them, read with nothing left out."""
+
+from collections.abc import Callable
+
+from nodeops.core.errors import HostError, Timeout
+from nodeops.records.authored import Frontier, authored_history
+from nodeops.records.index import DamagedIndexError
+from nodeops.records.logs import AuthorLogs
+from nodeops.records.versions import History
+
+
+class AuthorStore:
+    """All records of all authors, through one node that need not be honest. `on_number` is told of each transaction read."""
+
+    def __init__(self, logs: AuthorLogs, on_number: Callable[[], object] = lambda: None) -> None:
+        self.logs, self.driver, self.on_number = logs, logs.driver, on_number
+        self._read: Frontier | HostError | Timeout | None = None
+
+    def frontier(self) -> Frontier:
+        """Return up to where everything is known. It is read once; raise as `AuthorLogs.read` does, each time."""
+        if self._read is None:
+            try:
+                self._read = self._healed(lambda: self.logs.read(self.on_number))
+            except (HostError, Timeout) as error:
+                self._read = error
+        if isinstance(self._read, Frontier):
+            return self._read
+        raise self._read
+
+    def again(self) -> Frontier:
+        """Read what is new since, and return up to where everything is known now."""
+        self._read = None
+        return self.frontier()
+
+    def history(self, key: str) -> History:
+        """Return all versions of a record, of all authors: none can be missing up to the frontier."""
+        self.frontier()
+        try:
+            found = self.logs.index.entries(key)
+        except DamagedIndexError:
+            self.logs.index.renew()
+            self.again()
+            found = self.logs.index.entries(key)
+        return authored_history(found, self.logs.authors)
+
+    def _healed(self, read: Callable[[], Frontier]) -> Frontier:
+        """Read once more, from the chain alone, when what is kept of earlier reading is damaged."""
+        try:
+            return read()
+        except DamagedIndexError:
+            self.logs.index.renew()
+            return read()

@@ -1,0 +1,150 @@
+"""What this host verified of authors' transactions, so that each is fetched once: a cache, never more trusted than the genesis.
+
+One SQLite file below the agent's state, for root alone. It belongs to one genesis; that of another one, or a damaged one, is made
+anew. A block goes in as a whole or not at all, so a verification that was killed goes on where it was.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from nodeops.core.digest import sha256
+from nodeops.core.errors import HostError
+from nodeops.ledger.cometbft.proof import ProvenBlock
+from nodeops.ledger.cosmos.tx import read
+from nodeops.records.authored import Entry, record_of
+
+_FILE = "index.sqlite"
+# A file of another layout is made anew.
+_LAYOUT = "1"
+_BUSY_SECONDS = 30.0
+_TABLES = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE blocks (height INTEGER PRIMARY KEY, shown TEXT NOT NULL)",
+    "CREATE TABLE numbers (address TEXT NOT NULL, number INTEGER NOT NULL, known INTEGER NOT NULL, height INTEGER NOT NULL,"
+    " place INTEGER NOT NULL, hash TEXT NOT NULL, key TEXT, record BLOB, PRIMARY KEY (address, number, hash)) WITHOUT ROWID",
+    "CREATE INDEX by_key ON numbers (key, height, place) WHERE key IS NOT NULL",
+)
+
+
+class DamagedIndexError(HostError):
+    """What is kept cannot be read, or is not what was put in. It can be made anew."""
+
+
+class Index:
+    """Verified transactions of authors. `genesis` is what names the genesis that everything in it was verified with."""
+
+    def __init__(self, folder: Path, genesis: str) -> None:
+        self.file = folder / _FILE
+        self._meta = {"genesis": genesis, "layout": _LAYOUT}
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._base = self._opened()
+        except OSError as error:
+            raise HostError(f"cannot be used: {error.strerror}", where=str(folder), hint="run as root") from error
+        except DamagedIndexError:
+            self.renew()
+
+    def renew(self) -> None:
+        """Begin anew: what is in it is verified again when it is needed."""
+        if hasattr(self, "_base"):
+            self._base.close()
+        for suffix in ("", "-journal"):
+            self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
+        self._base = self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
+        base = sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None)
+        self.file.chmod(0o600)
+        with self._read_or_damaged():
+            self._made(base)
+            if dict(base.execute("SELECT name, value FROM meta")) != self._meta:
+                base.close()
+                raise DamagedIndexError("is of another genesis or layout", where=str(self.file))
+        return base
+
+    def _made(self, base: sqlite3.Connection) -> None:
+        """Make the tables where there are none, by one process alone."""
+        with base:
+            base.execute("BEGIN IMMEDIATE")
+            if not base.execute("SELECT 1 FROM sqlite_master").fetchone():
+                for statement in _TABLES:
+                    base.execute(statement)
+                base.executemany("INSERT INTO meta VALUES (?, ?)", self._meta.items())
+
+    @contextmanager
+    def _read_or_damaged(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            text, hint = str(error), "run again; if it stays, remove the file: it is a cache"
+            raise HostError(f"cannot be used: {text}", where=str(self.file), hint=hint) from error
+        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
+            raise DamagedIndexError(f"is damaged: {error}", where=str(self.file)) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._base.close()
+
+    def missing(self, address: str, count: int) -> list[int]:
+        """Return which of the first `count` numbers of an account are not here yet."""
+        with self._read_or_damaged():
+            asked = "FROM numbers WHERE address = ? AND number < ? AND known"
+            (held,) = self._base.execute(f"SELECT COUNT(*) {asked}", (address, count)).fetchone()
+            if held == count:
+                return []
+            rows = self._base.execute(f"SELECT number {asked}", (address, count))
+            return sorted(set(range(count)) - {number for (number,) in rows})
+
+    def has(self, address: str, number: int) -> bool:
+        """Tell whether the transaction of a number is here."""
+        with self._read_or_damaged():
+            asked = "SELECT 1 FROM numbers WHERE address = ? AND number = ? AND known"
+            return self._base.execute(asked, (address, number)).fetchone() is not None
+
+    def last_height(self, address: str) -> int:
+        """Return the height of the newest transaction of an account that is here, 0 for none."""
+        with self._read_or_damaged():
+            asked = "SELECT MAX(height) FROM numbers WHERE address = ? AND known"
+            return int(self._base.execute(asked, (address,)).fetchone()[0] or 0)
+
+    def put(self, block: ProvenBlock, entries: Iterable[Entry], known: Iterable[str]) -> None:
+        """Keep a block and what was verified in it, all or nothing. `known` are the addresses of which every number counts."""
+        shown = {name: value.hex() if isinstance(value, bytes) else value for name, value in vars(block).items()}
+        addresses = set(known)
+        with self._read_or_damaged(), self._base as base:
+            base.execute("BEGIN IMMEDIATE")
+            base.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?)", (block.height, json.dumps(shown)))
+            for one in entries:
+                found = record_of(read(one.record).memo) if one.record is not None else None
+                row = (one.address, one.number, one.address in addresses, one.height, one.place, one.hash)
+                base.execute(
+                    "INSERT OR REPLACE INTO numbers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, found and found[0], one.record)
+                )
+
+    def entries(self, key: str) -> list[tuple[Entry, ProvenBlock]]:
+        """Return what says that it is a record under a key, in ledger order, each with its block."""
+        with self._read_or_damaged():
+            rows = self._base.execute(
+                "SELECT address, number, numbers.height, place, hash, record, shown FROM numbers JOIN blocks"
+                " ON blocks.height = numbers.height WHERE key = ? ORDER BY numbers.height, place",
+                (key,),
+            )
+            return [self._entry(row) for row in rows]
+
+    def _entry(self, row: tuple[Any, ...]) -> tuple[Entry, ProvenBlock]:
+        address, number, height, place, tx_hash, record, shown = row
+        if sha256(record).upper() != tx_hash:
+            raise DamagedIndexError(f"is damaged: {tx_hash} is not what was kept", where=str(self.file))
+        return Entry(address, number, height, place, tx_hash, record), _block(json.loads(shown))
+
+
+def _block(shown: dict[str, Any]) -> ProvenBlock:
+    plain: dict[str, Any] = {
+        one.name: bytes.fromhex(shown[one.name]) if one.type is bytes else shown[one.name] for one in fields(ProvenBlock)
+    }
+    return ProvenBlock(**{**plain, "signers": tuple(plain["signers"])})

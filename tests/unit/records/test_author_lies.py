@@ -1,0 +1,137 @@
+"""Every lie of a node about authors is caught by name, on what a real ledgerd answered, and nothing of it is kept."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nodeops.core.errors import HostError
+from nodeops.ledger.cometbft.proof import ProofError
+from nodeops.ledger.cosmos.address import address_bytes
+from nodeops.records.authored import GapError
+from tests.unit.records.author_chain import ADDRESS, Lie, recorded, told
+from tests.unit.records.test_authors import TOP, A, D, at, height, impatient, said, store
+
+__all__ = ["impatient"]
+FAILED, SENT_AGAIN, LAST = height("billing", 2), height("billing", 3), height("alpha-1", 2)
+
+
+def _about(method: str, change: Callable[[dict[str, Any], Any], Any]) -> Lie:
+    return lambda asked, params, answer: change(params, answer) if asked == method else answer
+
+
+def _instead(name: str, other: str) -> Lie:
+    """Answer about one account's state with that of another, or of another height."""
+    found = recorded()["answers"]
+
+    def change(params: dict[str, Any], answer: Any) -> Any:
+        if params["data"] != _key(name):
+            return answer
+        return found[f"abci_query {_key(other)} {params['height']}"]
+
+    return _about("abci_query", change)
+
+
+def _key(name: str) -> str:
+    return (b"\x01" + address_bytes(ADDRESS[name])).hex()
+
+
+def _older(params: dict[str, Any], answer: Any) -> Any:
+    older = recorded()["answers"][f"abci_query {params['data']} {int(params['height']) - 1}"]
+    older["response"]["height"] = answer["response"]["height"]
+    return older
+
+
+def _without_proof(_: Any, answer: Any) -> Any:
+    answer["response"]["proofOps"] = None
+    return answer
+
+
+def hidden(name: str, number: int) -> Lie:
+    return _about(
+        "tx_search", lambda params, answer: _none(answer) if f"{ADDRESS[name]}/{number}'" in params["query"] else answer
+    )
+
+
+def _none(answer: Any) -> Any:
+    return {**answer, "txs": [], "total_count": "0"}
+
+
+def _elsewhere(_: Any, answer: Any) -> Any:
+    for one in answer["txs"]:
+        one["height"] = "10"
+    return answer
+
+
+def _in_block(height: int, change: Callable[[list[str]], Any]) -> Lie:
+    def lie(params: dict[str, Any], answer: Any) -> Any:
+        if params["height"] == str(height):
+            change(answer["block"]["data"]["txs"])
+        return answer
+
+    return _about("block", lie)
+
+
+def _result(height: int, **change: Any) -> Lie:
+    def lie(params: dict[str, Any], answer: Any) -> Any:
+        if params["height"] == str(height):
+            answer["txs_results"][0] |= change
+        return answer
+
+    return _about("block_results", lie)
+
+
+def _turned(txs: list[str]) -> None:
+    txs[0] = "AAAA" + txs[0][4:]
+
+
+def _header(params: dict[str, Any], answer: Any) -> Any:
+    if params["height"] == str(TOP):
+        answer["signed_header"]["header"]["app_hash"] = "00" * 32
+    return answer
+
+
+LIES: dict[str, tuple[Lie, type[HostError], str]] = {
+    "the newest number is hidden": (hidden("alpha-1", 2), GapError, "alpha-1 (alpha) wrote a transaction number 2"),
+    "the first number is hidden": (hidden("alpha-1", 0), GapError, "alpha-1 (alpha) wrote a transaction number 0"),
+    "a number is said to stand elsewhere": (_about("tx_search", _elsewhere), GapError, "does not show"),
+    "an older count": (_about("abci_query", _older), ProofError, "app hash"),
+    "no account": (_instead("alpha-1", "ghost"), ProofError, ""),
+    "another account's count": (_instead("alpha-1", "meter"), ProofError, ""),
+    "a count without proof": (_about("abci_query", _without_proof), ProofError, ""),
+    "a transaction left out of its block": (_in_block(LAST, lambda txs: txs.pop()), ProofError, "Merkle"),
+    "a transaction put into a block": (_in_block(LAST, lambda txs: txs.append("AAAA")), ProofError, "Merkle"),
+    "two transactions in another order": (_in_block(LAST, lambda txs: txs.reverse()), ProofError, "Merkle"),
+    "a transaction changed": (_in_block(SENT_AGAIN, _turned), ProofError, "Merkle"),
+    "a block without its transactions": (_in_block(SENT_AGAIN, lambda txs: txs.clear()), ProofError, "Merkle"),
+    "a failed transaction said to be accepted": (_result(FAILED, code=0), ProofError, "results"),
+    "an accepted transaction said to have failed": (_result(SENT_AGAIN, code=5), ProofError, "results"),
+    "other gas": (_result(SENT_AGAIN, gas_used="1"), ProofError, "results"),
+    "results of another block": (_about("block_results", lambda _, one: {**one, "height": "3"}), ProofError, "chain and height"),
+    "results that are missing": (_about("block_results", lambda _, one: {**one, "txs_results": None}), ProofError, "results"),
+    "another app hash": (_about("commit", _header), ProofError, "block header"),
+    "nonsense for a block": (_about("block", lambda *_: {"block": 7}), ProofError, "answer"),
+}
+
+
+@pytest.mark.parametrize(("lie", "kind", "where"), LIES.values(), ids=LIES)
+def test_a_lie_is_caught_and_nothing_of_it_is_kept(tmp_path, lie, kind, where):
+    with told(lie) as url:
+        found = store(url, tmp_path)
+        with pytest.raises(kind) as caught:
+            found.history(D)
+        assert where.lower() in f"{caught.value.where} {caught.value.what}".lower()
+        with pytest.raises(kind):
+            found.history(A)
+    with told() as url:
+        assert said(store(url, tmp_path).history(D)) == [at("alpha-1", 2)]
+
+
+def test_a_used_number_whose_old_state_is_gone_is_a_clear_error(tmp_path):
+    def pruned(params: dict[str, Any], answer: Any) -> Any:
+        if int(params["height"]) in (FAILED - 1, FAILED):
+            raise LookupError("failed to load state at height 5; version does not exist")
+        return answer
+
+    with told(_about("abci_query", pruned)) as url, pytest.raises(HostError, match="version does not exist"):
+        store(url, tmp_path).history(A)
