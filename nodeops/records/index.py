@@ -28,8 +28,6 @@ _TABLES = (
     "CREATE TABLE numbers (address TEXT NOT NULL, number INTEGER NOT NULL, known INTEGER NOT NULL, height INTEGER NOT NULL,"
     " place INTEGER NOT NULL, hash TEXT NOT NULL, key TEXT, record BLOB, PRIMARY KEY (address, number, hash)) WITHOUT ROWID",
     "CREATE INDEX by_key ON numbers (key, height, place) WHERE key IS NOT NULL",
-    # What is counted each time, without the records themselves.
-    "CREATE INDEX by_number ON numbers (address, number) WHERE known",
 )
 
 
@@ -95,7 +93,7 @@ class Index:
     def missing(self, address: str, count: int) -> list[int]:
         """Return which of the first `count` numbers of an account are not here yet."""
         with self._read_or_damaged():
-            asked = "FROM numbers INDEXED BY by_number WHERE address = ? AND number < ? AND known"
+            asked = "FROM numbers WHERE address = ? AND number < ? AND known"
             held, last = self._base.execute(f"SELECT COUNT(*), MAX(number) {asked}", (address, count)).fetchone()
             if held == (-1 if last is None else last) + 1:
                 return list(range(held, count))
