@@ -20,6 +20,7 @@ _ALL_VERBS: dict[str, tuple[str, str]] = {
     "agent": ("nodeops.agent.cli", "The agent on this host: which tree is active, build one, roll back."),
     "artifact": ("nodeops.artifacts.cli", "Ledger binaries: fetch or build, verify, list the cache."),
     "backup": ("nodeops.backup.cli", "Backups of this node's small state: make, list, verify, judge their age."),
+    "consortium": ("nodeops.consortium.cli", "Who belongs, decided by m of n: what a revision changes, propose, show, vote."),
     "disk": ("nodeops.disk.cli", "The disk guard of this host: status, plan, forecast, seal, purge, hold, verify."),
     "document": ("nodeops.document.cli", "The consortium file and node documents: check, show, compare."),
     "exporter": ("nodeops.exporter.cli", "Metrics for the monitors: this host's certificate, its unit."),
@@ -99,6 +100,11 @@ class Handed:
         """Return the names of all hardening controls."""
         names: Collection[str] = importlib.import_module("nodeops.hardening.controls.catalogue").catalogue()
         return names
+
+    @staticmethod
+    def reach(folder: Path) -> Any:
+        """Return how the managed nodes of an inventory are reached, over SSH."""
+        return importlib.import_module("nodeops.fleet.reach").reach(folder)
 
 
 @app.callback()

@@ -17,6 +17,7 @@ FOUND = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")
 BUDGETS = {
     FIRST: 240,
     "backup": 240,
+    "consortium": 240,
     "disk": 240,
     "firewall": 240,
     "hardening": 240,

@@ -28,7 +28,7 @@ _ED25519 = "/cosmos.crypto.ed25519.PubKey"
 # Three days for evidence of a double vote to arrive; the consensus parameters take none that is older than two.
 _UNBONDING = "259200s"
 # A proposal that waits longer is dropped.
-_VOTING = "1209600s"
+VOTING_SECONDS = 1_209_600
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,15 @@ class Founders:
     """Who founds a chain. `validators`: key (base64) and power by node; `accounts`: key (base64) by organisation.
 
     `record_keys` (base64) are those of nodes and applications, in the order of their accounts' numbers.
-    `threshold` organisations must agree. `when` is the genesis time, RFC 3339 in UTC.
+    `threshold` organisations must agree. `when` is the genesis time, RFC 3339 in UTC. `mark` names the consortium file that
+    they founded it by: the policy's text, which every revision in force replaces.
     """
 
     validators: Mapping[str, tuple[str, int]]
     accounts: Mapping[str, str]
     threshold: int
     when: str
+    mark: str
     record_keys: Sequence[str] = ()
 
 
@@ -185,7 +187,7 @@ def _group(founders: Founders) -> dict[str, Any]:
     decision = {
         "@type": "/cosmos.group.v1.ThresholdDecisionPolicy",
         "threshold": str(founders.threshold),
-        "windows": {"voting_period": _VOTING, "min_execution_period": "0s"},
+        "windows": {"voting_period": f"{VOTING_SECONDS}s", "min_execution_period": "0s"},
     }
     own = {"admin": policy, "version": "1", "created_at": when}
     weight = str(len(members))
@@ -195,7 +197,7 @@ def _group(founders: Founders) -> dict[str, Any]:
         "group_members": [{"group_id": GROUP_ID, "member": member} for member in members],
         "group_policy_seq": GROUP_ID,
         "group_policies": [
-            {**own, "address": policy, "group_id": GROUP_ID, "metadata": "authority", "decision_policy": decision}
+            {**own, "address": policy, "group_id": GROUP_ID, "metadata": founders.mark, "decision_policy": decision}
         ],
         "proposal_seq": "0",
         "proposals": [],

@@ -14,6 +14,7 @@ from nodeops.document.models import Consortium
 from nodeops.document.profile import load_profile
 from nodeops.ledger.authors import authors_of
 from nodeops.ledger.cosmos.app_state import Founders, app_state
+from nodeops.ledger.cosmos.revision import Mark, mark_of, read_mark
 from nodeops.ledger.founding.genesis_models import Genesis, GenesisKey, GenesisValidator, Instant
 from nodeops.ledger.identity.identity import Identity
 
@@ -48,7 +49,7 @@ def make_genesis(consortium: Consortium, identities: Mapping[str, Identity], gen
     except ValidationError as error:
         raise InputError(f"'{genesis_time}' is no genesis time", allowed="UTC, such as 2026-01-31T08:00:00Z") from error
     validators = [_validator(name, power, identities[name]) for name, power in powers.items()]
-    authors = authors_of(consortium, identities).authors
+    record_keys = [one.key for one in authors_of(consortium, identities).authors if one.until is None]
     return Genesis(
         genesis_time=genesis_time,
         chain_id=consortium.ledger.chain,
@@ -56,7 +57,7 @@ def make_genesis(consortium: Consortium, identities: Mapping[str, Identity], gen
         consensus_params=consensus_params(consortium),
         validators=validators,
         app_hash="",
-        app_state=founding_state(consortium, validators, genesis_time, [one.key for one in authors if one.until is None]),
+        app_state=founding_state(consortium, validators, genesis_time, mark_of(consortium), record_keys),
     )
 
 
@@ -73,14 +74,26 @@ def consensus_params(consortium: Consortium) -> dict[str, Any]:
 
 
 def founding_state(
-    consortium: Consortium, founders: Sequence[GenesisValidator], when: str, record_keys: Sequence[str] = ()
+    consortium: Consortium, founders: Sequence[GenesisValidator], when: str, mark: Mark, record_keys: Sequence[str] = ()
 ) -> dict[str, Any] | None:
-    """Return the state that the application starts from, None where it starts from nothing. `when` is the genesis time."""
+    """Return the state that the application starts from, None where it starts from nothing.
+
+    `when` is the genesis time, `mark` names the revision that the chain is founded by, `record_keys` have accounts.
+    """
     if not has_group(consortium):
         return None
     validators = {founder.name: (founder.pub_key.value, int(founder.power)) for founder in founders}
     accounts = {name: found.account for name, found in consortium.organisations.items() if found.account}
-    return app_state(Founders(validators, accounts, threshold(consortium), when, record_keys))
+    return app_state(Founders(validators, accounts, threshold(consortium), when, mark.text(), record_keys))
+
+
+def founding_mark(genesis: Genesis) -> Mark | None:
+    """Return the revision of the consortium file that a chain was founded by, None where its genesis does not say."""
+    try:
+        (policy,) = (genesis.app_state or {})["group"]["group_policies"]
+        return read_mark(str(policy["metadata"]))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def threshold(consortium: Consortium) -> int:
@@ -119,7 +132,12 @@ def compare(genesis: Genesis, consortium: Consortium, identities: Mapping[str, I
     difference. Who joined or left is one too at revision 1; later it is a warning, because a genesis keeps its founders.
     """
     wrong = list(_contradictions(genesis, consortium, identities))
-    changed = list(_membership(genesis, consortium))
+    changed, voted = list(_membership(genesis, consortium)), list(_powers(genesis, consortium))
+    # Where organisations vote, power changes while the chain runs; elsewhere nothing of ours could have changed it.
+    if has_group(consortium) and consortium.revision > 1:
+        changed += voted
+    else:
+        wrong += voted
     if consortium.revision == 1:
         wrong += changed
     if wrong:
@@ -137,7 +155,6 @@ def compare(genesis: Genesis, consortium: Consortium, identities: Mapping[str, I
 def _contradictions(genesis: Genesis, consortium: Consortium, identities: Mapping[str, Identity]) -> Iterator[str]:
     if genesis.chain_id != consortium.ledger.chain:
         yield f"chain: genesis has {genesis.chain_id!r}, consortium.yml has {consortium.ledger.chain!r}"
-    powers = founding_powers(consortium)
     names: set[str] = set()
     keys: set[str] = set()
     for validator in genesis.validators:
@@ -148,12 +165,18 @@ def _contradictions(genesis: Genesis, consortium: Consortium, identities: Mappin
             yield f"{shown}: has the validator key of another founder"
         names.add(validator.name)
         keys.add(validator.pub_key.value)
-        yield from _differences(validator, powers.get(validator.name), identities.get(validator.name))
+        yield from _other_key(validator, identities.get(validator.name))
 
 
-def _differences(founder: GenesisValidator, power: int | None, identity: Identity | None) -> Iterator[str]:
-    if power is not None and founder.power != str(power):
-        yield f"{founder.name}: power {founder.power} in the genesis, {power} in consortium.yml"
+def _powers(genesis: Genesis, consortium: Consortium) -> Iterator[str]:
+    powers = founding_powers(consortium)
+    for founder in genesis.validators:
+        power = powers.get(founder.name)
+        if power is not None and founder.power != str(power):
+            yield f"{founder.name}: power {founder.power} in the genesis, {power} in consortium.yml"
+
+
+def _other_key(founder: GenesisValidator, identity: Identity | None) -> Iterator[str]:
     published = identity.validator_key.value if identity else founder.pub_key.value
     if founder.pub_key.value != published:
         yield f"{founder.name}: validator key {founder.pub_key.value} in the genesis, {published} in its identity"

@@ -17,8 +17,9 @@ from nodeops.document.inventory import AGREED_GENESIS, GENESIS_FILE
 from nodeops.document.models import Consortium
 from nodeops.ledger.authors import authors_of
 from nodeops.ledger.cosmos.address import account_address
+from nodeops.ledger.cosmos.revision import Mark, mark_of
 from nodeops.ledger.founding.gather_models import Situation
-from nodeops.ledger.founding.genesis import consensus_params, founding_state, has_group
+from nodeops.ledger.founding.genesis import consensus_params, founding_mark, founding_state, has_group
 from nodeops.ledger.founding.genesis_models import Genesis
 from nodeops.ledger.identity.identity import Identity
 
@@ -70,7 +71,8 @@ def surprises(genesis: Genesis, consortium: Consortium, now: str, known: Mapping
     yield from _differences("initial_height", "1", genesis.initial_height)
     yield from _differences("app_hash", "", genesis.app_hash)
     record_keys = _founding_record_keys(genesis, consortium, known)
-    state = founding_state(consortium, genesis.validators, genesis.genesis_time, record_keys)
+    mark = _founded_by(genesis, consortium)
+    state = founding_state(consortium, genesis.validators, genesis.genesis_time, mark, record_keys)
     yield from _differences("app_state", state, genesis.app_state)
     if not _sane(genesis.genesis_time, datetime.fromisoformat(now)):
         yield f"genesis_time is {genesis.genesis_time}: a time between {_OLDEST.date()} and now is usual"
@@ -87,6 +89,12 @@ def _addresses(state: Any) -> set[str]:
     auth = state.get("auth") if isinstance(state, Mapping) else None
     accounts = auth.get("accounts") if isinstance(auth, Mapping) else None
     return {str(row.get("address")) for row in accounts if isinstance(row, Mapping)} if isinstance(accounts, list) else set()
+
+
+def _founded_by(genesis: Genesis, consortium: Consortium) -> Mark:
+    """Return the revision that a genesis says it was made from, while ours is a later one; the first must be ours."""
+    own, found = mark_of(consortium), founding_mark(genesis)
+    return found if found and found.revision < own.revision else own
 
 
 def _left_out(at: Situation, genesis: Genesis) -> Iterator[str]:

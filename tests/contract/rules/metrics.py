@@ -19,7 +19,7 @@ _SPEAKERS = ("docs/", "roles/", "molecule/")
 # Ansible's modules, variables and groups have the same beginning.
 _OTHERS = re.compile(
     r"nodeops_(agent|artifacts|certificates|choices|document|files|gather|genesis|inventory|judge|manages|observe|packages"
-    r"|patch_(?:validator|witness)?|preflight|roll_\w+|trees|trial|verb)"
+    r"|patch_(?:validator|witness)?|preflight|revision|roll_\w+|trees|trial|unagreed|verb)"
 )
 
 

@@ -43,6 +43,13 @@ def test_what_is_no_observation_is_named_without_being_shown(observed: Any) -> N
     assert ("\x1b" in said, len(said) < 300) == (False, True)
 
 
+@pytest.mark.parametrize(
+    "answer", [None, {}, [], "x", {"revision": "1 digest", "digest": []}, {"revision": 0, "digest": "0" * 64}]
+)
+def test_what_is_no_revision_is_none(answer: Any) -> None:
+    assert door("nodeops_revision")._mark(answer) is None
+
+
 def test_a_status_that_is_none_costs_the_others_no_judgement() -> None:
     good = status("cu-1")
     answers = {"cu-1": good, "n-2": {"height": "\x1b[2J"}, "n-3": {}, "n-4": "text"}

@@ -50,7 +50,9 @@ def made(**other):
 
 def founders(**other) -> Founders:
     validators = {name: (pair(name)[1], power) for name, power in POWERS.items()}
-    return Founders(**{"validators": validators, "accounts": {"alpha": pair("alpha")[1]}, "threshold": 1, "when": TIME, **other})
+    return Founders(
+        **{"validators": validators, "accounts": {"alpha": pair("alpha")[1]}, "threshold": 1, "when": TIME, "mark": "m", **other}
+    )
 
 
 def test_the_genesis_that_ledgerd_is_tested_with_is_the_one_made_here():

@@ -1,0 +1,140 @@
+"""Two of three decide who belongs: a fifth validator comes in, votes on blocks and goes; one alone does nothing.
+
+The tests are one story, in this order.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hosts
+import pytest
+import yaml
+from members import ORGANISATIONS, Controller, pem
+
+PATIENCE_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def controllers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Controller]]:
+    folder = tmp_path_factory.mktemp("controllers")
+    yield {name: Controller(folder, name) for name in ORGANISATIONS}
+
+
+@pytest.fixture
+def alpha(controllers: dict[str, Controller]) -> Controller:
+    return controllers["alpha"]
+
+
+@pytest.fixture
+def beta(controllers: dict[str, Controller]) -> Controller:
+    return controllers["beta"]
+
+
+@pytest.fixture
+def gamma(controllers: dict[str, Controller]) -> Controller:
+    return controllers["gamma"]
+
+
+def address(node: str) -> str:
+    return str(yaml.safe_load((hosts.SCENARIO / "identities" / f"{node}.yml").read_text())["validator_address"])
+
+
+def signing(node: str) -> bool:
+    """Tell whether a validator has signed lately, as a node of another organisation sees it."""
+    found = hosts.verb("gamma-1", "ledger", "validators", codes=(0, 1))["validators"]
+    return any(one["address"] == address(node) and one["live"] for one in found)
+
+
+def eventually(node: str, votes: bool) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while signing(node) is not votes:
+        assert time.monotonic() < until, f"{node} votes: {not votes}"
+        time.sleep(1)
+
+
+def admit(tree: dict[str, Any]) -> None:
+    tree["nodes"]["beta-2"] |= {"duty": "validator", "power": 1}
+
+
+def retire(tree: dict[str, Any]) -> None:
+    tree["nodes"]["beta-2"] = {**tree["nodes"]["beta-2"], "duty": "witness"}
+    del tree["nodes"]["beta-2"]["power"]
+    tree["threshold"] = 3
+
+
+def test_the_founding_revision_is_in_force(controllers: dict[str, Controller]) -> None:
+    for one in controllers.values():
+        found = one.says("status")
+        assert (found["revision"], found["threshold"], found["waiting"]) == (1, 2, [])
+        assert (one.folder / "revisions" / "1.yml").is_file()
+
+
+def test_one_alone_admits_nobody(alpha: Controller, beta: Controller, tmp_path: Path) -> None:
+    for one in (alpha, beta):
+        one.edit(admit)
+    assert "is not on the chain yet" in alpha.signs("propose", code=4)["error"]["what"]
+    assert "belongs to beta" in alpha.signs("enlist", "beta-2", code=2)["error"]["what"]
+    assert beta.signs("enlist", "beta-2")["changed"]
+    assert not beta.signs("enlist", "beta-2")["changed"]
+    assert alpha.signs("propose", "--dry-run")["changed"]
+    assert alpha.says("status", code=1)["waiting"] == []
+    assert alpha.signs("propose")["proposal"] == 1
+    assert "has voted already" in alpha.signs("approve", code=4)["error"]["what"]
+    stranger = pem(tmp_path, "stranger")
+    assert "no member" in alpha.says("approve", "--key", str(stranger), code=2)["error"]["what"]
+    assert alpha.says("show")["missing"] == 1
+    assert not signing("beta-2")
+
+
+def test_hosts_are_not_made_what_nobody_agreed_to(alpha: Controller) -> None:
+    done = alpha.plays("site.yml")
+    assert done.returncode != 0
+    assert "not agreed to yet" in done.stdout, done.stdout[-3000:]
+
+
+def test_one_byte_changed_is_named_and_not_agreed_to(gamma: Controller) -> None:
+    gamma.edit(admit)
+    right = gamma.file.read_text(encoding="utf-8")
+    gamma.file.write_text(right.replace("172.30.51.31", "172.30.51.32"), encoding="utf-8")
+    assert "they differ in: nodes" in gamma.signs("approve", code=4)["error"]["what"]
+    gamma.file.write_text(right, encoding="utf-8")
+    assert "may not be agreed to" in gamma.signs("approve", "--digest", "0" * 64, code=4)["error"]["what"]
+
+
+def test_two_of_three_admit_it_and_it_votes(alpha: Controller, beta: Controller, gamma: Controller) -> None:
+    assert beta.signs("reject")["vote"] == "no"
+    assert gamma.signs("approve")["outcome"].startswith("in force: revision 2")
+    eventually("beta-2", votes=True)
+    assert alpha.says("status")["revision"] == 2
+    done = alpha.plays("firewall.yml", "--check")
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_it_is_taken_out_again_and_then_all_must_agree(controllers: dict[str, Controller]) -> None:
+    alpha, beta, gamma = controllers.values()
+    for one in (alpha, beta, gamma):
+        one.says("status")
+        one.edit(retire)
+    alpha.signs("propose")
+    assert beta.signs("approve")["outcome"].startswith("in force: revision 3")
+    eventually("beta-2", votes=False)
+    for one in (alpha, beta, gamma):
+        one.says("status")
+        one.edit(lambda tree: tree.update(threshold=2))
+    number = alpha.signs("propose")["proposal"]
+    assert beta.signs("approve")["outcome"] == f"proposal {number} is open"
+    assert gamma.signs("approve")["outcome"].startswith("in force: revision 4")
+
+
+def test_an_old_revision_is_refused_by_name(alpha: Controller) -> None:
+    alpha.file.write_bytes((alpha.folder / "revisions" / "3.yml").read_bytes())
+    assert "an older one" in alpha.says("status", code=1)["findings"][0]["actual"]
+    assert "does not follow" in alpha.signs("propose", code=4)["error"]["what"]
+
+
+def test_the_log_says_who_voted_how(gamma: Controller) -> None:
+    told = gamma.says("log")["proposals"]
+    assert [(one["revision"], bool(one["executed"])) for one in told] == [(2, True), (3, True), (4, True)]
+    assert {who: vote["vote"] for who, vote in told[0]["votes"].items()} == {"alpha": "yes", "beta": "no", "gamma": "yes"}

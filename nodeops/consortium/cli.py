@@ -1,0 +1,50 @@
+"""`nodeops consortium`: who belongs, decided by m of n organisations."""
+
+from typing import Annotated
+
+import typer
+
+from nodeops.console import JsonFlag, emit
+from nodeops.consortium.diff_cli import diff
+from nodeops.consortium.proven import proven_policy
+from nodeops.consortium.relay import relayed
+from nodeops.consortium.session import require_group
+from nodeops.consortium.view_cli import log, show, status
+from nodeops.consortium.vote_cli import approve, enlist, propose, reject
+from nodeops.core.result import Result
+from nodeops.document.host import load_node_document
+from nodeops.ledger.cometbft.driver import rpc_url
+from nodeops.ledger.cometbft.kept import open_follower
+from nodeops.ledger.cometbft.rpc import Rpc
+from nodeops.ledger.cosmos.revision import read_mark
+from nodeops.ledger.driver import driver_for
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def consortium() -> None:
+    """Who belongs, decided by m of n organisations."""
+
+
+for _verb in (diff, enlist, propose, show, approve, reject, status, log):
+    app.command()(_verb)
+
+
+@app.command()
+def revision(as_json: JsonFlag = False) -> None:
+    """Tell which revision is in force, on a node, by the state of its chain, proven from its genesis."""
+    document = load_node_document()
+    require_group(document)
+    driver = driver_for(document)
+    found, height = proven_policy(driver, open_follower(document, driver).block)
+    mark = read_mark(found.text)
+    data = {"revision": mark.revision, "digest": mark.digest} if mark else {}
+    line = f"{mark or 'the chain names no revision'}, proven at height {height}"
+    emit(Result({**data, "height": height}, lines=[line]), as_json)
+
+
+@app.command(hidden=True)
+def relay(request: Annotated[str, typer.Argument(help="What a controller asks the ledger.")], as_json: JsonFlag = False) -> None:
+    """Ask this host's ledger for a controller: reading, and handing on a signed transaction."""
+    emit(Result({"results": relayed(Rpc(rpc_url(load_node_document())), request)}), as_json)

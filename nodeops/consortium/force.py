@@ -1,0 +1,73 @@
+"""Whether a revision of the consortium file is in force, from what the chain, its genesis and signatures say. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nodeops.core.finding import Finding, Verdict
+from nodeops.ledger.cosmos.revision import Mark
+
+IN_FORCE = "consortium.yml at hand is in force"
+_ID = "consortium.in_force"
+_GET = "get the file in force from another member"
+_ASK = "nodeops consortium propose, and the others approve"
+_SILENT = "run it where a node of yours takes part in the chain, without --limit"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known besides the file.
+
+    `nodes` is what each node that was asked says to be in force, None where it could not tell. `founding` is the revision
+    that the genesis at hand was made from, None where there is no genesis or it does not say; `founded`: there is one. `kept` is
+    what this controller keeps under the file's number, because it was in force.
+    """
+
+    nodes: Mapping[str, Mark | None] = field(default_factory=dict)
+    founding: Mark | None = None
+    founded: bool = False
+    kept: Mark | None = None
+
+
+def in_force(force: Mark | None, own: Mark) -> Finding:
+    """Return whether a revision is the one that the chain names, and what it is else: forked, old, not agreed to yet."""
+    if force is None:
+        return _no("the chain names no revision", "this chain was founded before revisions stood in it")
+    if own.names(force):
+        return Finding(_ID, Verdict.PASS, IN_FORCE, str(own))
+    actual = f"in force is {force}; at hand is {own}"
+    if own.revision == force.revision:
+        return _no(f"{actual}: another file of the same revision (forked)", _GET)
+    if own.revision < force.revision:
+        return _no(f"{actual}: an older one", _GET)
+    return _no(f"{actual}: not agreed to yet", _ASK)
+
+
+def _no(actual: str, hint: str) -> Finding:
+    return Finding(_ID, Verdict.FAIL, IN_FORCE, actual, hint)
+
+
+def judged(own: Mark, known: Known) -> Finding:
+    """Return whether hosts may be made what this file says.
+
+    A node may be behind, so the newest revision that any of them names counts. Where none can tell, the chain's genesis
+    speaks for the revision that founded it.
+    """
+    told = [mark for mark in known.nodes.values() if mark]
+    if told:
+        return in_force(max(told, key=lambda mark: mark.revision), own)
+    if not known.founded:
+        return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain is not founded yet, its genesis will name it")
+    if own.names(known.founding):
+        return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain was founded by it, and no node of ours tells of another")
+    if known.founding and known.founding.revision == own.revision:
+        return _no(f"the chain was founded by {known.founding}; at hand is {own} (forked)", _GET)
+    if own.names(known.kept):
+        return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: kept here as in force, and no node of ours tells of another")
+    return _no(f"no node of ours can tell whether {own} is in force", _SILENT)
+
+
+def waived(found: Finding) -> Finding:
+    """Return a finding that fails as one that was waived, for a lab."""
+    if found.verdict is not Verdict.FAIL:
+        return found
+    return Finding(found.id, Verdict.WAIVED, found.expected, found.actual, "nodeops_unagreed is set: no consortium does this")

@@ -1,0 +1,52 @@
+"""Revisions of the consortium file that were in force, kept beside it in revisions/, so that the next one has a beginning."""
+
+from pathlib import Path
+
+from nodeops.core.errors import InputError
+from nodeops.document.load import CONSORTIUM_FILE, load_consortium
+from nodeops.document.models import Consortium
+from nodeops.host.files import write_atomic
+from nodeops.ledger.cosmos.revision import Mark, mark_of
+
+FOLDER = "revisions"
+_PUBLIC_FILE = 0o644
+
+
+def kept_file(folder: Path, revision: int) -> Path:
+    """Return where a revision is kept."""
+    return folder / FOLDER / f"{revision}.yml"
+
+
+def previous(folder: Path, working: Consortium) -> Consortium:
+    """Return the revision before the working one, as it was kept. Raise InputError when it is not there."""
+    file = kept_file(folder, working.revision - 1)
+    if working.revision == 1:
+        raise InputError("revision 1 is the first: nothing is before it", where=str(folder / CONSORTIUM_FILE))
+    if not file.is_file():
+        hint = "name the file that is in force with --from, or copy it there; `nodeops consortium status` keeps it from then on"
+        raise InputError(f"revision {working.revision - 1} was not kept", where=str(file), hint=hint)
+    found = load_consortium(file)
+    if found.revision != working.revision - 1:
+        raise InputError(f"holds revision {found.revision}", where=str(file), hint="put the right file there")
+    return found
+
+
+def kept_mark(folder: Path, revision: int) -> Mark | None:
+    """Return what was kept under a number, None when nothing was."""
+    file = kept_file(folder, revision)
+    return mark_of(load_consortium(file)) if file.is_file() else None
+
+
+def keep(folder: Path, consortium: Consortium) -> Path | None:
+    """Keep the working file as the revision that it is, and return where; None when it was kept before.
+
+    Raise InputError when another content was kept under this number: it is never written over.
+    """
+    file = kept_file(folder, consortium.revision)
+    if file.is_file():
+        if kept_mark(folder, consortium.revision) != mark_of(consortium):
+            raise InputError(f"another revision {consortium.revision} was kept", where=str(file), hint="find out which is right")
+        return None
+    file.parent.mkdir(exist_ok=True)
+    write_atomic(file, (folder / CONSORTIUM_FILE).read_bytes(), _PUBLIC_FILE)
+    return file

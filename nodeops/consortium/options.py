@@ -1,0 +1,27 @@
+"""Options that several verbs of `nodeops consortium` have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nodeops.document.inventory import INVENTORY_HELP
+
+InventoryOption = Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)]
+FromOption = Annotated[
+    Path | None,
+    typer.Option("--from", help="The consortium file in force (default: the one before, as kept in revisions/)."),
+]
+ViaOption = Annotated[
+    str | None, typer.Option("--via", help="The node of yours to go through (default: the first that answers).")
+]
+KeyOption = Annotated[
+    Path, typer.Option("--key", help="Your organisation's account key: PEM, ed25519, mode 600. It never leaves this machine.")
+]
+ProposalArgument = Annotated[
+    int | None, typer.Argument(metavar="PROPOSAL", min=1, help="Its number (default: the only one that waits for votes).")
+]
+DigestOption = Annotated[
+    str | None,
+    typer.Option("--digest", help="Agree without the proposed file: its digest, as another member told it to you."),
+]

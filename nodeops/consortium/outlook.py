@@ -1,0 +1,88 @@
+"""What a revision means for people: who holds how much before and after, which ports open to whom, which nodes restart. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from nodeops.consortium.effects import Effect, beside, effects
+from nodeops.consortium.rules import shares
+from nodeops.core.finding import Finding
+from nodeops.core.result import Result, Table
+from nodeops.document.models import Consortium, Node
+from nodeops.document.profile import Profile
+from nodeops.document.resolve import consortium_digest
+from nodeops.ledger.founding.genesis import threshold
+from nodeops.ledger.quorum import needed
+
+_COLUMNS = ("organisation", "power now", "power then")
+_LONGEST = 60
+
+
+def power_table(old: Consortium, new: Consortium, profile: Profile) -> Table:
+    """Return the power of each organisation before and after, and what blocks and decisions need."""
+    before, after = shares(old), shares(new)
+    rows: list[tuple[str, ...]] = [
+        (name, str(before[name]), str(after[name])) for name in sorted({*old.organisations, *new.organisations})
+    ]
+    rows.append(("all", str(before.total()), str(after.total())))
+    rows.append(("needed for blocks", *(str(needed(held.total(), profile.quorum)) for held in (before, after))))
+    rows.append(("needed for decisions", *(f"{threshold(one)} of {len(one.organisations)}" for one in (old, new))))
+    return Table(_COLUMNS, rows)
+
+
+def consequences(old: Consortium, new: Consortium, profile: Profile) -> list[str]:
+    """Return what site.yml will do on hosts for it, a line each, as far as both files tell."""
+    came = {name: node for name, node in new.nodes.items() if old.nodes.get(name) is None}
+    went = {name: node for name, node in old.nodes.items() if new.nodes.get(name) is None}
+    moved = {name: node for name, node in new.nodes.items() if name in old.nodes and node.address != old.nodes[name].address}
+    lines = [
+        *_ports("opens", {**came, **moved}, profile),
+        *_ports("closes", {**went, **{name: old.nodes[name] for name in moved}}, profile),
+        *_monitors("opens", old, new, profile),
+        *_monitors("closes", new, old, profile),
+    ]
+    if came or went or moved:
+        names = ", ".join(sorted(set(new.nodes) & set(old.nodes)))
+        lines.append(f"peers change, so these nodes restart one at a time: {names}")
+    elif old.ledger.block_seconds != new.ledger.block_seconds or old.ledger.application != new.ledger.application:
+        lines.append("the ledger's configuration changes, so all nodes restart one at a time")
+    return lines
+
+
+def _ports(does: str, nodes: dict[str, Node], profile: Profile) -> Iterator[str]:
+    for port_name, port in profile.ports.items():
+        if port.scope == "members":
+            for name, node in sorted(nodes.items()):
+                yield f"every node {does} port {port.port} ({port_name}) to {node.address} ({name}, {node.organisation})"
+
+
+def _monitors(does: str, without: Consortium, having: Consortium, profile: Profile) -> Iterator[str]:
+    ports = ", ".join(str(port.port) for port in profile.ports.values() if port.scope == "monitors")
+    for name, monitor in sorted(having.monitors.items()):
+        known = without.monitors.get(name)
+        if known is None or known.address != monitor.address:
+            yield f"every node {does} port {ports} and its exporter's to {monitor.address} ({name}, {monitor.organisation})"
+
+
+def diff_result(old: Consortium, new: Consortium, profile: Profile, findings: Sequence[Finding]) -> Result:
+    """Return the whole answer of `nodeops consortium diff`."""
+    what, rest, then = effects(old, new), beside(old, new), consequences(old, new, profile)
+    digests = {"from": consortium_digest(old), "to": consortium_digest(new)}
+    data = {
+        "revisions": {"from": old.revision, "to": new.revision},
+        "digests": digests,
+        "effects": [one.as_dict() for one in what],
+        "beside": [{"key": key, "old": before, "new": after} for key, before, after in rest],
+        "consequences": then,
+    }
+    head = f"revision {old.revision} ({digests['from'][:16]}) -> revision {new.revision} ({digests['to'][:16]})"
+    lines = [head, *effect_lines(what), *(f"beside the chain: {key}: {_text(a)} -> {_text(b)}" for key, a, b in rest), *then]
+    return Result(data, lines=lines, tables=[power_table(old, new, profile)], findings=findings)
+
+
+def effect_lines(what: Sequence[Effect]) -> list[str]:
+    """Return effects for people, a line each."""
+    return [f"on the chain: {one}" for one in what] or ["on the chain: the digest alone"]
+
+
+def _text(value: object) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,0 +1,121 @@
+"""Turn a revision into one proposal, and see that it may be one."""
+
+import base64
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from nodeops.consortium.effects import effects
+from nodeops.consortium.orders import Names, contradictions, orders
+from nodeops.consortium.review import left_over
+from nodeops.consortium.rules import judged
+from nodeops.consortium.session import Session, accounts, ground
+from nodeops.core.errors import HostError, InputError, Refused
+from nodeops.core.finding import Finding, failures
+from nodeops.document.models import Consortium
+from nodeops.ledger.cometbft.rpc_answer import LIE_HINT
+from nodeops.ledger.cosmos.account import Sent
+from nodeops.ledger.cosmos.address import account_address
+from nodeops.ledger.cosmos.codec import decode
+from nodeops.ledger.cosmos.group import proposals
+from nodeops.ledger.cosmos.messages import Packed, propose
+from nodeops.ledger.cosmos.revision import mark_of, read_mark, with_parts
+from nodeops.ledger.cosmos.signing_key import SigningKey
+
+_MOST_TEXT = 1024
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A proposal that may be made: what its messages are, and the files and names that it was made from."""
+
+    old: Consortium
+    new: Consortium
+    messages: tuple[Packed, ...]
+    names: Names
+    findings: list[Finding]
+
+    @property
+    def title(self) -> str:
+        """Return what a proposal is called on the chain. It is for people with other tools; nothing here believes it."""
+        return f"{self.new.consortium} revision {self.new.revision}"
+
+    @property
+    def summary(self) -> str:
+        """Return what the proposer's file says that it does."""
+        return "; ".join(map(str, effects(self.old, self.new)))[:_MOST_TEXT] or "nothing on the chain but the digest"
+
+    def signed_by(self, key: SigningKey) -> Packed:
+        """Return the message that an organisation signs to propose it."""
+        return propose(key.address, self.messages, with_parts(self.new).text(), self.title, self.summary)
+
+
+def draft(at: Session, since: Path | None, upgrade_height: int | None) -> Draft:
+    """Return the proposal of the working file. Raise Refused, with the reasons, for one that would break something."""
+    old, new = at.before(since), at.working
+    found = judged(old, new, at.profile)
+    if failures(found):
+        raise Refused("this revision may not be proposed:\n  " + "\n  ".join(failures(found)), where="consortium.yml")
+    _refuse_fork(at, old)
+    known, names = ground(at, upgrade_height)
+    wrong = contradictions(old, known)
+    if wrong:
+        hint = "find out who changed the chain: nodeops consortium log"
+        raise Refused("the chain is not what the file in force says:\n  " + "\n  ".join(wrong), where="consortium.yml", hint=hint)
+    return Draft(
+        old, new, orders(old, new, known), replace(names, accounts=accounts(old, new)), [*found, *left_over(proposals(at.driver))]
+    )
+
+
+def _refuse_fork(at: Session, old: Consortium) -> None:
+    """Refuse a revision that does not follow the one in force."""
+    now, before = read_mark(at.policy().text), mark_of(old)
+    if now is None:
+        raise Refused("the chain does not say which revision is in force", where=at.node, hint="found it with this version")
+    if not now.names(before):
+        what = f"in force is {now}; the file before the working one is {before}"
+        kind = "it was forked from" if now.revision == before.revision else "it does not follow"
+        hint = "get the file in force from another member, keep it in revisions/, and change that"
+        raise Refused(f"{kind} another revision: {what}", where="consortium.yml", hint=hint)
+
+
+def organisation_of(key: SigningKey, *files: Consortium) -> str:
+    """Return whose account a key is. Raise InputError for a key of nobody."""
+    found = accounts(*files).get(key.address)
+    if found is None:
+        known = ", ".join(
+            f"{name} ({account_address(one.account)})" for name, one in files[0].organisations.items() if one.account
+        )
+        raise InputError(f"is the key of {key.address}, which is no organisation's account", where="--key", allowed=known)
+    return found
+
+
+@dataclass(frozen=True)
+class _Data:
+    """cosmos.base.abci.v1beta1.TxMsgData: an answer to each message of a transaction."""
+
+    responses: Annotated[tuple[Packed, ...], 2]
+
+
+@dataclass(frozen=True)
+class _Submitted:
+    """cosmos.group.v1.MsgSubmitProposalResponse."""
+
+    number: Annotated[int, 1]
+
+
+def number_of(data: str) -> int:
+    """Return the number that the chain gave a proposal, from what its transaction answered (base64). Raise ValueError."""
+    (answer,) = decode(_Data, base64.b64decode(data, validate=True)).responses
+    return decode(_Submitted, answer.value).number
+
+
+def proposed(at: Session, sent: Sent) -> int:
+    """Return the number of the proposal that a transaction made. Raise Refused when the chain did not take it."""
+    if sent.code:
+        raise Refused(f"the chain refuses it with code {sent.code}: {sent.log}", where=f"transaction {sent.hash}")
+    raw = at.driver.transaction(sent.hash, prove=False)
+    try:
+        return number_of(str(raw["tx_result"]["data"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise HostError("the answer cannot be true: no proposal has a number in it", where=sent.hash, hint=LIE_HINT) from error

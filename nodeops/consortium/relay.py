@@ -1,0 +1,68 @@
+"""A ledger's RPC, spoken to from a controller through one of its nodes: requests go over SSH, keys never do."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from nodeops.core.errors import HostError, InputError
+from nodeops.ledger.cometbft.rpc import Rpc
+from nodeops.ledger.cometbft.rpc_answer import LIE_HINT
+
+# What reads, and the one that hands on a signed transaction. Nothing that changes a node.
+METHODS = frozenset({"abci_query", "block_results", "broadcast_tx_sync", "commit", "status", "tx", "tx_search", "validators"})
+MOST_BYTES = 1 << 20
+_TIMEOUT_SECONDS = 20.0
+
+
+class Asks(Protocol):
+    """Whoever runs a verb of nodeops on a node and returns the JSON that it answers."""
+
+    nodes: tuple[str, ...]
+
+    def ask(self, node: str, verb: Sequence[str]) -> dict[str, Any]:
+        """Return the answer. Raise a NodeopsError when there is none."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+class Relay(Rpc):
+    """The RPC of a node, through its verb `consortium relay`."""
+
+    def __init__(self, asks: Asks, node: str) -> None:
+        self.url = f"RPC of {node}"
+        self.timeout_seconds, self.max_bytes = _TIMEOUT_SECONDS, MOST_BYTES
+        self._asks, self._node = asks, node
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """Return the `result` of one call, as Rpc.call does."""
+        return self.call_many(method, [params])[0]
+
+    def call_many(self, method: str, batch: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return a `result` for each set of parameters, as Rpc.call_many does."""
+        request = {"method": method, "batch": [{key: _plain(value) for key, value in one.items()} for one in batch]}
+        found = self._asks.ask(self._node, ["consortium", "relay", json.dumps(request)]).get("results")
+        if not isinstance(found, list) or len(found) != len(batch) or not all(isinstance(one, dict) for one in found):
+            raise HostError("the answer cannot be true: not a result for each question", where=self.url, hint=LIE_HINT)
+        return found
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as CometBFT wants it in JSON: bytes in base64, integers as text."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def relayed(rpc: Rpc, request: str) -> list[dict[str, Any]]:
+    """Return what the RPC on this host answers to a request of a relay. Raise InputError for one that is not for relaying."""
+    where = "consortium relay"
+    try:
+        asked = json.loads(request)
+        method, batch = asked["method"], asked["batch"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError("is no request", where=where, allowed='{"method": …, "batch": […]}') from error
+    if str(method) not in METHODS or not isinstance(batch, list) or not all(isinstance(one, dict) for one in batch):
+        raise InputError("this is not relayed", where=where, allowed=", ".join(sorted(METHODS)))
+    return [rpc.call(method, **one) for one in batch]

@@ -1,0 +1,139 @@
+"""What a verb of voting starts from: the files at hand, and the chain through a node of this organisation."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from nodeops.consortium.kept import previous
+from nodeops.consortium.orders import Ground, Names, Registered
+from nodeops.consortium.proven import proven_policy
+from nodeops.consortium.relay import Asks, Relay
+from nodeops.core.errors import HostError, InputError, NodeopsError
+from nodeops.document.check import checked_consortium
+from nodeops.document.inventory import GENESIS_FILE, inventory_folder
+from nodeops.document.load import load_consortium
+from nodeops.document.models import Consortium, NodeDocument
+from nodeops.document.profile import Profile, load_profile
+from nodeops.ledger.cometbft.driver import CometBft
+from nodeops.ledger.cometbft.follow import Follower
+from nodeops.ledger.cometbft.trust import trusted_set
+from nodeops.ledger.cosmos.address import account_address
+from nodeops.ledger.cosmos.app_state import COINS_PER_POWER
+from nodeops.ledger.cosmos.codec import FormError
+from nodeops.ledger.cosmos.group import validators
+from nodeops.ledger.cosmos.group_state import Policy, Validator
+from nodeops.ledger.cosmos.messages import PublicKey, unpack
+from nodeops.ledger.founding.gather import read_folder
+
+
+@dataclass(frozen=True)
+class Session:
+    """The inventory at hand, and a driver of the chain through `node`, whose blocks are proven from the genesis at hand."""
+
+    folder: Path
+    working: Consortium
+    profile: Profile
+    driver: CometBft
+    node: str
+    follower: Follower
+
+    @property
+    def chain(self) -> str:
+        """Return the chain's name, which every signature covers."""
+        return self.working.ledger.chain
+
+    def policy(self, height: int | None = None) -> Policy:
+        """Return the consortium's policy at a height, else the newest that can be proven. Raise as `proven_policy`."""
+        return proven_policy(self.driver, self.follower.block, height)[0]
+
+    def before(self, since: Path | None) -> Consortium:
+        """Return the revision before the working one. Raise InputError when it is not there."""
+        return load_consortium(since) if since else previous(self.folder, self.working)
+
+
+@contextmanager
+def session(context: typer.Context, inventory: Path | None, via: str | None) -> Iterator[Session]:
+    """Yield a session through the node that is named, or the first that answers.
+
+    Raise InputError for a platform that cannot ask organisations, HostError when no node answers.
+    """
+    folder = inventory_folder(inventory)
+    working, _ = checked_consortium(folder)
+    profile = _of_group(working.ledger.platform, f"{folder}/consortium.yml: ledger.platform")
+    asks: Asks = context.obj.reach(folder)
+    try:
+        driver, node = _first(asks, working, via)
+        yield Session(folder, working, profile, driver, node, _follower(folder, driver))
+    finally:
+        asks.close()
+
+
+def _follower(folder: Path, driver: CometBft) -> Follower:
+    """Return who follows the chain from the genesis at hand. Raise InputError when it is not here."""
+    text = read_folder(folder).text
+    if text is None:
+        hint = "get it from another member, and compare its digest: every proof rests on it"
+        raise InputError("the genesis is not here", where=f"{folder}/{GENESIS_FILE}", hint=hint)
+    return Follower(trusted_set(text.encode(), driver.chain, f"{folder}/{GENESIS_FILE}"), driver)
+
+
+def require_group(document: NodeDocument) -> None:
+    """Raise InputError on a node whose platform cannot ask organisations."""
+    _of_group(document.ledger.platform, document.node.name)
+
+
+def _of_group(platform: str, where: str) -> Profile:
+    profile = load_profile(platform)
+    if profile.founding != "group":
+        raise InputError(f"{platform} cannot ask organisations for their votes", where=where, allowed="cosmos")
+    return profile
+
+
+def _first(asks: Asks, working: Consortium, via: str | None) -> tuple[CometBft, str]:
+    if via and via not in asks.nodes:
+        raise InputError(f"not a managed node: {via}", where="--via", allowed=", ".join(asks.nodes))
+    reasons: list[str] = []
+    for node in [via] if via else asks.nodes:
+        driver = CometBft(Relay(asks, node), working.ledger.chain)
+        try:
+            driver.status()
+        except NodeopsError as error:
+            reasons.append(f"{node}: {error.what}")
+        else:
+            return driver, node
+    raise HostError("no node of ours answers for the chain:\n  " + "\n  ".join(reasons), hint="nodeops fleet status says why")
+
+
+def names_by_key(folder: Path) -> dict[str, str]:
+    """Return the node of each validator key (base64), as members published them."""
+    return {one.validator_key.value: name for name, one in read_folder(folder).published.items()}
+
+
+def ground(at: Session, upgrade_height: int | None = None) -> tuple[Ground, Names]:
+    """Return the validators that the chain has by node, and who is meant by which address."""
+    nodes, found, operators = names_by_key(at.folder), dict[str, Registered](), dict[str, str]()
+    for one in validators(at.driver):
+        name = nodes.get(key_of(one), f"a validator with key {key_of(one)}")
+        operators[one.operator] = name
+        known = Registered(one.operator, int(one.tokens) // COINS_PER_POWER if one.tokens.isdecimal() else 0, bool(one.jailed))
+        if name not in found or known.power:
+            found[name] = known
+    return Ground(found, upgrade_height), Names(operators, {})
+
+
+def key_of(validator: Validator) -> str:
+    """Return a validator's key in base64, nothing for one of another kind."""
+    try:
+        found = unpack(validator.key) if validator.key else None
+    except FormError:
+        return ""
+    return base64.b64encode(found.key).decode() if isinstance(found, PublicKey) else ""
+
+
+def accounts(*files: Consortium) -> Mapping[str, str]:
+    """Return the organisation of each account that files name; a later file counts."""
+    return {account_address(one.account): name for file in files for name, one in file.organisations.items() if one.account}

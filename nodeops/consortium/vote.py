@@ -1,0 +1,99 @@
+"""A proposal beside the file at hand, and this organisation's vote on it."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nodeops.consortium.orders import Names, orders
+from nodeops.consortium.review import Case, findings
+from nodeops.consortium.session import Session, accounts, ground
+from nodeops.core.errors import InputError, NodeopsError, Refused
+from nodeops.core.finding import Finding, Verdict, failures
+from nodeops.document.models import Consortium
+from nodeops.ledger.cosmos.codec import FormError
+from nodeops.ledger.cosmos.group import members, proposal, proposals, votes
+from nodeops.ledger.cosmos.group_state import Proposal
+from nodeops.ledger.cosmos.messages import ScheduleUpgrade, unpack
+from nodeops.ledger.cosmos.revision import Mark, read_mark
+
+_TOLD = "the proposal is of the revision that was compared"
+
+
+@dataclass(frozen=True)
+class Look:
+    """A case, who is meant by its addresses, and the revision before the file at hand; None where that is not here."""
+
+    case: Case
+    names: Names
+    old: Consortium | None
+    why: str = ""
+
+
+def chosen(at: Session, number: int | None) -> Proposal:
+    """Return the proposal of a number, or the only one that is open. Raise InputError when there is none, or more."""
+    if number is not None:
+        found = proposal(at.driver, number)
+        if found is None:
+            hint = "it was executed, or too old: nodeops consortium log"
+            raise InputError(f"the chain keeps no proposal {number}", where="PROPOSAL", hint=hint)
+        return found
+    waiting = [one for one in proposals(at.driver) if one.status == 1]
+    if len(waiting) != 1:
+        allowed = ", ".join(str(one.number) for one in waiting)
+        raise InputError(f"{len(waiting)} proposals wait for votes", where="PROPOSAL", allowed=allowed, hint="name one")
+    return waiting[0]
+
+
+def look(at: Session, number: int | None, since: Path | None) -> Look:
+    """Return a proposal with all that is needed to judge it."""
+    found, now = chosen(at, number), at.policy()
+    known, names = ground(at, _upgrade_height(found))
+    group = members(at.driver)
+    expected, old, why = None, None, ""
+    try:
+        old = at.before(since)
+        expected = orders(old, at.working, known)
+    except NodeopsError as error:
+        why = str(error)
+    # Organisations of the file come first; the group's own names stand in for those that the file does not know.
+    named = {**group, **accounts(*filter(None, (old, at.working)))}
+    case = Case(found, now, votes(at.driver, found.number), group, at.working, expected)
+    return Look(case, replace(names, accounts=named), old, why)
+
+
+def _upgrade_height(found: Proposal) -> int | None:
+    """Return the height at which a proposal stops all nodes. The file cannot say it, so it is the proposal's to say."""
+    for packed in found.messages:
+        try:
+            order = unpack(packed)
+        except FormError:
+            continue
+        if isinstance(order, ScheduleUpgrade):
+            return order.plan.height
+    return None
+
+
+def agreeable(seen: Look, told: str | None) -> list[Finding]:
+    """Return the findings on a proposal. `told` is the digest that was compared in another way, when the file is not at hand."""
+    found = findings(seen.case)
+    if told is None:
+        return found
+    mark = seen.case.mark
+    good = mark is not None and mark.digest == told
+    actual = f"it is {mark}" if mark else "it names no revision"
+    own = Finding("proposal.file", Verdict.PASS if good else Verdict.FAIL, _TOLD, actual, "" if good else "reject it")
+    return [own if one.id == "proposal.file" else one for one in found if one.id != "proposal.orders"]
+
+
+def refuse_unless(found: list[Finding], number: int) -> None:
+    """Raise Refused with every finding that fails."""
+    if failures(found):
+        raise Refused("may not be agreed to:\n  " + "\n  ".join(failures(found)), where=f"proposal {number}")
+
+
+def outcome(at: Session, number: int, mark: Mark | None, height: int) -> str:
+    """Return in words what came of a proposal by the block with a vote on it. That it is in force is proven."""
+    left = proposal(at.driver, number)
+    if left is not None:
+        return f"proposal {number} is {left.state}"
+    force = read_mark(at.policy(height).text)
+    return f"in force: {force}" if force and force.names(mark) else f"proposal {number} is gone"

@@ -1,0 +1,56 @@
+"""Verbs of nodeops on managed nodes, one at a time, over connections that are kept: for rooms that ask a ledger from here."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nodeops.core.errors import HostError, InputError, NodeopsError, Refused, Timeout
+from nodeops.fleet.ask import Fleet, fleet_of, on_host
+from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
+from nodeops.fleet.ssh import Host, Limits, read_ssh_config
+
+# A question to a ledger on loopback, and the start of nodeops on a small host that is busy.
+_SECONDS = 60.0
+_KINDS: dict[str, type[NodeopsError]] = {kind.kind: kind for kind in (HostError, InputError, Refused, Timeout)}
+
+
+class Reach:
+    """The managed nodes of an inventory. `nodes` are their names."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.nodes = tuple(fleet.nodes)
+        self._source = read_ssh_config(fleet.folder, {name: node.address for name, node in fleet.consortium.nodes.items()})
+        self._hosts: dict[str, Host] = {}
+
+    def ask(self, node: str, verb: Sequence[str]) -> dict[str, Any]:
+        """Return the JSON that a verb answers on a node, as root. Raise what the verb raised there, HostError for a dead host."""
+        host = self._hosts.get(node) or Host(node, self._source, Limits(_SECONDS))
+        self._hosts[node] = host
+        return answer_of(host.run(on_host([*verb, "--json"])))
+
+    def close(self) -> None:
+        """Hang up."""
+        for host in self._hosts.values():
+            host.close()
+
+
+def reach(folder: Path) -> Reach:
+    """Return how the managed nodes of an inventory are reached. Raise InputError when there are none."""
+    return Reach(fleet_of(folder, ()))
+
+
+def answer_of(reply: Reply) -> dict[str, Any]:
+    """Return the JSON object of a reply. Raise the error that it holds, or HostError."""
+    if reply.state is not State.ANSWERED:
+        raise HostError(f"{reply.state}: {reply.error}", where=reply.node, hint=reply.hint)
+    said = parsed(json_text(reply.stdout) or "")
+    if not isinstance(said, dict):
+        text = one_line(reply.stderr or reply.stdout, 200)
+        raise HostError(f"exit code {reply.exit_code}: {text or 'no answer'}", where=reply.node)
+    error = said.get("error")
+    if isinstance(error, dict):
+        kind = _KINDS.get(str(error.get("kind")), HostError)
+        parts = [one_line(str(error.get(key) or ""), 500) for key in ("what", "where", "allowed", "hint")]
+        raise kind(parts[0], f"{reply.node}: {parts[1]}", *parts[2:])
+    return dict(json.loads(json.dumps(said)))

@@ -1,0 +1,48 @@
+"""Whether hosts may be made what a file says, from what nodes tell of their chain and from the genesis at hand."""
+
+import pytest
+
+from nodeops.consortium.force import Known, judged, waived
+from nodeops.core.finding import Verdict
+from nodeops.ledger.cosmos.revision import Mark, mark_of
+from nodeops.ledger.founding.genesis import founding_mark
+from tests.unit.consortium.samples import changed, first, witness
+from tests.unit.ledger.cosmos.test_app_state import made
+
+ONE, TWO = mark_of(first()), mark_of(changed(witness("gamma-2", "gamma")))
+FORK = Mark(2, "f" * 64)
+FOUNDED = Known({}, ONE, founded=True)
+
+CASES = {
+    "in force by the chain": (TWO, Known({"a": TWO}, ONE, True), Verdict.PASS, ""),
+    "one node is behind": (TWO, Known({"a": ONE, "b": TWO, "c": None}, ONE, True), Verdict.PASS, ""),
+    "founding, by the genesis": (ONE, FOUNDED, Verdict.PASS, "no node of ours tells of another"),
+    "before the chain is founded": (ONE, Known(), Verdict.PASS, "not founded yet"),
+    "not agreed to": (TWO, Known({"a": ONE}, ONE, True), Verdict.FAIL, "not agreed to yet"),
+    "replayed": (ONE, Known({"a": TWO}, ONE, True), Verdict.FAIL, "an older one"),
+    "forked, or one byte changed": (FORK, Known({"a": TWO}, ONE, True), Verdict.FAIL, "(forked)"),
+    "another founding file": (Mark(1, "f" * 64), FOUNDED, Verdict.FAIL, "(forked)"),
+    "nobody can tell": (TWO, FOUNDED, Verdict.FAIL, "no node of ours can tell"),
+    "nobody can tell, and it was kept": (TWO, Known({"a": None}, ONE, True, kept=TWO), Verdict.PASS, "kept here as in force"),
+    "nobody can tell, and another was kept": (FORK, Known({}, ONE, True, kept=TWO), Verdict.FAIL, "no node of ours can tell"),
+    "kept, and the chain says another": (FORK, Known({"a": TWO}, ONE, True, kept=FORK), Verdict.FAIL, "(forked)"),
+    "a genesis that names none": (ONE, Known({}, None, True), Verdict.FAIL, "no node of ours can tell"),
+}
+
+
+@pytest.mark.parametrize(("own", "known", "verdict", "words"), CASES.values(), ids=CASES)
+def test_what_is_in_force(own, known, verdict, words):
+    found = judged(own, known)
+    assert (found.verdict, words in found.actual) == (verdict, True), found
+
+
+def test_a_lab_may_waive_it_and_only_what_fails_is_waived():
+    assert waived(judged(TWO, FOUNDED)).verdict is Verdict.WAIVED
+    assert waived(judged(ONE, FOUNDED)).verdict is Verdict.PASS
+
+
+def test_a_genesis_names_the_file_that_it_was_made_from():
+    found = founding_mark(made())
+    assert found is not None
+    assert found.revision == 1
+    assert found != founding_mark(made(threshold=3))
