@@ -5,6 +5,7 @@ import (
 
 	"cosmossdk.io/depinject"
 	"cosmossdk.io/log"
+	upgradekeeper "cosmossdk.io/x/upgrade/keeper"
 	dbm "github.com/cosmos/cosmos-db"
 	"github.com/cosmos/cosmos-sdk/baseapp"
 	"github.com/cosmos/cosmos-sdk/client"
@@ -38,13 +39,16 @@ func newApplication(
 	}
 	var app application
 	var builder *runtime.AppBuilder
+	var plans *upgradekeeper.Keeper
 	parts := depinject.Configs(modules, depinject.Supply(settings, logger))
-	if err := depinject.Inject(parts, &builder, &app.encoding.codec, &app.encoding.registry, &app.encoding.tx); err != nil {
+	wanted := []any{&builder, &plans, &app.encoding.codec, &app.encoding.registry, &app.encoding.tx}
+	if err := depinject.Inject(parts, wanted...); err != nil {
 		return nil, err
 	}
 	// Before the modules register what they do, so that nothing gets around it.
 	shutting := func(base *baseapp.BaseApp) { base.SetCircuitBreaker(door{}) }
 	app.App = builder.Build(db, trace, append(options, shutting)...)
+	app.goesOnFor(plans)
 	return &app, app.Load(true)
 }
 

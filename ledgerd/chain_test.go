@@ -41,6 +41,7 @@ var organisations = []string{"alpha", "beta", "gamma"}
 type chain struct {
 	t      *testing.T
 	app    *application
+	db     dbm.DB
 	id     string
 	height int64
 	now    time.Time
@@ -56,11 +57,12 @@ func newChain(t *testing.T) *chain {
 	t.Helper()
 	found, err := genutiltypes.AppGenesisFromFile("testdata/genesis.json")
 	must(t, err)
-	app, err := newApplication(log.NewNopLogger(), dbm.NewMemDB(), nil, noSettings{}, baseapp.SetChainID(found.ChainID))
+	db := dbm.NewMemDB()
+	app, err := newApplication(log.NewNopLogger(), db, nil, noSettings{}, baseapp.SetChainID(found.ChainID))
 	must(t, err)
 	who, err := authority()
 	must(t, err)
-	c := &chain{t: t, app: app, id: found.ChainID, now: found.GenesisTime, next: map[string]uint64{}, policy: who}
+	c := &chain{t: t, app: app, db: db, id: found.ChainID, now: found.GenesisTime, next: map[string]uint64{}, policy: who}
 	_, err = app.InitChain(request(t, found))
 	must(t, err)
 	c.block()

@@ -32,6 +32,7 @@ const denomination = "upower"
 
 func main() {
 	prefixes()
+	version.AppName, version.Version = "ledgerd", release
 	command, err := commands()
 	if err == nil {
 		err = svrcmd.Execute(command, environment, "/var/lib/ledger")

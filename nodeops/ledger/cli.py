@@ -1,4 +1,4 @@
-"""`nodeops ledger`: the ledger on this host: identity, start, verify, status, peers, validators, wait."""
+"""`nodeops ledger`: the ledger on this host: identity, start, verify, checkpoint, status, peers, validators, wait."""
 
 import base64
 import time
@@ -14,6 +14,7 @@ from nodeops.document.profile import load_profile
 from nodeops.ledger.answers import LedgerStatus, Peer, Validator
 from nodeops.ledger.driver import driver_for
 from nodeops.ledger.identity.cli import identity
+from nodeops.ledger.node.checkpoint_cli import checkpoint
 from nodeops.ledger.node.live_cli import verify
 from nodeops.ledger.node.observe import peer_names, settled_commits, signer_shares
 from nodeops.ledger.node.service_cli import start
@@ -25,6 +26,7 @@ app = typer.Typer(no_args_is_help=True)
 app.command("identity")(identity)
 app.command("start")(start)
 app.command("verify")(verify)
+app.command("checkpoint")(checkpoint)
 
 # One question may take this long, however long the whole wait is.
 _QUESTION_SECONDS = 5.0

@@ -61,7 +61,7 @@ def load(file: Path, chain: str) -> list[LightBlock]:
         return [
             light_block(one["signed_header"], chain, [_validator(two) for two in one["validators"]]) for one in content["blocks"]
         ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ProofError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, ProofError):
         return []
 
 
@@ -73,9 +73,13 @@ def _validator(content: Any) -> Validator:
 def save(file: Path, chain: str, blocks: Sequence[LightBlock]) -> None:
     """Keep blocks for the next time; where that is not possible, nothing is said: it costs time, and nothing else."""
     content = {"schema": _SCHEMA, "chain": chain, "blocks": [_content(block) for block in blocks]}
+    data = json.dumps(content, separators=(",", ":")).encode()
+    # A node may send more with a header than belongs to it.
+    if len(data) > _MAX_KEPT_BYTES:
+        return
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
-        write_atomic(file, json.dumps(content, separators=(",", ":")).encode(), 0o600)
+        write_atomic(file, data, 0o600)
     except (OSError, HostError):
         return
 

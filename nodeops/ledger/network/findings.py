@@ -24,6 +24,7 @@ def network_findings(evidence: Evidence, summary: str) -> list[Finding]:
         _app_hash(evidence),
         _document(evidence),
         _genesis(evidence),
+        _history(evidence),
         _version(evidence),
         _guards(evidence),
     ]
@@ -183,6 +184,22 @@ def _genesis(evidence: Evidence) -> Finding:
     unknown = [f"none readable on {_listed(missing)}"] if missing else []
     fine = f"equal on {len(evidence.statuses)} nodes"
     return _judged("genesis", "one genesis on every node", problems, unknown, fine, "compare genesis.json with the inventory's")
+
+
+def _history(evidence: Evidence) -> Finding:
+    """Judge whether each organisation that was asked has a node with all blocks: without, it proves no old record by itself."""
+    oldest = {name: status.earliest_height for name, status in evidence.running.items() if status.earliest_height}
+    problems: list[str] = []
+    unknown: list[str] = []
+    for organisation in sorted({evidence.consortium.nodes[name].organisation for name in oldest}):
+        names = [name for name, node in evidence.consortium.nodes.items() if node.organisation == organisation]
+        known = {name: oldest[name] for name in names if name in oldest}
+        if min(known.values()) > 1:
+            text = f"{organisation} has no block below {min(known.values())} on {_listed(known)}"
+            (problems if len(known) == len(names) else unknown).append(text)
+    expected = "every organisation has a node with all blocks"
+    hint = "let one of its nodes fetch the chain from its beginning instead of by state sync: docs/ledgerd.md"
+    return _judged("history", expected, problems, unknown, f"{len(oldest)} nodes asked", hint)
 
 
 def _version(evidence: Evidence) -> Finding:

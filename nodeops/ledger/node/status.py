@@ -70,7 +70,8 @@ class NodeStatus(_Part):
     """The whole answer. Fields that cannot be known while the ledger does not answer are None or empty.
 
     `error` says what did not answer. `version` is what the running ledger calls itself; `release` is the version
-    directory that its process was started from, None when this user may not see that process. `lag_blocks` is the best
+    directory that its process was started from, None when this user may not see that process. `earliest_height` is the oldest
+    block that it has: above 1 on a node that joined by state sync. `lag_blocks` is the best
     height that any peer claims minus this node's own. `peers` are the names of members, ids of peers that are none.
     `signers` and `signed_recent` cover the same SIGNED_WINDOW commits. `guards` says in a word how each capability that
     protects the host is doing, `troubles` what of them fails, a line each. `clock` is the host's time, seconds since 1970.
@@ -89,6 +90,7 @@ class NodeStatus(_Part):
     validator_address: ValidatorId | None = None
     voting_power: Whole | None = None
     height: Whole | None = None
+    earliest_height: Whole | None = None
     block_time: datetime | None = None
     block_age_seconds: float | None = None
     lag_blocks: Whole | None = None

@@ -98,3 +98,9 @@ def test_ledgerd_builds_to_the_same_bytes_in_two_caches(tmp_path: Path) -> None:
     one, two = (fetch.fetch("cosmos", VERSION, cache=tmp_path / name) for name in ("one", "two"))
     assert (one.source, one.fresh, two.fresh) == ("folder", True, True)
     assert one.sha256 == two.sha256
+
+
+def test_the_program_goes_on_for_the_plan_that_has_the_name_of_its_release() -> None:
+    """What was voted names a release; the build of that release must know itself by that name (ledgerd/upgrade.go)."""
+    (named,) = (name for name, release in load_profile("cosmos").releases.items() if isinstance(release, OwnSource))
+    assert f'var release = "{named}"\n' in (REPOSITORY / "ledgerd/upgrade.go").read_text()

@@ -217,6 +217,12 @@ def test_a_file_survives_being_written_and_read(tmp_path: Path) -> None:
     assert load(tmp_path / "none.json", CHAIN) == []
 
 
+def test_a_node_that_sends_more_than_a_header_fills_no_disk(tmp_path: Path) -> None:
+    padded = [replace(block, raw={**block.raw, "padding": "x" * (5 << 20)}) for block in followed()]
+    save(tmp_path / "light-1.json", CHAIN, padded)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     save(tmp_path / "no" / "folder" / "light-1.json", CHAIN, followed())
 
@@ -233,7 +239,14 @@ def test_a_damaged_file_never_makes_anything_trusted(tmp_path_factory: pytest.Te
     assert found.hash == HEADERS[NEWEST]["commit"]["block_id"]["hash"]
 
 
-@pytest.mark.parametrize("content", ["", "null", "[]", "{}", '{"schema":1,"chain":"light-1","blocks":[{}]}', "[" * 100_000, "\0"])
+INFINITE = json.dumps(
+    {"schema": 1, "chain": CHAIN, "blocks": [{"signed_header": HEADERS[1], "validators": [{"key": "", "power": float("inf")}]}]}
+)
+
+
+@pytest.mark.parametrize(
+    "content", [INFINITE, "", "null", "[]", "{}", '{"schema":1,"chain":"light-1","blocks":[{}]}', "[" * 100_000, "\0"]
+)
 def test_nonsense_in_the_file_is_nothing(tmp_path: Path, content: str) -> None:
     file = tmp_path / "light-1.json"
     file.write_text(content)

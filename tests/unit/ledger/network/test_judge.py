@@ -287,7 +287,7 @@ lies = st.fixed_dictionaries(
 def test_no_set_of_lies_crashes_the_judge(told: dict[str, Any]) -> None:
     view = judge(FOUR, {name: None if changes is None else status(FOUR, name, **changes) for name, changes in told.items()})
     assert len(view.rows) == 4
-    assert len(view.findings) == 11
+    assert len(view.findings) == 12
     json.dumps(view.as_dict())
 
 

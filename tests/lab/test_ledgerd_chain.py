@@ -1,0 +1,196 @@
+"""Several real processes of ledgerd on loopback: a node joins by state sync, and a chain goes over to another build by vote."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from nodeops.artifacts.cache import cache_folder
+from nodeops.artifacts.go_build import go_command
+from nodeops.artifacts.own_source import REPOSITORY
+from nodeops.core.errors import NodeopsError
+from nodeops.document.models import Consortium
+from nodeops.ledger.cometbft.driver import CometBft
+from nodeops.ledger.cometbft.follow import Follower
+from nodeops.ledger.cometbft.proof import ProofError
+from nodeops.ledger.cometbft.rpc import Rpc
+from nodeops.ledger.cometbft.trust import TrustedSet, trusted_set
+from nodeops.ledger.cosmos.account import send
+from nodeops.ledger.cosmos.messages import YES, Vote, pack, propose, schedule_upgrade, self_send
+from nodeops.ledger.cosmos.state import ProvenState
+from nodeops.ledger.founding.genesis import genesis_text, make_genesis
+from nodeops.ledger.node.begin import environment
+from tests.unit.ledger.ledger_process import free_ports
+from tests.unit.ledger.ledgerd_process import CHAIN, consortium, organisation_key, program
+from tests.unit.ledger.made_keys import identity_of, write_init
+
+pytestmark = pytest.mark.lab
+ALPHA, BETA, GAMMA = map(organisation_key, ("alpha", "beta", "gamma"))
+NODES = {"alpha-1": "alpha", "beta-1": "beta", "gamma-1": "gamma"}
+SECONDS = 120.0
+# As the role writes it, with the shortest time that CometBFT takes for finding out what its peers have.
+STATE_SYNC = """[statesync]
+enable = false
+rpc_servers = ""
+trust_height = 0
+trust_hash = ""
+trust_period = "168h0m0s"
+discovery_time = "5s"
+"""
+
+
+@dataclass
+class Net:
+    """Homes below a folder, one genesis. `validators` are names of NODES."""
+
+    folder: Path
+    validators: list[str]
+    ports: dict[str, tuple[int, int]] = field(default_factory=dict)
+    snapshots: int = 0
+
+    def __post_init__(self) -> None:
+        tree = consortium().model_dump(mode="json", exclude_none=True)
+        one = {"duty": "validator", "power": 1, "address": "192.0.2.1"}
+        tree["nodes"] = {
+            name: {**one, "organisation": NODES[name], "address": f"192.0.2.{number}"}
+            for number, name in enumerate(self.validators, 1)
+        }
+        identities = {name: identity_of(name, NODES[name]) for name in self.validators}
+        self.genesis = genesis_text(make_genesis(Consortium.model_validate(tree), identities, "2026-01-31T08:00:00Z"))
+
+    def home(self, name: str) -> Path:
+        """Write the home of a node that dials all nodes which were made before."""
+        home, (rpc, p2p) = self.folder / name, free_ports(2)
+        write_init(home, name)
+        peers = ",".join(f"{identity_of(other, 'alpha').node_id}@127.0.0.1:{at[1]}" for other, at in self.ports.items())
+        self.ports[name] = (rpc, p2p)
+        (home / "config/genesis.json").write_text(self.genesis)
+        (home / "config/config.toml").write_text(
+            f'[rpc]\nladdr = "tcp://127.0.0.1:{rpc}"\n'
+            f'[p2p]\nladdr = "tcp://127.0.0.1:{p2p}"\npersistent_peers = "{peers}"\npex = false\nallow_duplicate_ip = true\n'
+            f'addr_book_strict = false\n[consensus]\ntimeout_commit = "300ms"\n{STATE_SYNC}'
+        )
+        (home / "config/app.toml").write_text(
+            f'minimum-gas-prices = "0upower"\n[api]\nenable = false\n[grpc]\nenable = false\n'
+            f"[state-sync]\nsnapshot-interval = {self.snapshots}\nsnapshot-keep-recent = 2\n"
+        )
+        return home
+
+    def driver(self, name: str) -> CometBft:
+        return CometBft(Rpc(f"http://127.0.0.1:{self.ports[name][0]}"), CHAIN)
+
+    def trusted(self) -> TrustedSet:
+        return trusted_set(self.genesis.encode(), CHAIN, "genesis.json")
+
+
+@contextmanager
+def running(home: Path, built: str, told: Mapping[str, str] = MappingProxyType({})) -> Iterator["subprocess.Popen[bytes]"]:
+    with (home / "log").open("ab") as log:
+        process = subprocess.Popen(
+            [built, "node", "--home", str(home), "--log_format", "json"], stdout=log, stderr=log, env={**os.environ, **told}
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    """Wait for something that other processes bring about; a node that does not answer yet is waited for too."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        try:
+            if true():
+                return
+        except NodeopsError:
+            pass
+        time.sleep(0.3)
+    pytest.fail(f"not within {SECONDS:g} s: {what}")
+
+
+def until_height(node: CometBft, height: int) -> None:
+    until(lambda: node.status().height >= height, f"height {height}")
+
+
+@pytest.mark.timeout(300)
+def test_a_node_joins_by_state_sync_with_what_our_verifier_came_to(tmp_path: Path) -> None:
+    net = Net(tmp_path, ["alpha-1"], snapshots=10)
+    with running(net.home("alpha-1"), program()):
+        source = net.driver("alpha-1")
+        until_height(source, 23)
+        block, server = Follower(net.trusted(), source).block(15), f"http://127.0.0.1:{net.ports['alpha-1'][0]}"
+        with running(net.home("witness"), program(), environment("ledgerd", server, block)):
+            node = net.driver("witness")
+            until(lambda: node.status().height > 23 and not node.status().catching_up, "caught up")
+            # It has no old blocks, and what it has is proven like everywhere.
+            earliest, newest = node.status().earliest_height, node.status().height - 1
+            assert earliest > 1
+            follower = Follower(net.trusted(), node)
+            assert follower.block(newest).height == newest
+            with pytest.raises(ProofError):
+                follower.block(earliest - 1)
+            found = ProvenState(node, follower.block).account(GAMMA.address, newest - 1)
+            assert found is not None
+            assert found.public_key == GAMMA.public
+        lied_to, lie = net.home("lied-to"), environment("ledgerd", server, replace(block, hash="AB" * 32))
+        with running(lied_to, program(), lie) as process:
+            assert process.wait(SECONDS) != 0
+        assert f"but got {block.hash}" in (lied_to / "log").read_text()
+
+
+def built(folder: Path, name: str) -> str:
+    """Return this source as a release of another name."""
+    target = folder / f"ledgerd-{name}"
+    settings = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath -buildvcs=false -mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    # What was compiled for the release itself; one name is all that differs.
+    settings |= {"GOCACHE": str(cache_folder("artifacts") / ".go-build"), "GOAMD64": "v1"}
+    words = [str(go_command()), "build", "-ldflags", f"-s -w -X main.release={name}", "-o", str(target), "."]
+    subprocess.run(
+        words, cwd=REPOSITORY / "ledgerd", env={**os.environ, **settings}, check=True, capture_output=True, timeout=1500
+    )
+    return str(target)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2400)
+def test_a_chain_goes_over_to_another_build_at_the_height_that_was_voted(tmp_path: Path) -> None:
+    net, old, new = Net(tmp_path, list(NODES)), program(), built(tmp_path, "v9.9.9")
+    homes = {name: net.home(name) for name in NODES}
+    nodes = {name: net.driver(name) for name in NODES}
+    first = nodes["alpha-1"]
+    with ExitStack() as all_of_them:
+        for home in homes.values():
+            all_of_them.enter_context(running(home, old))
+        until_height(first, 2)
+        halt = first.status().height + 30
+        plan = propose(ALPHA.address, (schedule_upgrade("v9.9.9", halt),), "", "title", "summary")
+        assert send(first, CHAIN, ALPHA, [plan]).code == 0
+        assert send(first, CHAIN, BETA, [pack(Vote(1, BETA.address, YES))]).code == 0
+        for name, node in nodes.items():
+            until_height(node, halt - 1)
+            until(lambda home=homes[name]: "UPGRADE" in (home / "log").read_text(), f"{name} halts")  # type: ignore[misc]
+        time.sleep(3)
+        assert {node.status().height for node in nodes.values()} <= {halt - 1, halt}
+        stands = first.status().height
+    with ExitStack() as all_of_them:
+        # Who starts the old build again comes no further, and two of three are not enough.
+        for name, build in (("alpha-1", new), ("beta-1", new), ("gamma-1", old)):
+            all_of_them.enter_context(running(homes[name], build))
+        until(lambda: first.status().height >= stands, "the new build answers")
+        time.sleep(3)
+        assert first.status().height <= halt
+    with ExitStack() as all_of_them:
+        for home in homes.values():
+            all_of_them.enter_context(running(home, new))
+        for node in nodes.values():
+            until_height(node, halt + 3)
+        assert send(first, CHAIN, GAMMA, [self_send(GAMMA.address)], "after").code == 0
+        follower = Follower(net.trusted(), nodes["gamma-1"])
+        assert [follower.block(height).height for height in (1, halt - 1, halt, halt + 1)] == [1, halt - 1, halt, halt + 1]
