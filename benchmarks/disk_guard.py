@@ -21,7 +21,7 @@ def section() -> list[str]:
 
 def _fenced(program: str) -> Iterator[str]:
     yield "```"
-    yield from _said([sys.executable, str(ROOT / "benchmarks/disk" / program)]).splitlines()
+    yield from said([sys.executable, str(ROOT / "benchmarks/disk" / program)]).splitlines()
     yield "```"
 
 
@@ -36,7 +36,8 @@ def _scenario() -> Iterator[str]:
     yield ""
 
 
-def _said(words: list[str]) -> str:
+def said(words: list[str]) -> str:
+    """Return what a program says that must succeed, run at the top of the repository."""
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(words)} left with {done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")

@@ -256,6 +256,13 @@ def line(row: Row) -> str:
     )
 
 
+def records_section() -> list[str]:
+    """Measure records, and return the section of RESULTS.md."""
+    lines = disk_guard.said([sys.executable, "-m", "benchmarks.records.rate"]).splitlines()
+    title = "Three authors at once, one validator on loopback (`python -m benchmarks.records.rate`):"
+    return ["## Records", "", title, "", "```", *lines, "```", ""]
+
+
 def report(facts: Sequence[str], rows: Sequence[Row], guard: Sequence[str]) -> str:
     """Return RESULTS.md."""
     head = ["# Results", "", "Written by `make bench`; how each figure is got is in [run.py](run.py).", ""]
@@ -280,7 +287,7 @@ def main() -> None:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    text = report(facts, rows, [] if chosen.only else disk_guard.section())
+    text = report(facts, rows, [] if chosen.only else [*disk_guard.section(), *records_section()])
     sys.stdout.write(text)
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")

@@ -89,7 +89,15 @@ def _sample(home: Path) -> Iterator[Chain]:
     pause = ["--consensus.create_empty_blocks=true", "--proxy_app", "kvstore"]
     config = home / "config/config.toml"
     config.write_text(config.read_text().replace('timeout_commit = "1s"', f'timeout_commit = "{PAUSE}"'))
-    words = [program, "start", "--home", home, *pause, f"--rpc.laddr=tcp://127.0.0.1:{rpc}", f"--p2p.laddr=tcp://127.0.0.1:{p2p}"]
+    words = [
+        program,
+        "start",
+        "--home",
+        str(home),
+        *pause,
+        f"--rpc.laddr=tcp://127.0.0.1:{rpc}",
+        f"--p2p.laddr=tcp://127.0.0.1:{p2p}",
+    ]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log)
         try:

@@ -31,6 +31,8 @@ _POLL_SECONDS = 0.25
 _GIFT = 5
 # So many times numbers may be used up and bring nothing: by somebody else with the same key, say.
 _STRIKES = 5
+# What the RPC's own client says of a node that is restarted just now.
+_AWAY = ("does not answer", "no whole answer")
 # mempool/errors.go of CometBFT: the node has it already, or takes no more just now.
 _CACHED, _FULL = "already exists in cache", "mempool is full"
 _UNKNOWN = "use this node's own key, or have this one written into consortium.yml: record_keys of its organisation; then site.yml"
@@ -73,9 +75,7 @@ class AuthorPen:
         waiting = {memo_of(one.key, value_of(one, self.writer)): one for one in planned if one.sends}
         until, strikes, frontier = time.monotonic() + timeout_seconds, 0, self.store.frontier()
         while waiting:
-            self._hand_in(list(waiting)[:_FLIGHT], self._account(frontier))
-            self._wait_for_blocks(until)
-            before, frontier = frontier, self.store.again()
+            before, frontier = frontier, self._after_a_round(list(waiting)[:_FLIGHT], frontier, until)
             landed = self._landed(waiting)
             for memo, version in landed.items():
                 one = waiting.pop(memo)
@@ -86,6 +86,18 @@ class AuthorPen:
             if strikes >= _STRIKES:
                 raise HostError("the ledger takes these records and they come to nothing", where=self.key.address, hint=_FAILING)
         return [done[one.file] for one in planned]
+
+    def _after_a_round(self, memos: Sequence[str], frontier: Frontier, until: float) -> Frontier:
+        """Hand in records, wait for blocks, and return what is known then. A node that is away for a while is waited for."""
+        while True:
+            try:
+                self._hand_in(memos, self._account(frontier))
+                self._wait_for_blocks(until)
+                return self.store.again()
+            except (HostError, Timeout) as error:
+                if not any(words in error.what for words in _AWAY) or time.monotonic() > until:
+                    raise
+                time.sleep(_POLL_SECONDS)
 
     def give(self, address: str, until: float) -> None:
         """Give an address coins, so that it is an account, and wait until that is proven; `until` as `time.monotonic` says.

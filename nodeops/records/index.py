@@ -94,9 +94,9 @@ class Index:
         """Return which of the first `count` numbers of an account are not here yet."""
         with self._read_or_damaged():
             asked = "FROM numbers WHERE address = ? AND number < ? AND known"
-            (held,) = self._base.execute(f"SELECT COUNT(*) {asked}", (address, count)).fetchone()
-            if held == count:
-                return []
+            held, last = self._base.execute(f"SELECT COUNT(*), MAX(number) {asked}", (address, count)).fetchone()
+            if held == (-1 if last is None else last) + 1:
+                return list(range(held, count))
             rows = self._base.execute(f"SELECT number {asked}", (address, count))
             return sorted(set(range(count)) - {number for (number,) in rows})
 

@@ -69,3 +69,12 @@ def test_three_organisations_at_once_lose_nothing() -> None:
     assert {one["plan"] for answer in added.values() for one in answer["records"]} == {"add"}
     again = hosts.at_once(lambda node: json.loads(hosts.must(node, "nodeops record verify /tmp/many/* --json")), nodes)
     assert [one["standing"] for answer in again.values() for one in answer["records"]] == ["matches"] * 60
+
+
+def test_a_node_that_is_restarted_meanwhile_is_waited_for() -> None:
+    files = "mkdir /tmp/restarted; for n in $(seq 20); do echo $n > /tmp/restarted/r-$n; done"
+    hosts.at_once(lambda node: hosts.must(node, files), ("alpha-2", "beta-1"))
+    added = hosts.must("alpha-2", "(sleep 1; systemctl restart ledger.service) & nodeops record add /tmp/restarted/* --json")
+    assert [one["plan"] for one in json.loads(added)["records"]] == ["add"] * 20
+    found = json.loads(hosts.must("beta-1", "nodeops record verify /tmp/restarted/* --json"))
+    assert [(one["standing"], one["version"]["node"]) for one in found["records"]] == [("matches", "alpha-2")] * 20

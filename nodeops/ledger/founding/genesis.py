@@ -49,7 +49,7 @@ def make_genesis(consortium: Consortium, identities: Mapping[str, Identity], gen
     except ValidationError as error:
         raise InputError(f"'{genesis_time}' is no genesis time", allowed="UTC, such as 2026-01-31T08:00:00Z") from error
     validators = [_validator(name, power, identities[name]) for name, power in powers.items()]
-    authors = authors_of(consortium, identities).authors
+    record_keys = [one.key for one in authors_of(consortium, identities).authors if one.until is None]
     return Genesis(
         genesis_time=genesis_time,
         chain_id=consortium.ledger.chain,
@@ -57,13 +57,7 @@ def make_genesis(consortium: Consortium, identities: Mapping[str, Identity], gen
         consensus_params=consensus_params(consortium),
         validators=validators,
         app_hash="",
-        app_state=founding_state(
-            consortium,
-            validators,
-            genesis_time,
-            mark_of(consortium),
-            [one.key for one in authors if one.until is None],
-        ),
+        app_state=founding_state(consortium, validators, genesis_time, mark_of(consortium), record_keys),
     )
 
 
@@ -84,7 +78,7 @@ def founding_state(
 ) -> dict[str, Any] | None:
     """Return the state that the application starts from, None where it starts from nothing.
 
-    `when` is the genesis time, `mark` names the revision that the chain is founded by.
+    `when` is the genesis time, `mark` names the revision that the chain is founded by, `record_keys` have accounts.
     """
     if not has_group(consortium):
         return None

@@ -78,12 +78,6 @@ def surprises(genesis: Genesis, consortium: Consortium, now: str, known: Mapping
         yield f"genesis_time is {genesis.genesis_time}: a time between {_OLDEST.date()} and now is usual"
 
 
-def _founded_by(genesis: Genesis, consortium: Consortium) -> Mark:
-    """Return the revision that a genesis says it was made from, while ours is a later one; the first must be ours."""
-    own, found = mark_of(consortium), founding_mark(genesis)
-    return found if found and found.revision < own.revision else own
-
-
 def _founding_record_keys(genesis: Genesis, consortium: Consortium, known: Mapping[str, Identity]) -> list[str]:
     """Return the keys for records of all authors whose account the genesis has: others came later."""
     held = _addresses(genesis.app_state)
@@ -95,6 +89,12 @@ def _addresses(state: Any) -> set[str]:
     auth = state.get("auth") if isinstance(state, Mapping) else None
     accounts = auth.get("accounts") if isinstance(auth, Mapping) else None
     return {str(row.get("address")) for row in accounts if isinstance(row, Mapping)} if isinstance(accounts, list) else set()
+
+
+def _founded_by(genesis: Genesis, consortium: Consortium) -> Mark:
+    """Return the revision that a genesis says it was made from, while ours is a later one; the first must be ours."""
+    own, found = mark_of(consortium), founding_mark(genesis)
+    return found if found and found.revision < own.revision else own
 
 
 def _left_out(at: Situation, genesis: Genesis) -> Iterator[str]:

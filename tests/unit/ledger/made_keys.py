@@ -72,7 +72,7 @@ def consortium_of(revision: int = 1, chain: str = "test-1", **powers: int) -> Co
     for number, (name, power) in enumerate(powers.items(), start=1):
         duty = {"duty": "validator", "power": power} if power else {"duty": "witness"}
         nodes[name] = {"organisation": f"org-{name[0]}", "address": f"10.0.0.{number}", **duty}
-    organisations = {node["organisation"]: {} for node in nodes.values()}
+    organisations: dict[str, object] = {str(node["organisation"]): {} for node in nodes.values()}
     return Consortium.model_validate(
         {
             "consortium": "test",
