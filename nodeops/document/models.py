@@ -97,7 +97,7 @@ class Repository(Model):
 
 
 class Consortium(Model):
-    """The whole of consortium.yml. `threshold` organisations must agree, where the ledger can ask them."""
+    """The whole of consortium.yml. `threshold` organisations must agree: by votes where the ledger asks them, else by signatures."""
 
     consortium: Name
     revision: Annotated[int, Field(ge=1)]
