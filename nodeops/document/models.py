@@ -97,7 +97,7 @@ class Repository(Model):
 
 
 class Consortium(Model):
-    """The whole of consortium.yml. `threshold` organisations must agree: by votes where the ledger asks them, else by signatures."""
+    """The whole of consortium.yml. `threshold` organisations must agree: by votes where the ledger asks, else by signatures."""
 
     consortium: Name
     revision: Annotated[int, Field(ge=1)]
