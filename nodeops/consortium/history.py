@@ -50,6 +50,13 @@ def history(driver: CometBft, names: Mapping[str, str]) -> list[Told]:
 
     Raise HostError for an answer that cannot be true. A transaction in a form that nodeops does not write is passed over.
     """
+    try:
+        return _told(driver, names)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise HostError("the answer cannot be true: it is no list of transactions", where="tx_search", hint=LIE_HINT) from error
+
+
+def _told(driver: CometBft, names: Mapping[str, str]) -> list[Told]:
     book = _Book(names)
     numbers: dict[str, int | None] = {}
     rows = [row for action in _ACTIONS for row in _rows(driver, action) if not row["tx_result"].get("code")]
@@ -95,12 +102,8 @@ def _rows(driver: CometBft, action: str) -> Iterator[dict[str, Any]]:
     for page in range(1, _MOST // _PAGE + 1):
         query = f"message.action='{action}'"
         answer = driver.rpc.call("tx_search", query=query, prove=False, page=page, per_page=_PAGE, order_by="asc")
-        try:
-            rows, total = list(answer["txs"]), int(answer["total_count"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise HostError("the answer cannot be true", where="tx_search", hint=LIE_HINT) from error
-        yield from rows
-        if page * _PAGE >= total:
+        yield from list(answer["txs"])
+        if page * _PAGE >= int(answer["total_count"]):
             return
 
 

@@ -54,7 +54,7 @@ def left_over(proposals: Iterable[Proposal]) -> Iterator[Finding]:
     for one in proposals:
         if one.status == ACCEPTED:
             actual = f"proposal {one.number} ({one.title!r}) was accepted and failed; anybody may have it executed later"
-            hint = "mend what it failed for and execute it, or wait two weeks from the end of its votes until the chain drops it"
+            hint = "the chain drops it two weeks after its votes end; propose nothing until then that it would undo"
             yield Finding("proposal.left", Verdict.WARN, "no accepted proposal is left over", actual, hint)
 
 

@@ -24,6 +24,7 @@ from nodeops.consortium.vote import agreeable, look, outcome, refuse_unless
 from nodeops.core.errors import InputError, Refused
 from nodeops.core.result import Change, Result
 from nodeops.ledger.cosmos.account import Sent, account, send
+from nodeops.ledger.cosmos.address import founder_operator
 from nodeops.ledger.cosmos.group import validators
 from nodeops.ledger.cosmos.key_file import load_signing_key
 from nodeops.ledger.cosmos.messages import NO, YES, Packed, Vote, pack
@@ -198,9 +199,10 @@ def _enlist(at: Session, signer: SigningKey, operator: SigningKey, message: Pack
 
 def _is_enlisted(at: Session, operator: SigningKey, validator_key: str) -> bool:
     """Tell whether the validator key is on the chain. Raise Refused when another operator has put it there."""
+    ours = (operator_address(operator), founder_operator(validator_key))
     for one in validators(at.driver):
         if key_of(one) == validator_key:
-            if one.operator != operator_address(operator):
+            if one.operator not in ours:
                 hint = "if no earlier key of yours did, make the node anew under another name: somebody else could shut it out"
                 raise Refused(f"operator {one.operator} has put this validator key on the chain", where=at.chain, hint=hint)
             return True

@@ -107,8 +107,8 @@ class Former(Model):
 
 
 class Consortium(Model):
-    """The whole of consortium.yml. `threshold` organisations must agree, where the ledger can ask them. `former`: keys for
-    records of those who left.
+    """The whole of consortium.yml. `threshold` organisations must agree: by votes where the ledger asks, else by signatures.
+    `former`: keys for records of those who left.
     """
 
     consortium: Name

@@ -10,8 +10,8 @@ from nodeops.consortium.kept import previous
 from nodeops.consortium.options import FromOption, InventoryOption
 from nodeops.consortium.outlook import diff_result
 from nodeops.consortium.rules import judged
-from nodeops.consortium.signed import statement
-from nodeops.consortium.ssh_signatures import make, signed
+from nodeops.consortium.signatures.signed import statement
+from nodeops.consortium.signatures.ssh_signatures import make, signed
 from nodeops.core.errors import Refused
 from nodeops.core.finding import Finding, Verdict, failures
 from nodeops.core.result import Change, Result
@@ -63,7 +63,7 @@ def signatures(inventory: InventoryOption = None, since: FromOption = None, as_j
     found = signed(folder, old, new)
     expected = f"{found.needed} organisations sign revision {new.revision}"
     verdict, hint = (Verdict.PASS, "") if found.enough else (Verdict.FAIL, "nodeops consortium sign, by admins of others")
-    findings = [Finding("consortium.signed", verdict, expected, str(found), hint)]
+    findings = [Finding("consortium.signatures.signed", verdict, expected, str(found), hint)]
     findings += [
         Finding("consortium.signature", Verdict.WARN, "each file is a signature of this step", one) for one in found.refused
     ]
