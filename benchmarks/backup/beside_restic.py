@@ -36,8 +36,8 @@ class Way:
 def file_bytes(number: int, size: int) -> bytes:
     """Return a table of a database in little: half of it random hashes, half of it keys that repeat."""
     chance = random.Random(number)  # noqa: S311 - the same files every time
-    block = chance.randbytes(2048) + b"block-part-key:%08d:" % number * 102
-    return b"".join(block[at:] + block[:at] for at in range(size // len(block)))[:size]
+    keys = b"block-part-key:%08d:" % number * 86
+    return b"".join(chance.randbytes(2048) + keys for _ in range(size // (2048 + len(keys)) + 1))[:size]
 
 
 def fill(folder: Path, first: int, count: int, size: int) -> None:

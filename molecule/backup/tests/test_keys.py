@@ -1,6 +1,7 @@
 """The archive of the keys on real hosts: whom it is for, what is in it, where it is kept."""
 
 import json
+from pathlib import Path
 
 import hosts
 
@@ -18,7 +19,7 @@ def test_it_is_made_for_the_admins_of_the_file_and_kept_in_three_places() -> Non
         assert [one["paths"] for one in kept] == [["/var/lib/nodeops/backup/custody.age"]]
 
 
-def test_an_admin_opens_it_and_finds_the_keys_that_the_host_has() -> None:
+def test_an_admin_opens_it_and_finds_the_keys_that_the_host_has(tmp_path: Path) -> None:
     node = "alpha-1"
     hosts.must(node, f"mkdir -p {FOLDER}; cd {FOLDER}; for who in one two; do ssh-keygen -q -t ed25519 -N '' -f $who; done")
     admins = hosts.must(node, f"cat {FOLDER}/one.pub {FOLDER}/two.pub").splitlines()
@@ -30,6 +31,12 @@ def test_an_admin_opens_it_and_finds_the_keys_that_the_host_has() -> None:
     for who in ("one", "two"):
         for key in KEYS:
             hosts.must(node, f"age -d -i {FOLDER}/{who} {FOLDER}/custody.age | tar xO {key[1:]} | cmp - {key}")
+    for name, file in (("one", "one"), (f"{node}.age", "custody.age")):
+        (tmp_path / name).write_text(hosts.must(node, f"cat {FOLDER}/{file}"), encoding="ascii")
+    (tmp_path / "one").chmod(0o600)
+    words = (str(tmp_path / f"{node}.age"), "--identity", str(tmp_path / "one"), "--json")
+    (found,) = hosts.controller("backup", "open-keys", *words)["findings"]
+    assert (found["id"], found["verdict"]) == (f"{node}.custody", "pass")
     hosts.must(node, f"rm -r {FOLDER}")
 
 

@@ -1,0 +1,76 @@
+"""A backup that is killed at random moments, with the real engine: what is whole stays whole, and the next run completes it."""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from nodeops.backup.policy import may_clear
+from nodeops.backup.restic import Restic
+from tests.tiers import sizes
+from tests.unit.backup.quick_key import make_quick
+
+pytestmark = pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")
+
+SETTINGS = {"RESTIC_PASSWORD": "correct-horse-battery"}
+# A backup as the verb makes it, of a folder in which something is new each time.
+BACKUP = """
+import json, os, sys
+from pathlib import Path
+from nodeops.backup.policy import may_clear
+from nodeops.backup.restic import Restic
+settings, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
+(folder / "new").write_bytes(os.urandom(3_000_000))
+Restic(settings).backup([str(folder)], "cu-1", {"class": "b"})
+"""
+
+
+@pytest.mark.parametrize("kills", sizes(4, 100))
+def test_nothing_whole_is_lost_and_the_next_run_completes(tmp_path, kills):
+    settings = {**SETTINGS, "RESTIC_REPOSITORY": str(tmp_path / "repository")}
+    engine = Restic(settings)
+    engine.init()
+    make_quick(tmp_path / "repository", SETTINGS["RESTIC_PASSWORD"])
+    (tmp_path / "state").mkdir()
+    argv = [sys.executable, "-c", BACKUP, json.dumps(settings), str(tmp_path / "state")]
+    began = time.monotonic()
+    subprocess.run(argv, check=True)
+    whole, took = {one.id for one in engine.snapshots("cu-1")}, time.monotonic() - began
+    killed = 0
+    while killed < kills:
+        killed += killed_at(argv, random.uniform(0.2, 1.0) * took)
+        now = {one.id for one in engine.snapshots("cu-1")}
+        assert whole <= now
+        whole = now
+    subprocess.run(argv, check=True)
+    newest = engine.snapshots("cu-1")[-1].id
+    assert newest not in whole
+    # As `nodeops backup verify` does before it looks.
+    if may_clear(engine.locks(socket.gethostname()), socket.gethostname()):
+        engine.clear_stale_locks()
+    assert engine.check() == ""
+    engine.restore(newest, tmp_path / "back")
+    assert (tmp_path / "back" / str(tmp_path / "state/new").lstrip("/")).read_bytes() == (tmp_path / "state/new").read_bytes()
+
+
+def killed_at(argv, seconds):
+    """Begin a backup and kill all of it after some seconds; tell whether it was still at work."""
+    with subprocess.Popen(argv, start_new_session=True) as process:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            asked = ["pgrep", "-P", str(process.pid)]
+            children = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
+            for one in (str(process.pid), *children):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(one), signal.SIGKILL)
+            return True
+    return False
