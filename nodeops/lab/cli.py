@@ -28,9 +28,11 @@ from nodeops.lab.spec import lab_identity, load_lab
 from nodeops.lab.state import SSH_CONFIG_FILE, Act, Seen, SeenHost
 from nodeops.lab.tour import tour
 from nodeops.lab.up import up as up_lab
+from nodeops.lab.vote import vote
 
 app = typer.Typer(no_args_is_help=True)
 app.command("tour")(tour)
+app.command("vote")(vote)
 app.command("flood")(flood)
 app.add_typer(faults.app, name="fault", help="Make hosts ill for a while: cut, isolate, lose, slow down, pause, kill, fill.")
 app.command("disaster")(disaster)

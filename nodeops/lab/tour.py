@@ -1,12 +1,8 @@
 """The five-minute tour of a running lab: real commands, printed before they run, with their real output."""
 
-import shlex
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,22 +10,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from nodeops.core.errors import HostError, InputError
+from nodeops.core.errors import InputError
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder, managed_nodes
 from nodeops.document.models import Consortium
+from nodeops.document.profile import load_profile
 from nodeops.lab.spec import load_lab
-
-_COMMAND_SECONDS = 120
-
-
-@dataclass(frozen=True)
-class Step:
-    """One command of the tour: what it shows, its words, and the exit code that a working network answers with."""
-
-    shows: str
-    words: Sequence[str]
-    expects: int = 0
+from nodeops.lab.story import Step, tell
+from nodeops.lab.vote import alone, copied
 
 
 def pick_nodes(consortium: Consortium, managed: Sequence[str]) -> tuple[str, str]:
@@ -58,6 +46,17 @@ def steps(inventory: Path, records: Sequence[Path], changed: Path, nodes: tuple[
     yield Step("Meanwhile the chain went on", status)
 
 
+def _governed(consortium: Consortium, inventory: Path, record: Path, nodes: tuple[str, str], at: Path) -> Iterator[Step]:
+    """Yield what only a ledger that knows its members can show: who wrote, whose key counts, and what one alone decides."""
+    ssh = ("ssh", "-F", str(inventory / "ssh_config"), nodes[1])
+    yield Step(f"{nodes[1]} proves how much every author wrote: nothing is left out", (*ssh, "sudo nodeops record authors"))
+    made = "umask 077; openssl genpkey -algorithm ed25519 -out stranger.pem"
+    yield Step("Somebody makes a key that no member vouches for", (*ssh, made))
+    forged = f"sudo nodeops record add --key forged --signing-key stranger.pem {record.name}"
+    yield Step("Nothing is written with it", (*ssh, forged), expects=InputError.exit_code)
+    yield from alone(consortium, inventory, copied(inventory, at / "proposed", nodes[0]))
+
+
 def change_one_byte(record: Path, folder: Path) -> Path:
     """Return a copy of a record whose last digit is another one."""
     data = bytearray(record.read_bytes())
@@ -78,8 +77,9 @@ def take_tour(inventory: Path) -> None:
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder:
         changed = change_one_byte(records[0], Path(folder))
-        for step in steps(inventory, records, changed, nodes):
-            _run(step, console)
+        tell(steps(inventory, records, changed, nodes), console)
+        if load_profile(consortium.ledger.platform).founding == "group":
+            tell(_governed(consortium, inventory, records[0], nodes, Path(folder)), console)
     console.print(Text(what_next(inventory, nodes)), soft_wrap=True)
 
 
@@ -104,23 +104,10 @@ def what_next(inventory: Path, nodes: tuple[str, str]) -> str:
     return "\nWhat to try next:\n" + "\n".join(f"  {command:<{width}}  {text}" for command, text in lines)
 
 
-def _run(step: Step, console: Console) -> None:
-    console.print(Text(f"\n{step.shows}", style="bold"))
-    console.print(Text(f"$ {shlex.join(step.words)}", style="dim"), soft_wrap=True)
-    sys.stdout.flush()
-    program = shutil.which(step.words[0], path=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin")
-    if program is None:
-        raise HostError("is not installed", where=step.words[0])
-    done = subprocess.run([program, *step.words[1:]], timeout=_COMMAND_SECONDS, check=False, stdin=subprocess.DEVNULL)
-    if done.returncode != step.expects:
-        text = f"left with code {done.returncode}, expected {step.expects}"
-        raise HostError(text, where=shlex.join(step.words), hint="nodeops fleet status shows what is wrong")
-
-
 def tour(
     inventory: Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)] = None,
 ) -> None:
-    """Show a running lab: who signs, records written here and proved there, one changed byte that fails."""
+    """Show a running lab: who signs, records written here and proved there, one changed byte, one organisation alone."""
     folder = inventory_folder(inventory)
     load_lab(folder)
     take_tour(folder)

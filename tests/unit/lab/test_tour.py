@@ -7,6 +7,7 @@ import pytest
 from nodeops.core.errors import InputError
 from nodeops.document.load import load_consortium
 from nodeops.lab.tour import change_one_byte, pick_nodes, steps, take_tour, what_next
+from nodeops.lab.vote import alone, revised, together
 from tests.contract.rules.tree import ROOT
 
 LAB = ROOT / "inventories/lab"
@@ -29,6 +30,26 @@ def test_only_the_changed_record_is_expected_to_fail(tmp_path: Path) -> None:
     tour = list(steps(LAB, [record], changed, ("cu-1", "wx-2")))
     assert [step.shows for step in tour if step.expects] == ["The changed record fails"]
     assert all(step.words[0] in ("nodeops", "ssh", "scp") for step in tour)
+
+
+def test_another_revision_is_the_same_file_but_for_two_numbers(tmp_path: Path) -> None:
+    text = (LAB / "consortium.yml").read_text()
+    once, back = revised(text, "wi-2"), revised(revised(text, "wi-2"), "wi-2")
+    assert [line for line in once.splitlines() if line not in text.splitlines()] == [
+        "revision: 2",
+        "  wi-2: {organisation: wanxiang-institute, duty: validator, power: 2, address: 172.30.0.32, site: shanghai}",
+    ]
+    assert back == text.replace("revision: 1\n", "revision: 3\n")
+    with pytest.raises(InputError, match="each on a line"):
+        revised(text, "nobody")
+
+
+def test_as_many_agree_as_must_and_one_alone_is_told_no(tmp_path: Path) -> None:
+    verbs = [step.words[2] for step in together(CONSORTIUM, LAB) if step.words[1] == "consortium"]
+    assert verbs == ["diff", "propose", "show", "approve", "status"]
+    lone = list(alone(CONSORTIUM, LAB, tmp_path))
+    assert [step.words[2] for step in lone] == ["propose", "status", "reject", "reject", "status"]
+    assert [step.expects for step in lone] == [0, 1, 0, 0, 0]
 
 
 def test_exactly_one_byte_is_changed(tmp_path: Path) -> None:
