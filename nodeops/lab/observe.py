@@ -20,6 +20,7 @@ from nodeops.lab.state import (
     IDENTITIES_FOLDER,
     KNOWN_HOSTS_FILE,
     LAB_FOLDER,
+    REVISIONS_FOLDER,
     SSH_CONFIG_FILE,
     Seen,
     SeenHost,
@@ -95,5 +96,6 @@ def inventory_texts(folder: Path) -> dict[str, str]:
     identities = [f"{IDENTITIES_FOLDER}/{path.name}" for path in (folder / IDENTITIES_FOLDER).glob("*.yml")]
     certificates = [f"{CERTIFICATES_FOLDER}/{path.name}" for path in (folder / CERTIFICATES_FOLDER).glob("*.pem")]
     archives = [f"{CUSTODY_FOLDER}/{path.name}" for path in (folder / CUSTODY_FOLDER).glob("*.age")]
-    names = [SSH_CONFIG_FILE, KNOWN_HOSTS_FILE, GENESIS_FILE, LAB_FOLDER, *identities, *certificates, *archives]
+    own = (SSH_CONFIG_FILE, KNOWN_HOSTS_FILE, GENESIS_FILE, REVISIONS_FOLDER, LAB_FOLDER)
+    names = [*own, *identities, *certificates, *archives]
     return {name: _read(folder / name) for name in names if (folder / name).exists() or (folder / name).is_symlink()}

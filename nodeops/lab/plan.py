@@ -11,6 +11,7 @@ from nodeops.lab.state import (
     GENESIS_FILE,
     KNOWN_HOSTS_FILE,
     LAB_FOLDER,
+    REVISIONS_FOLDER,
     SSH_CONFIG_FILE,
     Act,
     Seen,
@@ -202,8 +203,9 @@ def _stale_files(lab: Lab, new: Collection[str], seen: Seen) -> Iterator[Step]:
         for file in published_files(name):
             if file in seen.texts:
                 yield Step(Act.REMOVE_FILE, file, f"{name} is made anew and will have another identity")
-    if len(new) == len(lab.hosts) and GENESIS_FILE in seen.texts:
-        yield Step(Act.REMOVE_FILE, GENESIS_FILE, "all hosts are made anew: a new ledger begins")
+    for file in (GENESIS_FILE, REVISIONS_FOLDER):
+        if len(new) == len(lab.hosts) and file in seen.texts:
+            yield Step(Act.REMOVE_FILE, file, "all hosts are made anew: a new ledger begins")
 
 
 def _access(lab: Lab, new: Sequence[str], kept: Mapping[str, SeenHost], seen: Seen) -> Iterator[Step]:
@@ -225,7 +227,8 @@ def plan_down(lab: str, folder: str, declared: Iterable[str], seen: Seen, purge:
     _refuse_other_folder(lab, folder, seen)
     why = f"lab {lab} goes down"
     nodes = sorted({*declared, *(host.node for host in seen.hosts)})
-    files = [SSH_CONFIG_FILE, LAB_FOLDER, GENESIS_FILE, *(file for node in nodes for file in published_files(node))]
+    own = (SSH_CONFIG_FILE, LAB_FOLDER, GENESIS_FILE, REVISIONS_FOLDER)
+    files = [*own, *(file for node in nodes for file in published_files(node))]
     return [
         *(Step(Act.REMOVE_HOST, host.node, why) for host in seen.hosts),
         *(Step(Act.REMOVE_NETWORK, network.name, why) for network in _own_networks(lab, seen)),

@@ -58,6 +58,21 @@ class Controller:
     def file(self) -> Path:
         return self.folder / "consortium.yml"
 
+    @property
+    def revision(self) -> int:
+        return int(yaml.safe_load(self.file.read_text(encoding="utf-8"))["revision"])
+
+    def kept(self, revision: int) -> Path:
+        return self.folder / "revisions" / f"{revision}.yml"
+
+    def takes(self, other: "Controller") -> None:
+        """Take the file in force from another member, who keeps it, and keep it too."""
+        newest = max((other.folder / "revisions").glob("*.yml"), key=lambda file: int(file.stem))
+        content = newest.read_bytes()
+        self.file.write_bytes(content)
+        self.kept(1).parent.mkdir(exist_ok=True)
+        self.kept(int(newest.stem)).write_bytes(content)
+
     def edit(self, change: Callable[[dict[str, Any]], Any]) -> None:
         """Write the next revision, changed."""
         tree = yaml.safe_load(self.file.read_text(encoding="utf-8"))

@@ -86,9 +86,9 @@ def test_new_hosts_lose_the_identity_of_their_forerunners():
     one_new = replace(ALL_UP, hosts=[host(N1)], texts=files)
     assert (Act.REMOVE_FILE, "identities/n2.yml") in up(one_new)
     assert {subject for act, subject in up(one_new) if act is Act.REMOVE_FILE} == {"identities/n2.yml"}
-    all_new = replace(ALL_UP, hosts=[], texts=files)
+    all_new = replace(ALL_UP, hosts=[], texts={**files, "revisions": ""})
     removed = {subject for act, subject in up(all_new) if act is Act.REMOVE_FILE}
-    assert removed == {"identities/n1.yml", "identities/n2.yml", "genesis.json", "certificates/n1.pem"}
+    assert removed == {"identities/n1.yml", "identities/n2.yml", "genesis.json", "certificates/n1.pem", "revisions"}
 
 
 @pytest.mark.parametrize(
