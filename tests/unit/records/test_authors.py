@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nodeops.core.errors import Timeout
 from nodeops.ledger.authors import Author
 from nodeops.ledger.cometbft.proof import ProvenBlock
 from nodeops.ledger.cosmos.tx import read
