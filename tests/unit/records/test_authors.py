@@ -16,9 +16,8 @@ from nodeops.ledger.cosmos.tx import read
 from nodeops.records import logs as reading
 from nodeops.records.author_pen import AuthorPen
 from nodeops.records.author_store import AuthorStore
-from nodeops.records.authored import Entry, authored_history, memo_of, record_of, signed_record
+from nodeops.records.authored import Entry, Frontier, authored_history, memo_of, record_of, signed_record
 from nodeops.records.index import Index
-from nodeops.records.logs import Frontier
 from nodeops.records.report import verified
 from nodeops.records.versions import History
 from tests.unit.ledger.ledgerd_process import CHAIN
