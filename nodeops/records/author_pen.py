@@ -33,6 +33,9 @@ _GIFT = 5
 _STRIKES = 5
 # What the RPC's own client says of a node that is restarted just now.
 _AWAY = ("does not answer", "no whole answer")
+# A number that others of this key, on their way or just taken, have already: the next blocks show which. And ErrUnauthorized
+# (types/errors/errors.go of cosmos-sdk): until its first block after a start, a node takes every account for number 0.
+_FOR_NOW = (WRONG_SEQUENCE, 4)
 # mempool/errors.go of CometBFT: the node has it already, or takes no more just now.
 _CACHED, _FULL = "already exists in cache", "mempool is full"
 _UNKNOWN = "use this node's own key, or have this one written into consortium.yml: record_keys of its organisation; then site.yml"
@@ -46,7 +49,7 @@ class AuthorPen:
 
     def __init__(self, store: AuthorStore, key: SigningKey, folder: Path) -> None:
         self.store, self.key, self.folder, self.driver = store, key, folder, store.driver
-        self.author = self._author()
+        self.author, self.refusal = self._author(), ""
 
     def _author(self) -> Author:
         found = self.store.logs.authors.get(self.key.address)
@@ -81,11 +84,20 @@ class AuthorPen:
                 one = waiting.pop(memo)
                 done[one.file] = self._outcome(one, version)
                 on_file()
-            until = time.monotonic() + timeout_seconds if landed else until
+            until = self._extended(until, timeout_seconds, bool(landed))
             strikes = 0 if landed else strikes + self._passed(before, frontier)
             if strikes >= _STRIKES:
                 raise HostError("the ledger takes these records and they come to nothing", where=self.key.address, hint=_FAILING)
         return [done[one.file] for one in planned]
+
+    def _extended(self, until: float, seconds: float, landed: bool) -> float:
+        """Return until when there is patience now. Raise Timeout when there was for long enough, and nothing came."""
+        if landed:
+            return time.monotonic() + seconds
+        if time.monotonic() > until:
+            text = f"nothing was taken for {seconds:g} seconds; the node said: {self.refusal or 'nothing'}"
+            raise Timeout(text, where=f"chain {self.store.logs.chain}", hint=_WAITING)
+        return until
 
     def _after_a_round(self, memos: Sequence[str], frontier: Frontier, until: float) -> Frontier:
         """Hand in records, wait for blocks, and return what is known then. A node that is away for a while is waited for."""
@@ -130,8 +142,8 @@ class AuthorPen:
         try:
             self.driver.broadcast(tx)
         except ApplicationRefused as error:
-            # Others of this key are on their way, or came while these were handed in: the next blocks show which.
-            if error.code == WRONG_SEQUENCE:
+            if error.code in _FOR_NOW:
+                self.refusal = error.what
                 return False
             raise
         except HostError as error:

@@ -1,6 +1,7 @@
 """Records of authors as a real ledgerd told of them: what is proven of an honest node, and every lie of one that is not."""
 
 import sqlite3
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,14 +9,15 @@ from typing import Any
 
 import pytest
 
+from nodeops.core.errors import Timeout
 from nodeops.ledger.authors import Author
 from nodeops.ledger.cometbft.proof import ProvenBlock
 from nodeops.ledger.cosmos.tx import read
 from nodeops.records import logs as reading
+from nodeops.records.author_pen import AuthorPen
 from nodeops.records.author_store import AuthorStore
-from nodeops.records.authored import Entry, authored_history, memo_of, record_of, signed_record
+from nodeops.records.authored import Entry, Frontier, authored_history, memo_of, record_of, signed_record
 from nodeops.records.index import Index
-from nodeops.records.logs import Frontier
 from nodeops.records.report import verified
 from nodeops.records.versions import History
 from tests.unit.ledger.ledgerd_process import CHAIN
@@ -155,6 +157,17 @@ def test_what_was_verified_with_another_genesis_is_not_believed(tmp_path):
     index = Index(tmp_path, "another genesis")
     assert index.missing(ADDRESS["alpha-1"], 3) == [0, 1, 2]
     assert (tmp_path / "index.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_who_is_refused_for_long_enough_is_told_what_the_node_said(tmp_path):
+    with told() as url:
+        pen = AuthorPen(store(url, tmp_path), key("alpha-1"), tmp_path)
+        pen.refusal = "code 4: unauthorized"
+        now = time.monotonic()
+        assert pen._extended(now - 1, 5, landed=True) >= now + 5
+        assert pen._extended(now + 60, 5, landed=False) == now + 60
+        with pytest.raises(Timeout, match="the node said: code 4"):
+            pen._extended(now - 1, 5, landed=False)
 
 
 # --- deciding -------------------------------------------------------------------------------------------------------------
