@@ -9,7 +9,7 @@ from nodeops.console import JsonFlag, emit
 from nodeops.consortium.diff_cli import diff
 from nodeops.consortium.proven import proven_policy
 from nodeops.consortium.relay import relayed
-from nodeops.consortium.sign_cli import sign, signatures
+from nodeops.consortium.signatures.cli import sign, signatures
 from nodeops.consortium.view_cli import log, show, status
 from nodeops.consortium.vote_cli import approve, enlist, propose, reject
 from nodeops.core.result import Result

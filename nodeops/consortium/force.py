@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nodeops.consortium.signed import Signed
+from nodeops.consortium.signatures.signed import Signed
 from nodeops.core.finding import Finding, Verdict
 from nodeops.ledger.cosmos.revision import Mark
 

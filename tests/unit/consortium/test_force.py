@@ -3,7 +3,7 @@
 import pytest
 
 from nodeops.consortium.force import Known, judged, waived
-from nodeops.consortium.signed import Signed
+from nodeops.consortium.signatures.signed import Signed
 from nodeops.core.finding import Verdict
 from nodeops.ledger.cosmos.revision import Mark, mark_of
 from nodeops.ledger.founding.genesis import founding_mark

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from nodeops.consortium.kept import FOLDER, kept_file
-from nodeops.consortium.signed import NAMESPACE, Signed, allowed_signers, counted, statement
+from nodeops.consortium.signatures.signed import NAMESPACE, Signed, allowed_signers, counted, statement
 from nodeops.core.errors import HostError, InputError
 from nodeops.core.printable import printable
 from nodeops.document.load import load_consortium
