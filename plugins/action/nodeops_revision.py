@@ -8,7 +8,7 @@ from ansible.plugins.action import ActionBase
 
 from nodeops.consortium.force import Known, judged, waived
 from nodeops.consortium.kept import keep, kept_mark
-from nodeops.consortium.signatures.ssh_signatures import signed_step
+from nodeops.consortium.signatures.ssh_keygen import signed_step
 from nodeops.core.errors import NodeopsError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.check import checked_consortium

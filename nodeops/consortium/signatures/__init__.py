@@ -1,1 +1,1 @@
-"""The same m of n by signatures of admins, where the chain cannot ask or does not move."""
+"""A revision agreed to by signatures of admins, where the chain cannot ask organisations or does not move."""

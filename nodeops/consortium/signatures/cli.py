@@ -11,7 +11,7 @@ from nodeops.consortium.options import FromOption, InventoryOption
 from nodeops.consortium.outlook import diff_result
 from nodeops.consortium.rules import judged
 from nodeops.consortium.signatures.signed import statement
-from nodeops.consortium.signatures.ssh_signatures import make, signed
+from nodeops.consortium.signatures.ssh_keygen import make, signed
 from nodeops.core.errors import Refused
 from nodeops.core.finding import Finding, Verdict, failures
 from nodeops.core.result import Change, Result

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nodeops.consortium.signatures.ssh_signatures import make, signatures_folder, signed
+from nodeops.consortium.signatures.ssh_keygen import make, signatures_folder, signed
 from nodeops.core.errors import HostError, InputError
 from nodeops.document.models import Consortium
 from tests.unit.consortium.samples import changed, tree, witness
