@@ -155,7 +155,7 @@ def test_ssh_is_told_all_and_nothing_else(place, end):
 
 
 @pytest.mark.parametrize(
-    ("place", "verdict"), [("rest:https://a/b", "pass"), ("sftp://a@b/c", "pass"), ("s3:https://a/b", "not_testable_here")]
+    ("place", "verdict"), [("rest:https://a/b", "pass"), ("sftp://a@b/c", "not_testable_here"), ("s3:https://a/b", "not_testable_here")]
 )
 def test_a_kind_of_repository_that_no_test_uses_is_said(place, verdict):
     assert judge_place(place).verdict is Verdict(verdict)
