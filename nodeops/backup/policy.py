@@ -135,7 +135,7 @@ def judge_age(snapshots: Sequence[Snapshot], now: datetime, most: timedelta) -> 
 def judge_place(repository: str) -> Finding:
     """Say of a kind of repository whether this project's tests make backups into it."""
     expected = "a kind of repository into which the tests of nodeops make backups"
-    if repository.startswith(("rest:https:", "sftp:", "/")):
+    if repository.startswith(("rest:https:", "/")):
         return Finding("backup.place", Verdict.PASS, expected, "it is")
     hint = "drill every backup: nodeops backup drill; see yourself who may remove there"
     return Finding("backup.place", Verdict.NOT_TESTABLE_HERE, expected, f"{repository.partition(':')[0]}: not tested", hint)

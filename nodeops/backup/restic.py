@@ -45,7 +45,7 @@ _KNOWN = {
     r"no space left|\b413\b|\b507\b": ("is full", "make room on the repository's side"),
     r"already locked": ("is locked", "wait until who holds it has ended; nodeops backup verify clears what is stale"),
 }
-_NONE_THERE = re.compile(r"<config/> does not exist|config: no such file")
+_NONE_THERE = re.compile(r"<config/> does not exist|config: no such file|config file: Lstat: file does not exist")
 _LOCKED = re.compile(r"already locked")
 
 

@@ -29,6 +29,7 @@ from tests.contract.rules.tree import ROOT
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
+NOT_HERE = "not_testable_here"
 SFTP, SSH = "RESTIC_REPOSITORY=sftp://s@h/f\nRESTIC_PASSWORD=p\n", "BACKUP_SSH_KEY=/k\nBACKUP_SSH_KNOWN_HOSTS=/h\n"
 GOOD = "RESTIC_REPOSITORY=rest:https://cu-1:word@backup.example/cu-1\nRESTIC_PASSWORD=pass=word\n"
 
@@ -155,7 +156,8 @@ def test_ssh_is_told_all_and_nothing_else(place, end):
 
 
 @pytest.mark.parametrize(
-    ("place", "verdict"), [("rest:https://a/b", "pass"), ("sftp://a@b/c", "pass"), ("s3:https://a/b", "not_testable_here")]
+    ("place", "verdict"),
+    [("rest:https://a/b", "pass"), ("sftp://a@b/c", NOT_HERE), ("s3:https://a/b", NOT_HERE)],
 )
 def test_a_kind_of_repository_that_no_test_uses_is_said(place, verdict):
     assert judge_place(place).verdict is Verdict(verdict)
