@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from nodeops.document.inventory import INVENTORY_HELP
+from nodeops.ledger.answers import MAX_INTEGER
 
 InventoryOption = Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)]
 FromOption = Annotated[
@@ -19,7 +20,8 @@ KeyOption = Annotated[
     Path, typer.Option("--key", help="Your organisation's account key: PEM, ed25519, mode 600. It never leaves this machine.")
 ]
 ProposalArgument = Annotated[
-    int | None, typer.Argument(metavar="PROPOSAL", min=1, help="Its number (default: the only one that waits for votes).")
+    int | None,
+    typer.Argument(metavar="PROPOSAL", min=1, max=MAX_INTEGER, help="Its number (default: the only one that waits for votes)."),
 ]
 DigestOption = Annotated[
     str | None,

@@ -23,6 +23,7 @@ from nodeops.consortium.view_cli import look_result
 from nodeops.consortium.vote import agreeable, look, outcome, refuse_unless
 from nodeops.core.errors import InputError, Refused
 from nodeops.core.result import Change, Result
+from nodeops.ledger.answers import MAX_INTEGER
 from nodeops.ledger.cosmos.account import Sent, account, send
 from nodeops.ledger.cosmos.address import founder_operator
 from nodeops.ledger.cosmos.group import validators
@@ -33,7 +34,10 @@ from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.ledger.founding.gather import read_folder
 
 HeightOption = Annotated[
-    int | None, typer.Option("--upgrade-height", min=1, help="For a new version: the height at which every node stops for it.")
+    int | None,
+    typer.Option(
+        "--upgrade-height", min=1, max=MAX_INTEGER, help="For a new version: the height at which every node stops for it."
+    ),
 ]
 # Of each message of a proposal, and of the transaction around it.
 _GAS, _GAS_EACH = 400_000, 250_000

@@ -12,6 +12,7 @@ from rich.console import Console
 from nodeops.core.errors import InputError
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import GENESIS_FILE, INVENTORY_HELP, inventory_folder, managed_nodes
+from nodeops.document.lab_accounts import LAB_FILE
 from nodeops.document.load import CONSORTIUM_FILE
 from nodeops.document.models import Consortium
 from nodeops.document.profile import load_profile
@@ -38,7 +39,7 @@ def revised(text: str, node: str) -> str:
 def copied(inventory: Path, at: Path, node: str) -> Path:
     """Write a folder that is the inventory but for a next revision of the consortium file, and return it."""
     at.mkdir()
-    for name in (GENESIS_FILE, SSH_CONFIG_FILE):
+    for name in (LAB_FILE, GENESIS_FILE, SSH_CONFIG_FILE):
         shutil.copy2(inventory / name, at)
     for name in ("group_vars", IDENTITIES_FOLDER, "revisions"):
         if (inventory / name).is_dir():

@@ -36,7 +36,7 @@ def forget(
     because: Annotated[
         str, typer.Option("--because", metavar="WORDS", help="Why it is right in spite of a finding; written down.")
     ] = "",
-    alone: Annotated[bool, typer.Option("--alone", hidden=True)] = False,
+    alone: Annotated[bool, typer.Option("--alone", hidden=True, help="Said by the unit that this starts as.")] = False,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
