@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from nodeops.backup.policy import MARK, STATE, Lock, Snapshot, may_clear, whole
 from nodeops.backup.reach import NO_ANSWER, NOT_KNOWN, NOT_LET_IN, NOT_TRUSTED, reach, ssh_options
 from nodeops.backup.settings import without_secrets
@@ -206,4 +208,8 @@ def _snapshot(one: Mapping[str, Any]) -> Snapshot:
 
 
 def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists() and pid != os.getpid()
+    """Tell whether a process of this host is at work: one that ended and that nobody has asked about yet is not."""
+    try:
+        return pid != os.getpid() and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -63,7 +63,7 @@ def status(context: typer.Context, inventory: InventoryOption = None, via: ViaOp
         findings = [in_force(force, mark_of(at.working)), *left_over(known)]
         kept = keep(at.folder, at.working) if findings[0].verdict is Verdict.PASS else None
         lines = [f"in force: {force or 'not known'}", _deciding(now, group), *(f"kept as {kept}" for _ in [kept] if kept)]
-        lines += [f"proposal {one.number} waits for votes: {read_mark(one.text) or one.title!r}" for one in waiting]
+        lines += [f"proposal {one.number} waits for votes: {read_mark(one.text) or ascii(one.title)}" for one in waiting]
         data: dict[str, Any] = {"revision": force.revision, "digest": force.digest} if force else {}
         data |= {"threshold": now.threshold, "organisations": sorted(group.values()), "waiting": [one.number for one in waiting]}
         emit(Result(data, lines=lines, findings=findings), as_json)

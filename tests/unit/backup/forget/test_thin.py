@@ -83,7 +83,7 @@ def test_what_is_old_goes_and_all_else_comes_back_as_it_was(folder):
 def test_a_flood_with_false_times_is_seen_and_pushes_nothing_out(folder):
     good = {one.id for one in engine_of_new(folder).snapshots("cu-1")}
     for number in range(2):
-        made(folder, "nothing", NOW - timedelta(days=50, hours=number), NOW)
+        made(folder, "nothing", NOW - timedelta(days=50, hours=number), NOW + timedelta(seconds=number + 1))
     found = look(folder, engine_of(folder, PASSWORD), NOW, Kept())
     assert wrong(folder) >= {"forget.times", "forget.sizes"}
     assert len(good & {one[:8] for one in found.going}) == 1
