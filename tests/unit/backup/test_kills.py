@@ -1,17 +1,15 @@
 """A backup that is killed at random moments, with the real engine: what is whole stays whole, and the next run completes it."""
 
-import contextlib
 import ctypes
 import json
-import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from nodeops.backup.policy import may_clear
@@ -74,15 +72,11 @@ def killed_at(argv, seconds):
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
-            asked = ["pgrep", "-P", str(process.pid)]
-            children = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
-            for one in (str(process.pid), *children):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(one), signal.SIGKILL)
+            process.kill()
             process.wait()
-            for one in children:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(int(one), 0)
+            for orphan in psutil.Process().children():
+                orphan.kill()
+                orphan.wait()
             return True
         finally:
             ctypes.CDLL(None).prctl(_SUBREAPER, 0)
