@@ -97,6 +97,7 @@ def what_next(inventory: Path, nodes: tuple[str, str]) -> str:
         (f"nodeops fleet run{where} -n {writer} -- firewall explain 192.0.2.1 22", "which rule stops a stranger, and why"),
         (f"nodeops fleet run{where} -n {writer} -- hardening audit", "every control as it is live on a node"),
         (f"nodeops fleet disk{where}", "every node's disks: stage, forecast, logs"),
+        (f"nodeops lab vote{where}", "two of three organisations agree on a change; it edits consortium.yml"),
         (f"nodeops lab flood{where}", "20 s of logs at 100 MB/s on one node: watch its disk guard"),
         ("ansible-playbook site.yml --check --diff", "what would change now: nothing"),
     ]

@@ -187,8 +187,16 @@ def test_a_record_changed_on_another_organisations_node_fails(seven: LabHosts) -
     assert "already on the ledger" in again.stdout
 
 
+def test_two_of_three_organisations_change_a_validators_power(seven: LabHosts) -> None:
+    before = until(seven, "running", 0, live=7)["live_power"]
+    done = seven.nodeops("lab", "vote")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "in force: revision 2" in done.stdout
+    until(seven, "running", 0, live=before + 1)
+
+
 def test_a_killed_node_comes_back_with_its_identity(seven: LabHosts) -> None:
     before = json.loads(seven.ssh("wi-2", "sudo nodeops ledger identity --json").stdout)
     seven.ssh("wi-2", "sudo systemctl kill --signal=KILL ledger.service")
-    until(seven, "running", 0, live=7)
+    until(seven, "running", 0, live=8)
     assert json.loads(seven.ssh("wi-2", "sudo nodeops ledger identity --json").stdout) == before
