@@ -14,7 +14,7 @@ from nodeops.core.errors import HostError, InputError, Timeout
 from nodeops.host.lock import waited
 from nodeops.ledger.answers import ApplicationRefused
 from nodeops.ledger.authors import Author
-from nodeops.ledger.cosmos.account import WRONG_SEQUENCE, send
+from nodeops.ledger.cosmos.account import JUST_STARTED, WRONG_SEQUENCE, send
 from nodeops.ledger.cosmos.messages import Coin, Send, pack
 from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.records.add import value_of
@@ -35,7 +35,7 @@ _STRIKES = 5
 _AWAY = ("does not answer", "no whole answer")
 # A number that others of this key, on their way or just taken, have already: the next blocks show which. And ErrUnauthorized
 # (types/errors/errors.go of cosmos-sdk): until its first block after a start, a node takes every account for number 0.
-_FOR_NOW = (WRONG_SEQUENCE, 4)
+_FOR_NOW = (WRONG_SEQUENCE, JUST_STARTED)
 # mempool/errors.go of CometBFT: the node has it already, or takes no more just now.
 _CACHED, _FULL = "already exists in cache", "mempool is full"
 _UNKNOWN = "use this node's own key, or have this one written into consortium.yml: record_keys of its organisation; then site.yml"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, ValidationError
-from tenacity import RetryError, Retrying, TryAgain, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import RetryError, Retrying, TryAgain, retry_if_exception, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from nodeops.core.errors import HostError, Timeout
 from nodeops.core.printable import printable
@@ -27,8 +27,10 @@ _POLL_SECONDS = 0.25
 WRONG_SEQUENCE = 32
 _NOT_FOUND = 22
 BASE_ACCOUNT = "/cosmos.auth.v1beta1.BaseAccount"
-# Somebody else who uses the same key may come first this many times.
-_ATTEMPTS = 5
+# A node that has just started judges signatures as if no block had been made, until it has one.
+JUST_STARTED = 4
+# Something else of the same key waits for its block, or the node for its first one.
+_PATIENCE_SECONDS = 30.0
 _ABSENT = "not found"
 _HINT = "it may still be committed: ask again before sending it again; if blocks stopped, nodeops status says why"
 
@@ -104,22 +106,30 @@ def send(
     """Sign messages, hand them to the node, wait for their block and return what came of them.
 
     Raise HostError when the account does not exist, ApplicationRefused when the node takes no such transaction, Timeout when
-    no block took it in time. A number that somebody else used first, with the same key, is read again.
+    no block took it in time. A number that something else uses, which waits for its block, is read again after a while.
     """
-    for attempt in range(_ATTEMPTS):
-        found = account(driver, key.address)
-        if found is None:
-            hint = "only organisations and whom they gave an account may write: is this the right key, and the right chain?"
-            raise HostError(f"chain {chain} knows no account of this key", where=key.address, hint=hint)
-        raw = sign(messages, [Signer(key, found.number, found.sequence)], chain, memo, gas=gas)
-        try:
-            tx_hash = driver.broadcast(raw)
-        except ApplicationRefused as error:
-            if error.code != WRONG_SEQUENCE or attempt == _ATTEMPTS - 1:
-                raise
-            continue
-        return wait(driver, tx_hash, found.sequence, timeout_seconds)
-    raise AssertionError("unreachable")
+    attempts = Retrying(
+        retry=retry_if_exception(_passes),
+        stop=stop_after_delay(min(timeout_seconds, _PATIENCE_SECONDS)),
+        wait=wait_fixed(1),
+        reraise=True,
+    )
+    tx_hash, sequence = attempts(_broadcast, driver, chain, key, messages, memo, gas)
+    return wait(driver, tx_hash, sequence, timeout_seconds)
+
+
+def _passes(error: BaseException) -> bool:
+    return isinstance(error, ApplicationRefused) and error.code in (WRONG_SEQUENCE, JUST_STARTED)
+
+
+def _broadcast(driver: Driver, chain: str, key: SigningKey, messages: Sequence[Packed], memo: str, gas: int) -> tuple[str, int]:
+    """Return hash and number of a transaction that the node has taken."""
+    found = account(driver, key.address)
+    if found is None:
+        hint = "only organisations and whom they gave an account may write: is this the right key, and the right chain?"
+        raise HostError(f"chain {chain} knows no account of this key", where=key.address, hint=hint)
+    raw = sign(messages, [Signer(key, found.number, found.sequence)], chain, memo, gas=gas)
+    return driver.broadcast(raw), found.sequence
 
 
 def wait(driver: Driver, tx_hash: str, sequence: int, timeout_seconds: float) -> Sent:

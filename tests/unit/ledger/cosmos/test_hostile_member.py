@@ -1,0 +1,112 @@
+"""What a member with a good key of its own cannot do to the others, tried on a real ledgerd."""
+
+import base64
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from nodeops.core.errors import HostError
+from nodeops.ledger.answers import ApplicationRefused
+from nodeops.ledger.cometbft.driver import CometBft
+from nodeops.ledger.cometbft.rpc import Rpc
+from nodeops.ledger.cosmos.account import WRONG_SEQUENCE, account, send
+from nodeops.ledger.cosmos.address import policy_address
+from nodeops.ledger.cosmos.app_state import DENOMINATION, DUST
+from nodeops.ledger.cosmos.codec import encode
+from nodeops.ledger.cosmos.messages import (
+    YES,
+    Coin,
+    Delegate,
+    Packed,
+    Send,
+    Vote,
+    pack,
+    propose,
+    schedule_upgrade,
+    self_send,
+)
+from nodeops.ledger.cosmos.tx import Signer, sign
+from tests.unit.ledger.ledgerd_process import CHAIN, organisation_key, running_ledgerd
+
+GAMMA, ALPHA = organisation_key("gamma"), organisation_key("alpha")
+# cosmos-sdk v0.53.8, types/errors/errors.go: unauthorized, invalid public key, no signatures.
+SIGNATURE_REFUSED = {4, 8, 15}
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CometBft]:
+    with running_ledgerd(tmp_path_factory.mktemp("hostile")) as started:
+        yield CometBft(Rpc(started.url), started.chain)
+
+
+def signer(node: CometBft, more: int = 0) -> Signer:
+    found = account(node, GAMMA.address)
+    assert found is not None
+    return Signer(GAMMA, found.number, found.sequence + more)
+
+
+def refused(node: CometBft, raw: bytes) -> int:
+    with pytest.raises(ApplicationRefused) as error:
+        node.broadcast(raw)
+    return error.value.code
+
+
+def coins(node: CometBft, address: str) -> int:
+    asked = encode(Send(address, DENOMINATION, ()))
+    answer = node.state("/cosmos.bank.v1beta1.Query/Balance", asked)
+    return int(base64.b64decode(answer["value"]).rpartition(b"\x12")[2][1:])
+
+
+@pytest.mark.parametrize("more", [1, 5, 1_000_000])
+def test_a_number_that_is_not_next_is_refused(node: CometBft, more: int) -> None:
+    assert refused(node, sign([self_send(GAMMA.address)], [signer(node, more)], CHAIN)) == WRONG_SEQUENCE
+
+
+def test_a_transaction_of_another_chain_or_account_is_refused(node: CometBft) -> None:
+    own = signer(node)
+    assert refused(node, sign([self_send(GAMMA.address)], [own], "battery-1")) in SIGNATURE_REFUSED
+    other = Signer(GAMMA, own.number - 1, own.sequence)
+    assert refused(node, sign([self_send(GAMMA.address)], [other], CHAIN)) in SIGNATURE_REFUSED
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [pack(Send(ALPHA.address, GAMMA.address, (Coin(amount="1000"),)))],
+        [self_send(ALPHA.address)],
+        [self_send(GAMMA.address), self_send(ALPHA.address)],
+        [pack(Vote(1, ALPHA.address, YES))],
+        [schedule_upgrade("next", 1_000_000)],
+        [pack(Delegate(policy_address(), "ledgervaloper1x", Coin(amount="1000000")))],
+    ],
+    ids=["coins of another", "a record of another", "beside one of its own", "a vote of another", "the policy's order", "power"],
+)
+def test_nothing_is_done_in_the_name_of_another(node: CometBft, messages: Sequence[Packed]) -> None:
+    """So nobody can spend what another needs for its records."""
+    before = coins(node, ALPHA.address)
+    refused(node, sign(messages, [signer(node)], CHAIN))
+    assert coins(node, ALPHA.address) == before == DUST
+
+
+def test_the_same_transaction_counts_once(node: CometBft) -> None:
+    raw = sign([self_send(GAMMA.address)], [signer(node)], CHAIN, "once")
+    node.broadcast(raw)
+    with pytest.raises(HostError):
+        node.broadcast(raw)
+    before = account(node, GAMMA.address)
+    sent = send(node, CHAIN, GAMMA, [self_send(GAMMA.address)])
+    after = account(node, GAMMA.address)
+    assert before is not None
+    assert after is not None
+    assert after.sequence == sent.sequence + 1
+    with pytest.raises(HostError):
+        node.broadcast(raw)
+
+
+def test_a_proposal_of_one_does_nothing_and_others_go_on(node: CometBft) -> None:
+    orders = (schedule_upgrade("next", 1_000_000), pack(Send(policy_address(), GAMMA.address, (Coin(amount="5000000"),))))
+    assert send(node, CHAIN, GAMMA, [propose(GAMMA.address, orders, "", "all power", "mine")]).code == 0
+    assert coins(node, GAMMA.address) <= DUST
+    assert send(node, CHAIN, ALPHA, [self_send(ALPHA.address)]).code == 0
