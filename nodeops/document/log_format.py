@@ -8,16 +8,22 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 # What nodeops/logs/lines.py understands of strptime's directives; %f and %z may be left out.
 _REQUIRED = frozenset("YmdHMS")
 _DIRECTIVES = _REQUIRED | frozenset("fz")
+# Possessive repetition and atomic groups: Python 3.11.2, which Debian 12 has, gets them wrong without a word (bpo 101955).
+_POSSESSIVE = re.compile(r"(?<!\\)[*+?}]\+|\(\?>")
 
 
 def _pattern(value: str) -> str:
-    """Return a regular expression with the named groups level and time. Raise ValueError for another one."""
+    """Return a regular expression with the named groups level and time. Raise ValueError for another one, and for one that not
+    every host reads alike.
+    """
     try:
         found = set(re.compile(value.encode()).groupindex)
     except re.error as error:
         raise ValueError(f"is not a regular expression: {error}") from error
     if not {"level", "time"} <= found:
         raise ValueError("needs the named groups level and time")
+    if _POSSESSIVE.search(value):
+        raise ValueError("has a possessive repetition or an atomic group, which Debian 12's Python gets wrong")
     return value
 
 

@@ -20,6 +20,8 @@ GOOD = {
 BAD = {
     "no regular expression": ({"line": "("}, "not a regular expression"),
     "no level": ({"line": "(?P<time>x)"}, "level and time"),
+    "a possessive repetition": ({"line": r"^(?P<level>[A-Z]++) (?P<time>\S+)"}, "possessive"),
+    "an atomic group": ({"line": r"^(?P<level>(?>[A-Z]+)) (?P<time>\S+)"}, "atomic"),
     "no day in the time": ({"time_format": "%Y %H:%M:%S"}, "once each"),
     "a directive twice": ({"time_format": "%Y%Y-%m-%d %H:%M:%S"}, "once each"),
     "names of months": ({"time_format": "%d %b %Y %m %H:%M:%S"}, "no other directive"),
