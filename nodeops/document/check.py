@@ -21,6 +21,9 @@ Location = tuple[str, ...]
 # Groups of the inventory, and what Ansible itself gives a meaning to. The platform's name is a group too.
 RESERVED_NAMES = frozenset({"all", "localhost", "monitors", "nodes", "repositories", "ungrouped", "validator", "witness"})
 
+# Ansible's groups of hosts that our playbooks make in the middle of a run.
+_OURS = "nodeops-"
+
 # Built into CometBFT (abci/example/kvstore); neither asks who sends a transaction.
 _SAMPLES = frozenset({"kvstore", "persistent_kvstore"})
 
@@ -85,10 +88,8 @@ def conflicts(consortium: Consortium) -> Iterator[tuple[Location, str]]:
             if host.address in seen:
                 yield (kind, name, "address"), f"address {host.address} of {name} is already that of {seen[host.address]}"
             seen.setdefault(host.address, name)
-    reserved = RESERVED_NAMES | {consortium.ledger.platform}
-    for kind in ("organisations", *kinds):
-        for name in sorted(reserved & set(getattr(consortium, kind))):
-            yield (kind, name), f"'{name}' is the name of an Ansible group; choose another"
+    yield from _group_names(consortium, ("organisations", *kinds))
+    yield from _shared_admins(consortium)
     for name in sorted(set(consortium.nodes) & set(helpers)):
         yield ("monitors" if name in consortium.monitors else "repositories", name), f"'{name}' is already the name of a node"
     for name in sorted(set(consortium.monitors) & set(consortium.repositories)):
@@ -99,6 +100,27 @@ def conflicts(consortium: Consortium) -> Iterator[tuple[Location, str]]:
             ("organisations", name),
             f"'{name}' names both an organisation and a host",
         )
+
+
+def _group_names(consortium: Consortium, kinds: Sequence[str]) -> Iterator[tuple[Location, str]]:
+    """Yield names that Ansible, or a playbook of ours, gives to a group of its own."""
+    reserved = RESERVED_NAMES | {consortium.ledger.platform}
+    for kind in kinds:
+        for name in sorted(getattr(consortium, kind)):
+            if name in reserved:
+                yield (kind, name), f"'{name}' is the name of an Ansible group; choose another"
+            elif name.startswith(_OURS):
+                yield (kind, name), f"'{name}' begins with {_OURS}, as groups of our playbooks do; choose another"
+
+
+def _shared_admins(consortium: Consortium) -> Iterator[tuple[Location, str]]:
+    """Yield people who decide for two organisations: their one signature would count twice."""
+    seen: dict[str, str] = {}
+    for name, organisation in consortium.organisations.items():
+        for key in {" ".join(line.split()[:2]) for line in organisation.admins}:
+            if key in seen:
+                yield ("organisations", name, "admins"), f"has an admin of {seen[key]}: an admin decides for one organisation"
+            seen.setdefault(key, name)
 
 
 def _second_repositories(consortium: Consortium) -> Iterator[tuple[Location, str]]:
@@ -148,10 +170,14 @@ def _lab_accounts(consortium: Consortium, path: Path) -> Iterator[tuple[Location
     folder = path if path.is_dir() else path.parent
     if (folder / LAB_FILE).exists():
         return
+    known = {lab_account(name) for name in consortium.organisations}
+    what = "is a lab's, whose key anybody can compute: make one of your own (docs/ledgerd.md)"
     for name, organisation in consortium.organisations.items():
-        if organisation.account == lab_account(name):
-            what = "is the account of a lab, whose key anybody can compute: make one of your own (docs/ledgerd.md)"
+        if organisation.account in known:
             yield ("organisations", name, "account"), what
+        for place, key in organisation.record_keys.items():
+            if key in known:
+                yield ("organisations", name, "record_keys", place), what
 
 
 def _signed_threshold(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:

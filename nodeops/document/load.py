@@ -102,9 +102,17 @@ def load_with_source(path: Path) -> tuple[Consortium, Source]:
 
 
 def plain(node: Any) -> Any:
-    """Return YAML data as plain dicts, lists and scalars, as strict models want them."""
+    """Return YAML data as plain dicts, lists and scalars, as strict models want them.
+
+    Raise InputError for a key that stands twice once tags are gone: `a` and `!!str a`.
+    """
     if isinstance(node, CommentedMap | dict):
-        return {str(key): plain(value) for key, value in node.items()}
+        found = {str(key): plain(value) for key, value in node.items()}
+        if len(found) < len(node):
+            raise InputError(
+                "a key stands twice, with a tag and without", where=", ".join(map(ascii, found)), allowed="each key once"
+            )
+        return found
     if isinstance(node, CommentedSeq | list):
         return [plain(value) for value in node]
     for kind in (bool, int, float, str):

@@ -13,7 +13,9 @@ def test_the_house_keeps(rule):
 
 def test_a_playbook_that_begins_otherwise_is_found(plant):
     root = plant({"playbooks/a.yml": "[{hosts: nodes, tasks: [{debug: {}}]}]", "playbooks/tasks/b.yml": "[{debug: {}}]"})
-    assert list(playbooks.other_beginnings(root)) == ["playbooks/a.yml does not begin with tasks/document.yml or tasks/look.yml"]
+    assert list(playbooks.other_beginnings(root)) == [
+        "playbooks/a.yml does not begin with tasks/agreed.yml or tasks/document.yml or tasks/look.yml"
+    ]
 
 
 def test_tags_that_are_not_listed_and_lists_without_tags_are_found(plant):

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.contract.rules.tree import ours, yaml
 
-_BEGINNINGS = {"tasks/document.yml", "tasks/look.yml"}
+_BEGINNINGS = {"tasks/document.yml", "tasks/agreed.yml", "tasks/look.yml"}
 _IMPORT = "ansible.builtin.import_tasks"
 
 

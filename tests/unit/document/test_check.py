@@ -14,6 +14,7 @@ def problem(tmp_path, text: str) -> str:
     return str(caught.value).replace(f"{tmp_path}/", "")
 
 
+ADMIN = "ssh-ed25519 " + "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
 CONTRADICTIONS = {
     "unknown organisation": (
         with_change("organisation: telecom", "organisation: tellecom"),
@@ -58,6 +59,12 @@ CONTRADICTIONS = {
     "address of a repository": (
         GOOD + "repositories:\n  r1: {organisation: maker, address: 10.0.0.1}\n",
         "is already that of tel-1",
+    ),
+    "a key with a tag and without": (f"{GOOD}threshold: 2\n!!str threshold: 1\n", "a key stands twice, with a tag and without"),
+    "a name of our playbooks' groups": (GOOD.replace("maker", "nodeops-roll"), "'nodeops-roll' begins with nodeops-"),
+    "one admin of two organisations": (
+        GOOD.replace("maker: {}", f"maker: {{admins: ['{ADMIN} one']}}\n  third: {{admins: ['{ADMIN} other']}}"),
+        "has an admin of maker: an admin decides for one organisation",
     ),
     "unknown platform": (
         with_change("platform: cometbft", "platform: bitcoin"),

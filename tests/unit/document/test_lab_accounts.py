@@ -46,3 +46,16 @@ def test_a_real_inventory_with_a_labs_account_is_refused(tmp_path: Path) -> None
 
 def test_organisations_have_different_keys() -> None:
     assert len({lab_account(name) for name in MEMBERS}) == len(MEMBERS)
+
+
+def test_a_labs_key_is_refused_wherever_it_stands(tmp_path: Path) -> None:
+    """Exchanged among organisations, or as the key of an application."""
+    text = (LAB / "consortium.yml").read_text()
+    one, other, third = map(lab_account, MEMBERS)
+    swapped = text.replace(one, "@").replace(other, one).replace("@", other)
+    (tmp_path / "consortium.yml").write_text(
+        swapped.replace(f'"{third}"', f'"{"A" * 43}="\n    record_keys: {{till: "{third}"}}')
+    )
+    with pytest.raises(InputError) as refused:
+        checked_consortium(tmp_path)
+    assert str(refused.value).count("anybody can compute") == len(MEMBERS)
