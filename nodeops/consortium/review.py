@@ -18,7 +18,7 @@ _STATE = "it waits for votes"
 
 @dataclass(frozen=True)
 class Case:
-    """A proposal beside the file at hand. `expected`: the messages that this file makes, None when they cannot be made here."""
+    """A proposal beside the file at hand. `expected`: the messages that this file makes, None when they cannot be made: `why`."""
 
     proposal: Proposal
     policy: Policy
@@ -26,6 +26,7 @@ class Case:
     members: Mapping[str, str]
     working: Consortium
     expected: Sequence[Packed] | None
+    why: str = ""
 
     @property
     def mark(self) -> Mark | None:
@@ -87,7 +88,8 @@ def _file(case: Case) -> Finding:
 
 def _ordered(case: Case) -> Finding:
     if case.expected is None:
-        return Finding("proposal.orders", Verdict.UNKNOWN, _ORDERS, "cannot be compared without the proposed file", "")
+        hint = "mend that first: orders that nobody compared could be any"
+        return Finding("proposal.orders", Verdict.FAIL, _ORDERS, f"they cannot be made here: {case.why}", hint)
     told, wanted = list(case.proposal.messages), list(case.expected)
     if told == wanted:
         return Finding("proposal.orders", Verdict.PASS, _ORDERS, f"{len(told)} messages, as made here from both files")

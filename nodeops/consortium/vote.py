@@ -25,7 +25,6 @@ class Look:
     case: Case
     names: Names
     old: Consortium | None
-    why: str = ""
 
 
 def chosen(at: Session, number: int | None) -> Proposal:
@@ -56,8 +55,8 @@ def look(at: Session, number: int | None, since: Path | None) -> Look:
         why = str(error)
     # Organisations of the file come first; the group's own names stand in for those that the file does not know.
     named = {**group, **accounts(*filter(None, (old, at.working)))}
-    case = Case(found, now, votes(at.driver, found.number), group, at.working, expected)
-    return Look(case, replace(names, accounts=named), old, why)
+    case = Case(found, now, votes(at.driver, found.number), group, at.working, expected, why)
+    return Look(case, replace(names, accounts=named), old)
 
 
 def _upgrade_height(found: Proposal) -> int | None:

@@ -128,6 +128,7 @@ EXTRA = pack(Delegate(policy_address(), OPERATOR["alpha-1"], Coin(amount="900000
 LATER = replace(POLICY, text=mark_of(WORKING).text())
 REFUSED = {
     "one byte changed in the file at hand": (replace(CASE, working=BYTE), {"proposal.file"}),
+    "orders that cannot be made here": (replace(CASE, expected=None, why="no old file"), {"proposal.orders"}),
     "a message more": (of(messages=(EXTRA, *EXPECTED)), {"proposal.orders"}),
     "a message less": (of(messages=EXPECTED[1:]), {"proposal.orders"}),
     "another order of messages": (of(messages=EXPECTED[::-1]), {"proposal.orders"}),

@@ -1,0 +1,78 @@
+"""What an organisation may agree to, from the files at hand, the chain's policy and a proposal as others wrote it."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from nodeops.consortium import vote
+from nodeops.consortium.vote import agreeable, look, refuse_unless
+from nodeops.core.errors import InputError, Refused
+from nodeops.document.models import Consortium
+from nodeops.document.profile import Profile, load_profile
+from nodeops.ledger.cosmos.address import policy_address
+from nodeops.ledger.cosmos.group_state import Proposal
+from nodeops.ledger.cosmos.messages import Member, UpdatePolicyMetadata, pack, update_members
+from nodeops.ledger.cosmos.revision import Mark, mark_of, with_parts
+from tests.unit.consortium.samples import admit, changed, first, ledger, witness
+from tests.unit.consortium.test_orders import BETA, GROUND, MEMBERS, NAMES, POLICY, PROPOSAL
+
+NEW = changed(witness("gamma-2", "gamma"))
+EVIL = update_members((Member(BETA, "100", "beta"),))
+
+
+@dataclass(frozen=True)
+class At:
+    """Stands for a session: the file before is `old`, None when it was not kept."""
+
+    working: Consortium = NEW
+    old: Consortium | None = first()  # noqa: RUF009 - files are never changed
+    profile: Profile = load_profile("cosmos")  # noqa: RUF009
+    driver: None = None
+
+    def policy(self):
+        return POLICY
+
+    def before(self, since):
+        if self.old is None:
+            raise InputError("revision 1 was not kept")
+        return self.old
+
+
+def names(mark: Mark):
+    return pack(UpdatePolicyMetadata(policy_address(), policy_address(), mark.text()))
+
+
+def proposed(new: Consortium, *messages) -> Proposal:
+    return replace(PROPOSAL, text=with_parts(new).text(), messages=(*messages, names(mark_of(new))))
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    def made(at: At, found: Proposal, ground=GROUND):
+        monkeypatch.setattr(vote, "chosen", lambda at, number: found)
+        monkeypatch.setattr(vote, "ground", lambda at, height: (replace(ground, upgrade_height=height), NAMES))
+        monkeypatch.setattr(vote, "members", lambda driver: MEMBERS)
+        monkeypatch.setattr(vote, "votes", lambda driver, number: ())
+        return look(at, 7, None)
+
+    return made
+
+
+def test_what_the_files_ask_for_is_agreeable(seen):
+    refuse_unless(agreeable(seen(At(), proposed(NEW)), None), 7)
+
+
+UPGRADE = changed(ledger(version="v0.2.0"))
+NEWCOMER = changed(admit("beta-2"))
+NOT_ENLISTED = replace(GROUND, validators={name: one for name, one in GROUND.validators.items() if name != "beta-2"})
+INCOMPARABLE = {
+    "the file before was not kept": (At(old=None), proposed(NEW, EVIL), GROUND, "was not kept"),
+    "an upgrade without its order": (At(UPGRADE), proposed(UPGRADE, EVIL), GROUND, "needs a height"),
+    "a newcomer that is not enlisted": (At(NEWCOMER), proposed(NEWCOMER, EVIL), NOT_ENLISTED, "not on the chain"),
+}
+
+
+@pytest.mark.parametrize(("at", "found", "ground", "why"), INCOMPARABLE.values(), ids=INCOMPARABLE)
+def test_orders_that_cannot_be_made_here_are_not_agreed_to(seen, at, found, ground, why):
+    with pytest.raises(Refused, match=why):
+        refuse_unless(agreeable(seen(at, found, ground), None), 7)
