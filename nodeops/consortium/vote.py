@@ -13,7 +13,7 @@ from nodeops.ledger.cosmos.codec import FormError
 from nodeops.ledger.cosmos.group import members, proposal, proposals, votes
 from nodeops.ledger.cosmos.group_state import Proposal
 from nodeops.ledger.cosmos.messages import ScheduleUpgrade, unpack
-from nodeops.ledger.cosmos.revision import Mark, read_mark
+from nodeops.ledger.cosmos.revision import Mark, mark_of, read_mark
 
 _TOLD = "the proposal is of the revision that was compared"
 
@@ -72,9 +72,12 @@ def _upgrade_height(found: Proposal) -> int | None:
 
 
 def agreeable(seen: Look, told: str | None) -> list[Finding]:
-    """Return the findings on a proposal. `told` is the digest that was compared in another way, when the file is not at hand."""
+    """Return the findings on a proposal. `told` is the digest that was compared in another way, when the file is not at hand.
+
+    A file at hand that has this digest is the proposed one, and is judged as without it.
+    """
     found = findings(seen.case)
-    if told is None:
+    if told in (None, mark_of(seen.case.working).digest):
         return found
     mark = seen.case.mark
     good = mark is not None and mark.digest == told

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nodeops.console import DryRunFlag, JsonFlag, console, emit
+from nodeops.console import DryRunFlag, JsonFlag, console, emit, plain_text
 from nodeops.consortium.enlist import creation, fund, operator_address, operator_key
 from nodeops.consortium.kept import keep
 from nodeops.consortium.options import (
@@ -110,6 +110,9 @@ def approve(
     as_json: JsonFlag = False,
 ) -> None:
     """Agree to a proposal, when it is of the consortium.yml at hand and orders nothing else. The last vote executes it."""
+    if digest and number is None:
+        hint = "the one that was compared: nodeops consortium status names those that wait"
+        raise InputError("--digest is of one proposal: name it", where="PROPOSAL", allowed="its number", hint=hint)
     signer = load_signing_key(key)
     with session(context, inventory, via) as at:
         seen = look(at, number, since)
@@ -144,6 +147,9 @@ def _vote(at: Session, signer: SigningKey, seen: Any, option: int, dry_run: bool
     if dry_run:
         emit(Result(result.data, tables=result.tables, lines=result.lines, changes=[change]), as_json)
         return
+    # Before it is signed, and beside the answer: who votes may still stop.
+    for line in result.lines:
+        console(stderr=True).print(plain_text(line), soft_wrap=True)
     sent = _taken(_send(at, signer, pack(Vote(number, signer.address, option)), len(case.proposal.messages)))
     said = outcome(at, number, case.mark, sent.height)
     data = {

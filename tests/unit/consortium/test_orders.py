@@ -12,7 +12,19 @@ from nodeops.core.errors import Refused
 from nodeops.core.finding import Verdict
 from nodeops.ledger.cosmos.address import account_address, founder_operator, policy_address
 from nodeops.ledger.cosmos.group_state import Cast, Policy, Proposal, Tally
-from nodeops.ledger.cosmos.messages import Coin, Delegate, Moment, Packed, Send, Threshold, Windows, pack
+from nodeops.ledger.cosmos.messages import (
+    Coin,
+    Delegate,
+    Moment,
+    Packed,
+    Send,
+    Threshold,
+    UpdatePolicy,
+    Windows,
+    pack,
+    schedule_upgrade,
+    update_members,
+)
 from nodeops.ledger.cosmos.revision import mark_of, read_mark, with_parts
 from tests.unit.consortium.samples import (
     NODES,
@@ -92,6 +104,16 @@ UNKNOWN = {
 }
 
 
+UNKNOWN |= {
+    "nobody": (update_members(()), "an update of no members"),
+    "a plan's text": (schedule_upgrade("v0.2.0", 5, "http://x"), "and is told 'http://x'"),
+    "a wait": (
+        pack(UpdatePolicy("", "", pack(Threshold("2", Windows(Moment(86400), Moment(9)))))),
+        "within 1 days, and nothing is executed for 9 seconds",
+    ),
+}
+
+
 @pytest.mark.parametrize(("message", "expected"), UNKNOWN.values(), ids=UNKNOWN)
 def test_what_is_unknown_is_said_to_be(message, expected):
     assert expected in in_words([message], NAMES)[0]
@@ -131,13 +153,13 @@ REFUSED = {
     "orders that cannot be made here": (replace(CASE, expected=None, why="no old file"), {"proposal.orders"}),
     "a message more": (of(messages=(EXTRA, *EXPECTED)), {"proposal.orders"}),
     "a message less": (of(messages=EXPECTED[1:]), {"proposal.orders"}),
-    "another order of messages": (of(messages=EXPECTED[::-1]), {"proposal.orders"}),
+    "another order of messages": (of(messages=EXPECTED[::-1]), {"proposal.named", "proposal.orders"}),
     "replayed: in force already": (replace(CASE, policy=LATER), {"proposal.revision"}),
     "one that leaves a number out": (
         replace(CASE, policy=replace(POLICY, text="revision 4 digest " + "0" * 64)),
         {"proposal.revision"},
     ),
-    "no revision": (of(text="hello"), {"proposal.revision", "proposal.file"}),
+    "no revision": (of(text="hello"), {"proposal.named", "proposal.revision", "proposal.file"}),
     "aborted": (of(status=4), {"proposal.open"}),
     "a chain without a revision": (replace(CASE, policy=replace(POLICY, text="authority")), {"proposal.revision"}),
 }

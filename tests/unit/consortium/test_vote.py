@@ -6,7 +6,9 @@ import pytest
 
 from nodeops.consortium import vote
 from nodeops.consortium.vote import agreeable, look, refuse_unless
+from nodeops.consortium.vote_cli import approve
 from nodeops.core.errors import InputError, Refused
+from nodeops.core.finding import Verdict
 from nodeops.document.models import Consortium
 from nodeops.document.profile import Profile, load_profile
 from nodeops.ledger.cosmos.address import policy_address
@@ -76,3 +78,30 @@ INCOMPARABLE = {
 def test_orders_that_cannot_be_made_here_are_not_agreed_to(seen, at, found, ground, why):
     with pytest.raises(Refused, match=why):
         refuse_unless(agreeable(seen(at, found, ground), None), 7)
+
+
+OTHER = Mark(2, "e" * 64)
+MEANT = mark_of(NEW).digest
+BY_DIGEST = {
+    "as it says": (At(first()), proposed(NEW), set()),
+    "its messages put another in force": (At(first()), replace(proposed(NEW), messages=(names(OTHER),)), {"proposal.named"}),
+    "they put two in force": (At(first()), proposed(NEW, names(OTHER)), {"proposal.named"}),
+    "another message is the last": (
+        At(first()),
+        replace(proposed(NEW), messages=(names(mark_of(NEW)), EVIL)),
+        {"proposal.named"},
+    ),
+    "none": (At(first()), replace(proposed(NEW), messages=()), {"proposal.named"}),
+    "the file is at hand, and asks for less": (At(), proposed(NEW, EVIL), {"proposal.orders"}),
+    "another digest": (At(first()), proposed(NEWCOMER), {"proposal.file"}),
+}
+
+
+@pytest.mark.parametrize(("at", "found", "failing"), BY_DIGEST.values(), ids=BY_DIGEST)
+def test_what_a_digest_that_was_told_agrees_to(seen, at, found, failing):
+    assert {one.id for one in agreeable(seen(at, found), MEANT) if one.verdict is Verdict.FAIL} == failing
+
+
+def test_a_digest_is_of_a_proposal_that_is_named():
+    with pytest.raises(InputError, match="name it"):
+        approve(None, None, digest=MEANT)
