@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from nodeops.consortium import vote
+from nodeops.consortium.orders import Registered, orders
 from nodeops.consortium.vote import agreeable, look, refuse_unless
 from nodeops.consortium.vote_cli import approve
 from nodeops.core.errors import InputError, Refused
@@ -15,7 +16,7 @@ from nodeops.ledger.cosmos.address import policy_address
 from nodeops.ledger.cosmos.group_state import Proposal
 from nodeops.ledger.cosmos.messages import Member, UpdatePolicyMetadata, pack, update_members
 from nodeops.ledger.cosmos.revision import Mark, mark_of, with_parts
-from tests.unit.consortium.samples import admit, changed, first, ledger, witness
+from tests.unit.consortium.samples import admit, changed, first, ledger, threshold, witness
 from tests.unit.consortium.test_orders import BETA, GROUND, MEMBERS, NAMES, POLICY, PROPOSAL
 
 NEW = changed(witness("gamma-2", "gamma"))
@@ -105,3 +106,17 @@ def test_what_a_digest_that_was_told_agrees_to(seen, at, found, failing):
 def test_a_digest_is_of_a_proposal_that_is_named():
     with pytest.raises(InputError, match="name it"):
         approve(None, None, digest=MEANT)
+
+
+ONE = changed(threshold(1))
+STRONGER = replace(GROUND, validators={**GROUND.validators, "beta-1": Registered("x", 5)})
+AS_PROPOSED = {
+    "one organisation would decide": (At(ONE), replace(proposed(ONE), messages=orders(first(), ONE, GROUND)), GROUND),
+    "the chain has another power than the file in force": (At(), proposed(NEW), STRONGER),
+}
+FAILING = [{"revision.decision"}, {"proposal.chain"}]
+
+
+@pytest.mark.parametrize(("told", "failing"), zip(AS_PROPOSED.values(), FAILING, strict=True), ids=AS_PROPOSED)
+def test_what_may_not_be_proposed_is_not_agreed_to(seen, told, failing):
+    assert {one.id for one in agreeable(seen(*told), None) if one.verdict is Verdict.FAIL} == failing
