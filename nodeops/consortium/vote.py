@@ -13,7 +13,7 @@ from nodeops.core.finding import Finding, Verdict, failures
 from nodeops.document.models import Consortium
 from nodeops.ledger.cosmos.codec import FormError
 from nodeops.ledger.cosmos.group import members, proposal, proposals, votes
-from nodeops.ledger.cosmos.group_state import Proposal
+from nodeops.ledger.cosmos.group_state import Policy, Proposal
 from nodeops.ledger.cosmos.messages import ScheduleUpgrade, unpack
 from nodeops.ledger.cosmos.revision import Mark, mark_of, read_mark
 
@@ -56,7 +56,7 @@ def look(at: Session, number: int | None, since: Path | None) -> Look:
     expected, old, why, rules = None, None, "", list[Finding]()
     try:
         old = at.before(since)
-        rules = [*judged(old, at.working, at.profile), *as_told(old, known)]
+        rules = [before_in_force(old, now), *judged(old, at.working, at.profile), *as_told(old, known)]
         expected = orders(old, at.working, known)
     except NodeopsError as error:
         why = str(error)
@@ -64,6 +64,15 @@ def look(at: Session, number: int | None, since: Path | None) -> Look:
     named = {**group, **accounts(*filter(None, (old, at.working)))}
     case = Case(found, now, votes(at.driver, found.number), group, at.working, expected, why)
     return Look(case, replace(names, accounts=named), old, rules)
+
+
+def before_in_force(old: Consortium, now: Policy) -> Finding:
+    """Return whether the file that the orders are made from is the one in force: another one would ask for other orders."""
+    force, own, expected = read_mark(now.text), mark_of(old), "the file before the one at hand is in force"
+    if own.names(force):
+        return Finding("proposal.before", Verdict.PASS, expected, str(own))
+    hint = "get the file in force from another member, put it into revisions/ or name it with --from"
+    return Finding("proposal.before", Verdict.FAIL, expected, f"it is {own}; in force is {force or 'no revision'}", hint)
 
 
 def as_told(old: Consortium, known: Ground) -> Iterator[Finding]:

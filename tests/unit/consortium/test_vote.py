@@ -120,3 +120,9 @@ FAILING = [{"revision.decision"}, {"proposal.chain"}]
 @pytest.mark.parametrize(("told", "failing"), zip(AS_PROPOSED.values(), FAILING, strict=True), ids=AS_PROPOSED)
 def test_what_may_not_be_proposed_is_not_agreed_to(seen, told, failing):
     assert {one.id for one in agreeable(seen(*told), None) if one.verdict is Verdict.FAIL} == failing
+
+
+def test_the_file_before_must_be_the_one_in_force(seen):
+    forged = changed(lambda new: new.update(revision=1), lambda new: new["nodes"]["beta-1"].update(site="hall 2"))
+    found = agreeable(seen(At(old=forged), proposed(NEW)), None)
+    assert [one.id for one in found if one.verdict is Verdict.FAIL] == ["proposal.before"]
