@@ -21,7 +21,7 @@ class Known:
 
     `nodes` is what each node that was asked says to be in force, None where it could not tell. `founding` is the revision
     that the genesis at hand was made from, None where there is no genesis or it does not say; `founded`: there is one. `kept` is
-    what this controller keeps under the file's number, because it was in force.
+    what this controller keeps under the file's number, because it was in force, `before` under the number before it.
 
     `votes`: the chain can be asked for votes, and moves. Where it does not, `signed` counts; where none can be asked, `nodes` is
     what each was made last.
@@ -31,6 +31,7 @@ class Known:
     founding: Mark | None = None
     founded: bool = False
     kept: Mark | None = None
+    before: Mark | None = None
     votes: bool = True
     signed: Signed | None = None
 
@@ -57,22 +58,33 @@ def judged(own: Mark, known: Known) -> Finding:
     """Return whether hosts may be made what this file says.
 
     A node may be behind, so the newest revision that any of them names counts. Where none can tell, the chain's genesis
-    speaks for the revision that founded it.
+    speaks for the revision that founded it, and against every other of its number, whoever signed that.
     """
+    if known.founding and known.founding.revision == own.revision and not own.names(known.founding):
+        return _no(f"the chain was founded by {known.founding}; at hand is {own} (forked)", _GET)
     told = [mark for mark in known.nodes.values() if mark]
     if told:
         return _after(max(told, key=lambda mark: mark.revision), own, known)
-    if known.signed and known.signed.enough:
+    if own.names(known.founding):
+        return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain was founded by it, and no node of ours tells of another")
+    if _signed(own, known):
         return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: {known.signed}")
     if not known.votes:
         return _kept(own, known) or _no(f"{own}: {known.signed or 'the revision before was not kept, so nobody can sign'}", _SIGN)
     if not known.founded:
         return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain is not founded yet, its genesis will name it")
-    if own.names(known.founding):
-        return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain was founded by it, and no node of ours tells of another")
-    if known.founding and known.founding.revision == own.revision:
-        return _no(f"the chain was founded by {known.founding}; at hand is {own} (forked)", _GET)
     return _kept(own, known) or _no(f"no node of ours can tell whether {own} is in force", _SILENT)
+
+
+def _signed(own: Mark, known: Known) -> bool:
+    """Tell whether signatures count for a file and are enough: the step that they are of must begin at what was in force."""
+    signed = known.signed
+    if signed is None or not signed.enough:
+        return False
+    if own.revision == 1:
+        return not known.founded
+    before = (own.revision == 2 and known.founding) or known.before
+    return before is not None and before.revision == own.revision - 1 and before.names(signed.after)
 
 
 def _after(force: Mark, own: Mark, known: Known) -> Finding:

@@ -53,6 +53,7 @@ class ActionModule(ActionBase):
             founding=founding_mark(genesis) if genesis else None,
             founded=genesis is not None,
             kept=kept_mark(folder, consortium.revision),
+            before=kept_mark(folder, consortium.revision - 1),
             votes=governed and (not any(nodes.values()) or any(_moves(answer) for answer in answers.values())),
             signed=signed_step(folder, consortium),
         )

@@ -53,6 +53,39 @@ SIGNED = {
         "signed by",
     ),
     "no chain, founding, nobody": (ONE, Known({}, votes=False, signed=Signed(None, frozenset(), 2)), Verdict.FAIL, "by nobody"),
+    "founded, and another founding file is signed by enough": (
+        Mark(1, "f" * 64),
+        Known({"a": None}, **STANDS, signed=Signed(None, frozenset("ab"), 2)),
+        Verdict.FAIL,
+        "(forked)",
+    ),
+    "founded, and that one was kept": (Mark(1, "f" * 64), Known({}, **STANDS, kept=Mark(1, "f" * 64)), Verdict.FAIL, "(forked)"),
+    "founded, and a node tells of that one": (
+        Mark(1, "f" * 64),
+        Known({"a": Mark(1, "f" * 64)}, **STANDS),
+        Verdict.FAIL,
+        "(forked)",
+    ),
+    "a genesis that names none, signed by enough": (
+        ONE,
+        Known({}, None, founded=True, votes=False, signed=Signed(None, frozenset("ab"), 2)),
+        Verdict.FAIL,
+        "signed by a, b",
+    ),
+    "no node tells, signed after the founding one": (TWO, Known({}, **STANDS, signed=ENOUGH), Verdict.PASS, "signed by alpha"),
+    "no chain, signed after what was kept": (
+        TWO,
+        Known({}, votes=False, before=ONE, signed=ENOUGH),
+        Verdict.PASS,
+        "signed by alpha",
+    ),
+    "signed after what was not kept": (TWO, Known({}, votes=False, signed=ENOUGH), Verdict.FAIL, "signed by alpha"),
+    "kept is another than the genesis says": (
+        TWO,
+        Known({}, **STANDS, before=Mark(1, "e" * 64), signed=Signed(Mark(1, "e" * 64), frozenset("ab"), 2)),
+        Verdict.FAIL,
+        "signed by a, b",
+    ),
     "no chain, the one before was not kept": (TWO, Known({}, votes=False), Verdict.FAIL, "was not kept"),
 }
 CASES |= SIGNED

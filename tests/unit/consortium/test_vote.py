@@ -117,7 +117,7 @@ AS_PROPOSED = {
 FAILING = [{"revision.decision"}, {"proposal.chain"}]
 
 
-@pytest.mark.parametrize(("told", "failing"), zip(AS_PROPOSED.values(), FAILING, strict=True), ids=AS_PROPOSED)
+@pytest.mark.parametrize(("told", "failing"), list(zip(AS_PROPOSED.values(), FAILING, strict=True)), ids=AS_PROPOSED)
 def test_what_may_not_be_proposed_is_not_agreed_to(seen, told, failing):
     assert {one.id for one in agreeable(seen(*told), None) if one.verdict is Verdict.FAIL} == failing
 
