@@ -21,7 +21,8 @@ class Known:
 
     `nodes` is what each node that was asked says to be in force, None where it could not tell. `founding` is the revision
     that the genesis at hand was made from, None where there is no genesis or it does not say; `founded`: there is one. `kept` is
-    what this controller keeps under the file's number, because it was in force, `before` under the number before it.
+    what this controller keeps under the file's number, because it was in force, `before` under the number before it; `newest` is
+    the highest number that it keeps. `heights`: at which block each node says so, where that is proven.
 
     `votes`: the chain can be asked for votes, and moves. Where it does not, `signed` counts; where none can be asked, `nodes` is
     what each was made last.
@@ -32,6 +33,8 @@ class Known:
     founded: bool = False
     kept: Mark | None = None
     before: Mark | None = None
+    newest: int = 0
+    heights: Mapping[str, int] = field(default_factory=dict)
     votes: bool = True
     signed: Signed | None = None
 
@@ -62,6 +65,9 @@ def judged(own: Mark, known: Known) -> Finding:
     """
     if known.founding and known.founding.revision == own.revision and not own.names(known.founding):
         return _no(f"the chain was founded by {known.founding}; at hand is {own} (forked)", _GET)
+    wrong = _stale(own, known) or _contradiction(known)
+    if wrong:
+        return wrong
     told = [mark for mark in known.nodes.values() if mark]
     if told:
         return _after(max(told, key=lambda mark: mark.revision), own, known)
@@ -74,6 +80,25 @@ def judged(own: Mark, known: Known) -> Finding:
     if not known.founded:
         return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain is not founded yet, its genesis will name it")
     return _kept(own, known) or _no(f"no node of ours can tell whether {own} is in force", _SILENT)
+
+
+def _stale(own: Mark, known: Known) -> Finding | None:
+    if known.newest <= own.revision:
+        return None
+    hint = f"{_GET}; if none above {own.revision} ever was in force, take it out of revisions/"
+    return _no(f"{own}: revisions/ holds revision {known.newest}, so this is an older one", hint)
+
+
+def _contradiction(known: Known) -> Finding | None:
+    """Return that two nodes cannot both be right: no chain names an older revision at a later block, nor two of one number."""
+    told = [(name, mark, known.heights[name]) for name, mark in sorted(known.nodes.items()) if mark and name in known.heights]
+    for name, mark, height in told:
+        for other, its, its_height in told:
+            forked = its.revision == mark.revision and not its.names(mark)
+            if forked or (its.revision < mark.revision and its_height >= height):
+                actual = f"{name} tells of {mark} at height {height}, {other} of {its} at height {its_height}"
+                return _no(actual, "one of them is of another chain, or lies: nodeops fleet status")
+    return None
 
 
 def _signed(own: Mark, known: Known) -> bool:
