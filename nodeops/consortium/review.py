@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from nodeops.core.errors import Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.models import Consortium
 from nodeops.ledger.cosmos.address import policy_address
@@ -59,6 +60,14 @@ def left_over(proposals: Iterable[Proposal]) -> Iterator[Finding]:
             actual = f"proposal {one.number} ({one.title!r}) was accepted and failed; anybody may have it executed later"
             hint = "the chain drops it two weeks after its votes end; propose nothing until then that it would undo"
             yield Finding("proposal.left", Verdict.WARN, "no accepted proposal is left over", actual, hint)
+
+
+def refuse_left_over(proposals: Iterable[Proposal], despite: bool) -> None:
+    """Raise Refused while an accepted proposal could still be executed, unless that was accepted by a word."""
+    found = [f"{one.actual}; {one.hint}" for one in left_over(proposals)]
+    if found and not despite:
+        hint = "wait until it is gone; --despite-left-over when what it does may come on top"
+        raise Refused("a proposal is left over:\n  " + "\n  ".join(found), where="the chain", hint=hint)
 
 
 def _open(proposal: Proposal) -> Finding:

@@ -6,7 +6,7 @@ import pytest
 
 from nodeops.consortium.effects import effects
 from nodeops.consortium.orders import Ground, Names, Registered, contradictions, in_words, orders
-from nodeops.consortium.review import Case, findings, left_over
+from nodeops.consortium.review import Case, findings, left_over, refuse_left_over
 from nodeops.consortium.session import accounts
 from nodeops.core.errors import Refused
 from nodeops.core.finding import Verdict
@@ -184,6 +184,21 @@ def test_votes_of_who_is_no_member_do_not_count():
 
 def test_an_accepted_proposal_that_failed_is_left_over():
     assert [one.id for one in left_over([PROPOSAL, replace(PROPOSAL, status=2, result=3)])] == ["proposal.left"]
+
+
+LEFT = replace(PROPOSAL, number=3, status=2, result=3)
+NO_MORE = {"none": ([PROPOSAL], False), "accepted by a word": ([LEFT], True)}
+
+
+@pytest.mark.parametrize(("kept", "despite"), NO_MORE.values(), ids=NO_MORE)
+def test_what_does_not_hold_a_revision_back(kept, despite):
+    refuse_left_over(kept, despite)
+
+
+def test_what_is_left_over_holds_every_other_revision_back():
+    with pytest.raises(Refused, match=r"(?s)proposal 3 \('title'\) was accepted and failed.*--despite-left-over") as found:
+        refuse_left_over([PROPOSAL, LEFT], despite=False)
+    assert found.value.exit_code == 4
 
 
 TEXTS = ["", "authority", "revision 0 digest " + "0" * 64, "revision 1 digest " + "A" * 64, mark_of(first()).text() + " "]
