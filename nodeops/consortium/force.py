@@ -21,7 +21,8 @@ class Known:
 
     `nodes` is what each node that was asked says to be in force, None where it could not tell. `founding` is the revision
     that the genesis at hand was made from, None where there is no genesis or it does not say; `founded`: there is one. `kept` is
-    what this controller keeps under the file's number, because it was in force.
+    what this controller keeps under the file's number, because it was in force, `before` under the number before it; `newest` is
+    the highest number that it keeps. `heights`: at which block each node says so, where that is proven.
 
     `votes`: the chain can be asked for votes, and moves. Where it does not, `signed` counts; where none can be asked, `nodes` is
     what each was made last.
@@ -31,6 +32,9 @@ class Known:
     founding: Mark | None = None
     founded: bool = False
     kept: Mark | None = None
+    before: Mark | None = None
+    newest: int = 0
+    heights: Mapping[str, int] = field(default_factory=dict)
     votes: bool = True
     signed: Signed | None = None
 
@@ -57,22 +61,55 @@ def judged(own: Mark, known: Known) -> Finding:
     """Return whether hosts may be made what this file says.
 
     A node may be behind, so the newest revision that any of them names counts. Where none can tell, the chain's genesis
-    speaks for the revision that founded it.
+    speaks for the revision that founded it, and against every other of its number, whoever signed that.
     """
+    if known.founding and known.founding.revision == own.revision and not own.names(known.founding):
+        return _no(f"the chain was founded by {known.founding}; at hand is {own} (forked)", _GET)
+    wrong = _stale(own, known) or _contradiction(known)
+    if wrong:
+        return wrong
     told = [mark for mark in known.nodes.values() if mark]
     if told:
         return _after(max(told, key=lambda mark: mark.revision), own, known)
-    if known.signed and known.signed.enough:
+    if own.names(known.founding):
+        return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain was founded by it, and no node of ours tells of another")
+    if _signed(own, known):
         return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: {known.signed}")
     if not known.votes:
         return _kept(own, known) or _no(f"{own}: {known.signed or 'the revision before was not kept, so nobody can sign'}", _SIGN)
     if not known.founded:
         return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain is not founded yet, its genesis will name it")
-    if own.names(known.founding):
-        return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain was founded by it, and no node of ours tells of another")
-    if known.founding and known.founding.revision == own.revision:
-        return _no(f"the chain was founded by {known.founding}; at hand is {own} (forked)", _GET)
     return _kept(own, known) or _no(f"no node of ours can tell whether {own} is in force", _SILENT)
+
+
+def _stale(own: Mark, known: Known) -> Finding | None:
+    if known.newest <= own.revision:
+        return None
+    hint = f"{_GET}; if none above {own.revision} ever was in force, take it out of revisions/"
+    return _no(f"{own}: revisions/ holds revision {known.newest}, so this is an older one", hint)
+
+
+def _contradiction(known: Known) -> Finding | None:
+    """Return that two nodes cannot both be right: no chain names an older revision at a later block, nor two of one number."""
+    told = [(name, mark, known.heights[name]) for name, mark in sorted(known.nodes.items()) if mark and name in known.heights]
+    for name, mark, height in told:
+        for other, its, its_height in told:
+            forked = its.revision == mark.revision and not its.names(mark)
+            if forked or (its.revision < mark.revision and its_height >= height):
+                actual = f"{name} tells of {mark} at height {height}, {other} of {its} at height {its_height}"
+                return _no(actual, "one of them is of another chain, or lies: nodeops fleet status")
+    return None
+
+
+def _signed(own: Mark, known: Known) -> bool:
+    """Tell whether signatures count for a file and are enough: the step that they are of must begin at what was in force."""
+    signed = known.signed
+    if signed is None or not signed.enough:
+        return False
+    if own.revision == 1:
+        return not known.founded
+    before = (own.revision == 2 and known.founding) or known.before
+    return before is not None and before.revision == own.revision - 1 and before.names(signed.after)
 
 
 def _after(force: Mark, own: Mark, known: Known) -> Finding:

@@ -1,5 +1,6 @@
 """Revisions of the consortium file that were in force, kept beside it in revisions/, so that the next one has a beginning."""
 
+import re
 from pathlib import Path
 
 from nodeops.core.errors import InputError
@@ -10,6 +11,7 @@ from nodeops.ledger.cosmos.revision import Mark, mark_of
 
 FOLDER = "revisions"
 _PUBLIC_FILE = 0o644
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
 def kept_file(folder: Path, revision: int) -> Path:
@@ -35,6 +37,11 @@ def kept_mark(folder: Path, revision: int) -> Mark | None:
     """Return what was kept under a number, None when nothing was."""
     file = kept_file(folder, revision)
     return mark_of(load_consortium(file)) if file.is_file() else None
+
+
+def newest_kept(folder: Path) -> int:
+    """Return the highest number under which a revision was kept, 0 when none was."""
+    return max((int(file.stem) for file in (folder / FOLDER).glob("*.yml") if _NUMBER.fullmatch(file.stem)), default=0)
 
 
 def keep(folder: Path, consortium: Consortium) -> Path | None:

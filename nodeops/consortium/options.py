@@ -23,6 +23,10 @@ ProposalArgument = Annotated[
     int | None,
     typer.Argument(metavar="PROPOSAL", min=1, max=MAX_INTEGER, help="Its number (default: the only one that waits for votes)."),
 ]
+DespiteOption = Annotated[
+    bool,
+    typer.Option("--despite-left-over", help="Although an accepted proposal that failed could still be executed by anybody."),
+]
 DigestOption = Annotated[
     str | None,
     typer.Option("--digest", help="Agree without the proposed file: its digest, as another member told it to you."),

@@ -154,14 +154,15 @@ def _in_words(packed: Packed, names: Names) -> str:
             amount = ", ".join(f"{one.amount} {one.denomination}" for one in found.amount)
             return f"{names.account(found.sender)} sends {names.account(found.receiver)} {amount}"
         case UpdateMembers():
-            return "; ".join(_member(one, names) for one in found.members)
+            return "; ".join(_member(one, names) for one in found.members) or "UNKNOWN: an update of no members"
         case UpdatePolicyMetadata():
             mark = read_mark(found.text)
             return f"in force is {mark}" if mark else f"in force is UNKNOWN TEXT {found.text[:200]!r}"
         case UpdatePolicy():
             return _threshold(found)
         case ScheduleUpgrade():
-            return f"every node stops at height {found.plan.height} until its program knows {found.plan.name!r}"
+            more = f", and is told {found.plan.info!r}" if found.plan.info else ""
+            return f"every node stops at height {found.plan.height} until its program knows {found.plan.name!r}{more}"
     return f"UNKNOWN: {packed.url} is no order of a revision"
 
 
@@ -187,4 +188,6 @@ def _threshold(found: UpdatePolicy) -> str:
     if not isinstance(decision, Threshold):
         return "UNKNOWN: the policy decides in another way"
     days = decision.windows.voting.seconds / 86400 if decision.windows else 0
-    return f"{decision.threshold} organisations must agree, within {days:g} days"
+    words = f"{decision.threshold} organisations must agree, within {days:g} days"
+    waits = decision.windows and decision.windows.waiting
+    return words + (f", and nothing is executed for {waits.seconds} seconds" if waits and waits != Moment() else "")

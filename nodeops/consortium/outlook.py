@@ -13,7 +13,6 @@ from nodeops.ledger.founding.genesis import threshold
 from nodeops.ledger.quorum import needed
 
 _COLUMNS = ("organisation", "power now", "power then")
-_LONGEST = 60
 
 
 def power_table(old: Consortium, new: Consortium, profile: Profile) -> Table:
@@ -74,7 +73,7 @@ def diff_result(old: Consortium, new: Consortium, profile: Profile, findings: Se
         "consequences": then,
     }
     head = f"revision {old.revision} ({digests['from'][:16]}) -> revision {new.revision} ({digests['to'][:16]})"
-    lines = [head, *effect_lines(what), *(f"beside the chain: {key}: {_text(a)} -> {_text(b)}" for key, a, b in rest), *then]
+    lines = [head, *effect_lines(what), *(f"beside the chain: {line}" for row in rest for line in beside_lines(*row)), *then]
     return Result(data, lines=lines, tables=[power_table(old, new, profile)], findings=findings)
 
 
@@ -83,6 +82,15 @@ def effect_lines(what: Sequence[Effect]) -> list[str]:
     return [f"on the chain: {one}" for one in what] or ["on the chain: the digest alone"]
 
 
+def beside_lines(key: str, before: object, after: object) -> list[str]:
+    """Return a difference for people, whole, because what is cut off may be what differs; of lists the elements that do."""
+    if isinstance(before, list) and isinstance(after, list):
+        lines = [f"{key}: without {one}" for one in before if one not in after]
+        lines += [f"{key}: with {one}" for one in after if one not in before]
+        if lines:
+            return lines
+    return [f"{key}: {_text(before)} -> {_text(after)}"]
+
+
 def _text(value: object) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return "nothing" if value is None else str(value)

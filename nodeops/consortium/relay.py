@@ -55,6 +55,11 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _parameters(one: Any) -> bool:
+    """Tell whether something is what a call can be given: no parameter is called as one of `Rpc.call` itself."""
+    return isinstance(one, dict) and not {"self", "method"} & one.keys()
+
+
 def relayed(rpc: Rpc, request: str) -> list[dict[str, Any]]:
     """Return what the RPC on this host answers to a request of a relay. Raise InputError for one that is not for relaying."""
     where = "consortium relay"
@@ -63,6 +68,6 @@ def relayed(rpc: Rpc, request: str) -> list[dict[str, Any]]:
         method, batch = asked["method"], asked["batch"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError("is no request", where=where, allowed='{"method": …, "batch": […]}') from error
-    if str(method) not in METHODS or not isinstance(batch, list) or not all(isinstance(one, dict) for one in batch):
+    if str(method) not in METHODS or not isinstance(batch, list) or not all(map(_parameters, batch)):
         raise InputError("this is not relayed", where=where, allowed=", ".join(sorted(METHODS)))
     return [rpc.call(method, **one) for one in batch]

@@ -3,22 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from nodeops.core.errors import Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.models import Consortium
+from nodeops.ledger.cosmos.address import policy_address
 from nodeops.ledger.cosmos.group_state import ACCEPTED, OPEN, Cast, Policy, Proposal
-from nodeops.ledger.cosmos.messages import Packed
+from nodeops.ledger.cosmos.messages import Packed, UpdatePolicyMetadata, pack
 from nodeops.ledger.cosmos.revision import Mark, differing_parts, mark_of, read_mark
 
 OPTIONS = {1: "yes", 2: "abstain", 3: "no", 4: "no, with veto"}
 _FILE = "the proposal is of the consortium.yml at hand"
 _ORDERS = "the policy is told what the revision says, and nothing else"
+_NAMED = "the last message, and no other, puts in force what the proposal says that it is of"
 _NEXT = "the revision that follows the one in force"
 _STATE = "it waits for votes"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A proposal beside the file at hand. `expected`: the messages that this file makes, None when they cannot be made here."""
+    """A proposal beside the file at hand. `expected`: the messages that this file makes, None when they cannot be made: `why`."""
 
     proposal: Proposal
     policy: Policy
@@ -26,6 +29,7 @@ class Case:
     members: Mapping[str, str]
     working: Consortium
     expected: Sequence[Packed] | None
+    why: str = ""
 
     @property
     def mark(self) -> Mark | None:
@@ -46,7 +50,7 @@ class Case:
 
 def findings(case: Case) -> list[Finding]:
     """Return whether this proposal is what our own file asks for. Findings that fail forbid agreeing to it."""
-    return [_open(case.proposal), _follows(case), _file(case), _ordered(case)]
+    return [_open(case.proposal), _named(case), _follows(case), _file(case), _ordered(case)]
 
 
 def left_over(proposals: Iterable[Proposal]) -> Iterator[Finding]:
@@ -58,10 +62,31 @@ def left_over(proposals: Iterable[Proposal]) -> Iterator[Finding]:
             yield Finding("proposal.left", Verdict.WARN, "no accepted proposal is left over", actual, hint)
 
 
+def refuse_left_over(proposals: Iterable[Proposal], despite: bool) -> None:
+    """Raise Refused while an accepted proposal could still be executed, unless that was accepted by a word."""
+    found = [f"{one.actual}; {one.hint}" for one in left_over(proposals)]
+    if found and not despite:
+        hint = "wait until it is gone; --despite-left-over when what it does may come on top"
+        raise Refused("a proposal is left over:\n  " + "\n  ".join(found), where="the chain", hint=hint)
+
+
 def _open(proposal: Proposal) -> Finding:
     good = proposal.status == OPEN
     hint = "" if good else "votes do not count any more: propose it again"
     return Finding("proposal.open", Verdict.PASS if good else Verdict.FAIL, _STATE, f"it is {proposal.state}", hint)
+
+
+def _named(case: Case) -> Finding:
+    """Return whether the messages put in force what the text says: the chain does the messages, whatever the text is."""
+    if case.mark is None:
+        return Finding("proposal.named", Verdict.FAIL, _NAMED, "it names no revision", "reject it")
+    text = Mark(case.mark.revision, case.mark.digest).text()
+    wanted = pack(UpdatePolicyMetadata(policy_address(), policy_address(), text))
+    found, last = [one for one in case.proposal.messages if one.url == wanted.url], case.proposal.messages[-1:]
+    if found == [wanted] == list(last):
+        return Finding("proposal.named", Verdict.PASS, _NAMED, str(case.mark))
+    actual = f"{len(found)} messages put a text in force; the last message is not the one of {case.mark}, or not the only one"
+    return Finding("proposal.named", Verdict.FAIL, _NAMED, actual, "reject it, and ask who proposed it")
 
 
 def _follows(case: Case) -> Finding:
@@ -87,7 +112,8 @@ def _file(case: Case) -> Finding:
 
 def _ordered(case: Case) -> Finding:
     if case.expected is None:
-        return Finding("proposal.orders", Verdict.UNKNOWN, _ORDERS, "cannot be compared without the proposed file", "")
+        hint = "mend that first: orders that nobody compared could be any"
+        return Finding("proposal.orders", Verdict.FAIL, _ORDERS, f"they cannot be made here: {case.why}", hint)
     told, wanted = list(case.proposal.messages), list(case.expected)
     if told == wanted:
         return Finding("proposal.orders", Verdict.PASS, _ORDERS, f"{len(told)} messages, as made here from both files")

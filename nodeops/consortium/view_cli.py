@@ -50,8 +50,7 @@ def show(
     with session(context, inventory, via) as at:
         seen = look(at, number, since)
         result = look_result(at, seen)
-        notes = [f"compared with less: {seen.why}"] if seen.why else []
-        emit(Result(result.data, result.tables, [*result.lines, *notes], agreeable(seen, None)), as_json)
+        emit(Result(result.data, result.tables, result.lines, agreeable(seen, None)), as_json)
 
 
 def status(context: typer.Context, inventory: InventoryOption = None, via: ViaOption = None, as_json: JsonFlag = False) -> None:

@@ -1,31 +1,36 @@
 """A proposal beside the file at hand, and this organisation's vote on it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nodeops.consortium.orders import Names, orders
+from nodeops.consortium.orders import Ground, Names, contradictions, orders
 from nodeops.consortium.review import Case, findings
+from nodeops.consortium.rules import judged
 from nodeops.consortium.session import Session, accounts, ground
 from nodeops.core.errors import InputError, NodeopsError, Refused
 from nodeops.core.finding import Finding, Verdict, failures
 from nodeops.document.models import Consortium
 from nodeops.ledger.cosmos.codec import FormError
 from nodeops.ledger.cosmos.group import members, proposal, proposals, votes
-from nodeops.ledger.cosmos.group_state import Proposal
+from nodeops.ledger.cosmos.group_state import Policy, Proposal
 from nodeops.ledger.cosmos.messages import ScheduleUpgrade, unpack
-from nodeops.ledger.cosmos.revision import Mark, read_mark
+from nodeops.ledger.cosmos.revision import Mark, mark_of, read_mark
 
 _TOLD = "the proposal is of the revision that was compared"
 
 
 @dataclass(frozen=True)
 class Look:
-    """A case, who is meant by its addresses, and the revision before the file at hand; None where that is not here."""
+    """A case, who is meant by its addresses, the revision before the file at hand (None where that is not here).
+
+    `rules` is what is asked of the file at hand before it may be proposed.
+    """
 
     case: Case
     names: Names
     old: Consortium | None
-    why: str = ""
+    rules: Sequence[Finding] = ()
 
 
 def chosen(at: Session, number: int | None) -> Proposal:
@@ -48,16 +53,33 @@ def look(at: Session, number: int | None, since: Path | None) -> Look:
     found, now = chosen(at, number), at.policy()
     known, names = ground(at, _upgrade_height(found))
     group = members(at.driver)
-    expected, old, why = None, None, ""
+    expected, old, why, rules = None, None, "", list[Finding]()
     try:
         old = at.before(since)
+        rules = [before_in_force(old, now), *judged(old, at.working, at.profile), *as_told(old, known)]
         expected = orders(old, at.working, known)
     except NodeopsError as error:
         why = str(error)
     # Organisations of the file come first; the group's own names stand in for those that the file does not know.
     named = {**group, **accounts(*filter(None, (old, at.working)))}
-    case = Case(found, now, votes(at.driver, found.number), group, at.working, expected)
-    return Look(case, replace(names, accounts=named), old, why)
+    case = Case(found, now, votes(at.driver, found.number), group, at.working, expected, why)
+    return Look(case, replace(names, accounts=named), old, rules)
+
+
+def before_in_force(old: Consortium, now: Policy) -> Finding:
+    """Return whether the file that the orders are made from is the one in force: another one would ask for other orders."""
+    force, own, expected = read_mark(now.text), mark_of(old), "the file before the one at hand is in force"
+    if own.names(force):
+        return Finding("proposal.before", Verdict.PASS, expected, str(own))
+    hint = "get the file in force from another member, put it into revisions/ or name it with --from"
+    return Finding("proposal.before", Verdict.FAIL, expected, f"it is {own}; in force is {force or 'no revision'}", hint)
+
+
+def as_told(old: Consortium, known: Ground) -> Iterator[Finding]:
+    """Yield where the chain's power is not what the file in force says."""
+    hint = "find out who changed the chain: nodeops consortium log"
+    for one in contradictions(old, known):
+        yield Finding("proposal.chain", Verdict.FAIL, "the chain is what the file in force says", one, hint)
 
 
 def _upgrade_height(found: Proposal) -> int | None:
@@ -73,10 +95,13 @@ def _upgrade_height(found: Proposal) -> int | None:
 
 
 def agreeable(seen: Look, told: str | None) -> list[Finding]:
-    """Return the findings on a proposal. `told` is the digest that was compared in another way, when the file is not at hand."""
+    """Return the findings on a proposal. `told` is the digest that was compared in another way, when the file is not at hand.
+
+    A file at hand that has this digest is the proposed one, and is judged as without it.
+    """
     found = findings(seen.case)
-    if told is None:
-        return found
+    if told in (None, mark_of(seen.case.working).digest):
+        return [*found, *seen.rules]
     mark = seen.case.mark
     good = mark is not None and mark.digest == told
     actual = f"it is {mark}" if mark else "it names no revision"

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from nodeops.console import DryRunFlag, JsonFlag, console, emit
+from nodeops.console import DryRunFlag, JsonFlag, console, emit, plain_text
 from nodeops.consortium.enlist import creation, fund, operator_address, operator_key
 from nodeops.consortium.kept import keep
 from nodeops.consortium.options import (
+    DespiteOption,
     DigestOption,
     FromOption,
     InventoryOption,
@@ -18,6 +19,7 @@ from nodeops.consortium.options import (
 from nodeops.consortium.orders import in_words
 from nodeops.consortium.outlook import power_table
 from nodeops.consortium.propose import draft, organisation_of, proposed
+from nodeops.consortium.review import refuse_left_over
 from nodeops.consortium.session import Session, key_of, session
 from nodeops.consortium.view_cli import look_result
 from nodeops.consortium.vote import agreeable, look, outcome, refuse_unless
@@ -26,7 +28,7 @@ from nodeops.core.result import Change, Result
 from nodeops.ledger.answers import MAX_INTEGER
 from nodeops.ledger.cosmos.account import Sent, account, send
 from nodeops.ledger.cosmos.address import founder_operator
-from nodeops.ledger.cosmos.group import validators
+from nodeops.ledger.cosmos.group import proposals, validators
 from nodeops.ledger.cosmos.key_file import load_signing_key
 from nodeops.ledger.cosmos.messages import NO, YES, Packed, Vote, pack
 from nodeops.ledger.cosmos.revision import mark_of
@@ -61,12 +63,14 @@ def propose(
     since: FromOption = None,
     via: ViaOption = None,
     upgrade_height: HeightOption = None,
+    despite_left_over: DespiteOption = False,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Propose the working consortium.yml to all organisations, as one proposal. Yours agrees to it by proposing it."""
     signer = load_signing_key(key)
     with session(context, inventory, via) as at:
+        refuse_left_over(proposals(at.driver), despite_left_over)
         made = draft(at, since, upgrade_height)
         who = organisation_of(signer, made.old)
         lines = [f"the policy is told: {line}" for line in in_words(made.messages, made.names)]
@@ -103,6 +107,7 @@ def approve(
     key: KeyOption,
     number: ProposalArgument = None,
     digest: DigestOption = None,
+    despite_left_over: DespiteOption = False,
     inventory: InventoryOption = None,
     since: FromOption = None,
     via: ViaOption = None,
@@ -110,10 +115,14 @@ def approve(
     as_json: JsonFlag = False,
 ) -> None:
     """Agree to a proposal, when it is of the consortium.yml at hand and orders nothing else. The last vote executes it."""
+    if digest and number is None:
+        hint = "the one that was compared: nodeops consortium status names those that wait"
+        raise InputError("--digest is of one proposal: name it", where="PROPOSAL", allowed="its number", hint=hint)
     signer = load_signing_key(key)
     with session(context, inventory, via) as at:
         seen = look(at, number, since)
         found = agreeable(seen, digest)
+        refuse_left_over(proposals(at.driver), despite_left_over)
         refuse_unless(found, seen.case.proposal.number)
         _vote(at, signer, seen, YES, dry_run, as_json)
 
@@ -144,6 +153,9 @@ def _vote(at: Session, signer: SigningKey, seen: Any, option: int, dry_run: bool
     if dry_run:
         emit(Result(result.data, tables=result.tables, lines=result.lines, changes=[change]), as_json)
         return
+    # Before it is signed, and beside the answer: who votes may still stop.
+    for line in result.lines:
+        console(stderr=True).print(plain_text(line), soft_wrap=True)
     sent = _taken(_send(at, signer, pack(Vote(number, signer.address, option)), len(case.proposal.messages)))
     said = outcome(at, number, case.mark, sent.height)
     data = {

@@ -7,7 +7,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from nodeops.consortium.force import Known, judged, waived
-from nodeops.consortium.kept import keep, kept_mark
+from nodeops.consortium.kept import keep, kept_mark, newest_kept
 from nodeops.consortium.signatures.ssh_keygen import signed_step
 from nodeops.core.errors import NodeopsError
 from nodeops.core.finding import Finding, Verdict
@@ -53,6 +53,9 @@ class ActionModule(ActionBase):
             founding=founding_mark(genesis) if genesis else None,
             founded=genesis is not None,
             kept=kept_mark(folder, consortium.revision),
+            before=kept_mark(folder, consortium.revision - 1),
+            newest=newest_kept(folder),
+            heights={name: height for name, answer in answers.items() if (height := _height(answer))},
             votes=governed and (not any(nodes.values()) or any(_moves(answer) for answer in answers.values())),
             signed=signed_step(folder, consortium),
         )
@@ -64,6 +67,12 @@ class ActionModule(ActionBase):
 
 def _moves(answer: Any) -> bool:
     return isinstance(answer, Mapping) and answer.get("moving") is True
+
+
+def _height(answer: Any) -> int:
+    """Return the block at which a node said so, 0 where it names none."""
+    height = answer.get("height") if isinstance(answer, Mapping) else None
+    return height if isinstance(height, int) else 0
 
 
 def _mark(answer: Any) -> Mark | None:

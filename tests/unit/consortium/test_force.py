@@ -3,6 +3,7 @@
 import pytest
 
 from nodeops.consortium.force import Known, judged, waived
+from nodeops.consortium.kept import newest_kept
 from nodeops.consortium.signatures.signed import Signed
 from nodeops.core.finding import Verdict
 from nodeops.ledger.cosmos.revision import Mark, mark_of
@@ -53,15 +54,75 @@ SIGNED = {
         "signed by",
     ),
     "no chain, founding, nobody": (ONE, Known({}, votes=False, signed=Signed(None, frozenset(), 2)), Verdict.FAIL, "by nobody"),
+    "founded, and another founding file is signed by enough": (
+        Mark(1, "f" * 64),
+        Known({"a": None}, **STANDS, signed=Signed(None, frozenset("ab"), 2)),
+        Verdict.FAIL,
+        "(forked)",
+    ),
+    "founded, and that one was kept": (Mark(1, "f" * 64), Known({}, **STANDS, kept=Mark(1, "f" * 64)), Verdict.FAIL, "(forked)"),
+    "founded, and a node tells of that one": (
+        Mark(1, "f" * 64),
+        Known({"a": Mark(1, "f" * 64)}, **STANDS),
+        Verdict.FAIL,
+        "(forked)",
+    ),
+    "a genesis that names none, signed by enough": (
+        ONE,
+        Known({}, None, founded=True, votes=False, signed=Signed(None, frozenset("ab"), 2)),
+        Verdict.FAIL,
+        "signed by a, b",
+    ),
+    "no node tells, signed after the founding one": (TWO, Known({}, **STANDS, signed=ENOUGH), Verdict.PASS, "signed by alpha"),
+    "no chain, signed after what was kept": (
+        TWO,
+        Known({}, votes=False, before=ONE, signed=ENOUGH),
+        Verdict.PASS,
+        "signed by alpha",
+    ),
+    "signed after what was not kept": (TWO, Known({}, votes=False, signed=ENOUGH), Verdict.FAIL, "signed by alpha"),
+    "kept is another than the genesis says": (
+        TWO,
+        Known({}, **STANDS, before=Mark(1, "e" * 64), signed=Signed(Mark(1, "e" * 64), frozenset("ab"), 2)),
+        Verdict.FAIL,
+        "signed by a, b",
+    ),
     "no chain, the one before was not kept": (TWO, Known({}, votes=False), Verdict.FAIL, "was not kept"),
 }
 CASES |= SIGNED
+BEHIND, AHEAD = {"a": ONE, "b": TWO}, {"a": TWO, "b": FORK}
+CASES |= {
+    "silent, a newer one was kept": (
+        ONE,
+        Known({"a": None}, ONE, True, kept=ONE, newest=2),
+        Verdict.FAIL,
+        "an older one",
+    ),
+    "nodes are behind, a newer one was kept": (ONE, Known({"a": ONE}, ONE, True, newest=2), Verdict.FAIL, "an older one"),
+    "the newest is the one kept last": (TWO, Known({}, ONE, True, kept=TWO, newest=2), Verdict.PASS, "kept here"),
+    "behind by its height": (TWO, Known(BEHIND, ONE, True, heights={"a": 9, "b": 10}), Verdict.PASS, ""),
+    "an older one at the same height": (
+        TWO,
+        Known(BEHIND, ONE, True, heights={"a": 10, "b": 10}),
+        Verdict.FAIL,
+        "of revision 1",
+    ),
+    "two of one number": (TWO, Known(AHEAD, ONE, True, heights={"a": 9, "b": 10}), Verdict.FAIL, "b of revision 2"),
+}
 
 
 @pytest.mark.parametrize(("own", "known", "verdict", "words"), CASES.values(), ids=CASES)
 def test_what_is_in_force(own, known, verdict, words):
     found = judged(own, known)
     assert (found.verdict, words in found.actual) == (verdict, True), found
+
+
+def test_the_highest_number_kept(tmp_path):
+    assert newest_kept(tmp_path) == 0
+    (tmp_path / "revisions" / "11.signatures").mkdir(parents=True)
+    for name in ("2.yml", "10.yml", "x.yml", "010.yml", "12.yml.orig"):
+        (tmp_path / "revisions" / name).write_text("")
+    assert newest_kept(tmp_path) == 10
 
 
 def test_a_lab_may_waive_it_and_only_what_fails_is_waived():

@@ -6,13 +6,25 @@ import pytest
 
 from nodeops.consortium.effects import effects
 from nodeops.consortium.orders import Ground, Names, Registered, contradictions, in_words, orders
-from nodeops.consortium.review import Case, findings, left_over
+from nodeops.consortium.review import Case, findings, left_over, refuse_left_over
 from nodeops.consortium.session import accounts
 from nodeops.core.errors import Refused
 from nodeops.core.finding import Verdict
 from nodeops.ledger.cosmos.address import account_address, founder_operator, policy_address
 from nodeops.ledger.cosmos.group_state import Cast, Policy, Proposal, Tally
-from nodeops.ledger.cosmos.messages import Coin, Delegate, Moment, Packed, Send, Threshold, Windows, pack
+from nodeops.ledger.cosmos.messages import (
+    Coin,
+    Delegate,
+    Moment,
+    Packed,
+    Send,
+    Threshold,
+    UpdatePolicy,
+    Windows,
+    pack,
+    schedule_upgrade,
+    update_members,
+)
 from nodeops.ledger.cosmos.revision import mark_of, read_mark, with_parts
 from tests.unit.consortium.samples import (
     NODES,
@@ -92,6 +104,16 @@ UNKNOWN = {
 }
 
 
+UNKNOWN |= {
+    "nobody": (update_members(()), "an update of no members"),
+    "a plan's text": (schedule_upgrade("v0.2.0", 5, "http://x"), "and is told 'http://x'"),
+    "a wait": (
+        pack(UpdatePolicy("", "", pack(Threshold("2", Windows(Moment(86400), Moment(9)))))),
+        "within 1 days, and nothing is executed for 9 seconds",
+    ),
+}
+
+
 @pytest.mark.parametrize(("message", "expected"), UNKNOWN.values(), ids=UNKNOWN)
 def test_what_is_unknown_is_said_to_be(message, expected):
     assert expected in in_words([message], NAMES)[0]
@@ -128,15 +150,16 @@ EXTRA = pack(Delegate(policy_address(), OPERATOR["alpha-1"], Coin(amount="900000
 LATER = replace(POLICY, text=mark_of(WORKING).text())
 REFUSED = {
     "one byte changed in the file at hand": (replace(CASE, working=BYTE), {"proposal.file"}),
+    "orders that cannot be made here": (replace(CASE, expected=None, why="no old file"), {"proposal.orders"}),
     "a message more": (of(messages=(EXTRA, *EXPECTED)), {"proposal.orders"}),
     "a message less": (of(messages=EXPECTED[1:]), {"proposal.orders"}),
-    "another order of messages": (of(messages=EXPECTED[::-1]), {"proposal.orders"}),
+    "another order of messages": (of(messages=EXPECTED[::-1]), {"proposal.named", "proposal.orders"}),
     "replayed: in force already": (replace(CASE, policy=LATER), {"proposal.revision"}),
     "one that leaves a number out": (
         replace(CASE, policy=replace(POLICY, text="revision 4 digest " + "0" * 64)),
         {"proposal.revision"},
     ),
-    "no revision": (of(text="hello"), {"proposal.revision", "proposal.file"}),
+    "no revision": (of(text="hello"), {"proposal.named", "proposal.revision", "proposal.file"}),
     "aborted": (of(status=4), {"proposal.open"}),
     "a chain without a revision": (replace(CASE, policy=replace(POLICY, text="authority")), {"proposal.revision"}),
 }
@@ -161,6 +184,21 @@ def test_votes_of_who_is_no_member_do_not_count():
 
 def test_an_accepted_proposal_that_failed_is_left_over():
     assert [one.id for one in left_over([PROPOSAL, replace(PROPOSAL, status=2, result=3)])] == ["proposal.left"]
+
+
+LEFT = replace(PROPOSAL, number=3, status=2, result=3)
+NO_MORE = {"none": ([PROPOSAL], False), "accepted by a word": ([LEFT], True)}
+
+
+@pytest.mark.parametrize(("kept", "despite"), NO_MORE.values(), ids=NO_MORE)
+def test_what_does_not_hold_a_revision_back(kept, despite):
+    refuse_left_over(kept, despite)
+
+
+def test_what_is_left_over_holds_every_other_revision_back():
+    with pytest.raises(Refused, match=r"(?s)proposal 3 \('title'\) was accepted and failed.*--despite-left-over") as found:
+        refuse_left_over([PROPOSAL, LEFT], despite=False)
+    assert found.value.exit_code == 4
 
 
 TEXTS = ["", "authority", "revision 0 digest " + "0" * 64, "revision 1 digest " + "A" * 64, mark_of(first()).text() + " "]

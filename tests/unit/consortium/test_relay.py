@@ -56,6 +56,12 @@ NOT_RELAYED = [
     '{"method": "status"}',
     '{"method": "unsafe_flush_mempool", "batch": [{}]}',
     '{"method": [], "batch": 1}',
+    '{"method": ["status"], "batch": []}',
+    '{"method": "status", "batch": [1]}',
+    '{"method": "status", "batch": [null, {}]}',
+    '{"method": "status", "batch": [["method"]]}',
+    '{"method": "status", "batch": [{"method": "x"}]}',
+    '{"method": "status", "batch": [{"self": 1}]}',
 ]
 
 
