@@ -107,7 +107,10 @@ def test_one_byte_changed_is_named_and_not_agreed_to(gamma: Controller) -> None:
     gamma.file.write_text(right.replace("172.30.51.31", "172.30.51.32"), encoding="utf-8")
     assert "they differ in: nodes" in gamma.signs("approve", code=4)["error"]["what"]
     gamma.file.write_text(right, encoding="utf-8")
-    assert "may not be agreed to" in gamma.signs("approve", "--digest", "0" * 64, code=4)["error"]["what"]
+    assert (
+        "may not be agreed to"
+        in gamma.signs("approve", str(gamma.says("show")["proposal"]), "--digest", "0" * 64, code=4)["error"]["what"]
+    )
 
 
 def test_two_of_three_admit_it_and_it_votes(alpha: Controller, beta: Controller, gamma: Controller) -> None:
