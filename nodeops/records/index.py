@@ -20,7 +20,7 @@ from nodeops.records.authored import Entry, record_of
 
 _FILE = "index.sqlite"
 # A file of another layout is made anew.
-_LAYOUT = "1"
+_LAYOUT = "2"
 _BUSY_SECONDS = 30.0
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -106,11 +106,11 @@ class Index:
             asked = "SELECT 1 FROM numbers WHERE address = ? AND number = ? AND known"
             return self._base.execute(asked, (address, number)).fetchone() is not None
 
-    def last_height(self, address: str) -> int:
-        """Return the height of the newest transaction of an account that is here, 0 for none."""
+    def height_before(self, address: str, number: int) -> int:
+        """Return the height of the newest transaction of an account that is here and comes before a number, 0 for none."""
         with self._read_or_damaged():
-            asked = "SELECT MAX(height) FROM numbers WHERE address = ? AND known"
-            return int(self._base.execute(asked, (address,)).fetchone()[0] or 0)
+            asked = "SELECT MAX(height) FROM numbers WHERE address = ? AND known AND number < ?"
+            return int(self._base.execute(asked, (address, number)).fetchone()[0] or 0)
 
     def put(self, block: ProvenBlock, entries: Iterable[Entry], known: Iterable[str]) -> None:
         """Keep a block and what was verified in it, all or nothing. `known` are the addresses of which every number counts."""

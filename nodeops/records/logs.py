@@ -60,10 +60,13 @@ class AuthorLogs:
         return height
 
     def _wanted(self, address: str, count: int) -> Iterator[int]:
-        """Yield the numbers that are not in the index. What a key wrote long after it counted is of no interest."""
+        """Yield the numbers that are not in the index. What a key wrote long after it counted is of no interest.
+
+        Numbers rise with heights, so only one before tells that a number is too late: a later one may have come with its block.
+        """
         until = self.authors[address].until
         for number in self.index.missing(address, count):
-            if until is not None and self.index.last_height(address) > until:
+            if until is not None and self.index.height_before(address, number) > until:
                 return
             yield number
 

@@ -8,9 +8,10 @@ import pytest
 from nodeops.core.errors import HostError
 from nodeops.ledger.cometbft.proof import ProofError
 from nodeops.ledger.cosmos.address import address_bytes
+from nodeops.records.author_store import AuthorStore
 from nodeops.records.authored import GapError
-from tests.unit.records.author_chain import ADDRESS, Lie, recorded, told
-from tests.unit.records.test_authors import TOP, A, D, at, height, impatient, said, store
+from tests.unit.records.author_chain import ADDRESS, AUTHORS, Lie, logs, recorded, told
+from tests.unit.records.test_authors import TOP, A, B, D, at, height, impatient, said, store
 
 __all__ = ["impatient"]
 FAILED, SENT_AGAIN, LAST = height("billing", 2), height("billing", 3), height("alpha-1", 2)
@@ -135,3 +136,18 @@ def test_a_used_number_whose_old_state_is_gone_is_a_clear_error(tmp_path):
 
     with told(_about("abci_query", pruned)) as url, pytest.raises(HostError, match="version does not exist"):
         store(url, tmp_path).history(A)
+
+
+def test_a_late_number_brought_in_early_stops_no_reading_of_older_ones(tmp_path):
+    def late_first(params: dict[str, Any], answer: Any) -> Any:
+        if f"{ADDRESS['billing']}/0'" in params["query"]:
+            answer["txs"].insert(0, {"hash": "", "height": str(LAST)})
+        return answer
+
+    by_name = {one.name: one for one in AUTHORS}
+    left = by_name["alpha-1"].model_copy(update={"organisation": "beta", "name": "billing", "until": LAST - 8})
+    found: list[list[Any]] = []
+    for lie in (_about("tx_search", late_first), None):
+        with told(lie) as url:
+            found.append(said(AuthorStore(logs(url, tmp_path, [by_name["billing"], left])).history(B)))
+    assert found == [[at("billing", 0), ("billing", 1, height("alpha-1", 1))]] * 2
