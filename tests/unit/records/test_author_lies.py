@@ -151,3 +151,8 @@ def test_a_late_number_brought_in_early_stops_no_reading_of_older_ones(tmp_path)
         with told(lie) as url:
             found.append(said(AuthorStore(logs(url, tmp_path, [by_name["billing"], left])).history(B)))
     assert found == [[at("billing", 0), ("billing", 1, height("alpha-1", 1))]] * 2
+
+
+def test_a_log_and_events_beyond_what_other_answers_may_have_hide_no_record(tmp_path):
+    with told(_result(LAST, log="<" * (9 << 20))) as url:
+        assert said(store(url, tmp_path).history(D)) == [at("alpha-1", 2)]
