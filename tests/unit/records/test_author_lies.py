@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from nodeops.core.errors import HostError
+from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.proof import ProofError
 from nodeops.ledger.cosmos.address import address_bytes
 from nodeops.records.author_store import AuthorStore
@@ -134,8 +135,19 @@ def test_a_used_number_whose_old_state_is_gone_is_a_clear_error(tmp_path):
             raise LookupError("failed to load state at height 5; version does not exist")
         return answer
 
-    with told(_about("abci_query", pruned)) as url, pytest.raises(HostError, match="version does not exist"):
+    with told(_about("abci_query", pruned)) as url, pytest.raises(GapError, match=r"billing \(beta\).* number 2 in block 10"):
         store(url, tmp_path).history(A)
+
+
+def test_a_count_of_nothing_in_block_1_takes_that_block_to_name_nobody(tmp_path):
+    with told() as url:
+        logs(url, tmp_path / "one")._first_is_empty(ADDRESS["alpha-1"])
+        two = logs(url, tmp_path / "two")
+        proven = two.block
+        two.block = lambda height: proven(height + 1)
+        two.driver.contents = lambda height: CometBft.contents(two.driver, height + 1)
+        with pytest.raises(HostError, match="named in block 1"):
+            two._first_is_empty(ADDRESS["alpha-1"])
 
 
 def test_a_late_number_brought_in_early_stops_no_reading_of_older_ones(tmp_path):
