@@ -126,6 +126,11 @@ class Index:
                     "INSERT OR REPLACE INTO numbers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, found and found[0], one.record)
                 )
 
+    def drop_unchecked(self, authors: Iterable[str]) -> None:
+        """Forget what authors wrote while they were strangers: their signatures were not checked then. It is read again."""
+        with self._read_or_damaged():
+            self._base.executemany("DELETE FROM numbers WHERE address = ? AND NOT known", [(one,) for one in authors])
+
     def entries(self, key: str) -> list[tuple[Entry, ProvenBlock]]:
         """Return what says that it is a record under a key, in ledger order, each with its block."""
         with self._read_or_damaged():

@@ -45,6 +45,7 @@ class AuthorLogs:
         Raise GapError for a number that this node does not show, ProofError for what it shows and does not hold.
         """
         height = self._height()
+        self.index.drop_unchecked(self.authors)
         accounts = {address: self.state.account(address, height) for address in self.authors}
         numbers = {address: found.number for address, found in accounts.items() if found}
         for address, found in accounts.items():

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from nodeops.core.digest import sha256
 from nodeops.core.errors import HostError
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.proof import ProofError
 from nodeops.ledger.cosmos.address import address_bytes
 from nodeops.records.author_store import AuthorStore
-from nodeops.records.authored import GapError
-from tests.unit.records.author_chain import ADDRESS, AUTHORS, Lie, logs, recorded, told
+from nodeops.records.authored import Entry, GapError, memo_of, signed_record
+from tests.unit.records.author_chain import ADDRESS, AUTHORS, Lie, key, logs, recorded, told, value
 from tests.unit.records.test_authors import TOP, A, B, D, at, height, impatient, said, store
 
 __all__ = ["impatient"]
@@ -168,3 +169,12 @@ def test_a_late_number_brought_in_early_stops_no_reading_of_older_ones(tmp_path)
 def test_a_log_and_events_beyond_what_other_answers_may_have_hide_no_record(tmp_path):
     with told(_result(LAST, log="<" * (9 << 20))) as url:
         assert said(store(url, tmp_path).history(D)) == [at("alpha-1", 2)]
+
+
+def test_what_a_stranger_wrote_unchecked_does_not_count_once_its_key_is_an_author_s(tmp_path):
+    with told() as url:
+        found = store(url, tmp_path)
+        tx = signed_record(key("alpha-1"), "another-chain", 0, 9, memo_of("record/z.csv", value("alpha-1", "z")))
+        unchecked = Entry(ADDRESS["alpha-1"], 9, LAST, 9, sha256(tx).upper(), tx)
+        found.logs.index.put(found.logs.block(LAST), [unchecked], [])
+        assert said(found.history("record/z.csv")) == []
