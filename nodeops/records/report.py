@@ -148,7 +148,21 @@ def _oddities(key: str, history: History) -> list[Finding]:
     if history.missing:
         text = f"versions of {key} name an earlier one that this node does not show: {', '.join(history.missing)[:200]}"
         found.append(Finding("record.gap", Verdict.WARN, "", text, ANOTHER_NODE))
-    return found
+    return [*found, *_taken_over(key, history)]
+
+
+def _taken_over(key: str, history: History) -> list[Finding]:
+    current, before = history.current, history.replaced
+    if current is None or before is None:
+        return []
+    now, then = (f"{one.value.node} ({one.value.organisation}) at height {_height(one)}" for one in (current, before))
+    text = f"the version of {key} that counts is by {now}; before it {then} wrote one"
+    hint = "ask both whether that is meant; who was there first may write a new version with --revise"
+    return [Finding("record.taken_over", Verdict.WARN, "one organisation", text, hint)]
+
+
+def _height(version: RecordVersion) -> int:
+    return version.proven.block.height
 
 
 def _forged(key: str, forged: Forged) -> Finding:

@@ -163,6 +163,15 @@ class History:
         return heads[-1] if heads else None
 
     @property
+    def replaced(self) -> RecordVersion | None:
+        """Return the last version before the one that counts, in ledger order, that is of another organisation."""
+        if (current := self.current) is None:
+            return None
+        # Not only the one right before: who writes twice must not hide whom it came after.
+        before = reversed(self.versions[: self.versions.index(current)])
+        return next((one for one in before if one.value.organisation != current.value.organisation), None)
+
+    @property
     def missing(self) -> list[str]:
         """Return the transactions that versions say they revise and that this node does not show."""
         shown = {version.proven.hash.lower() for version in self.versions}
