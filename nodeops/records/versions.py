@@ -146,8 +146,8 @@ class Forged:
 class History:
     """All that a node shows under one record key, proven and in ledger order.
 
-    `foreign` counts entries that are not records: anyone with access to an RPC may write under any key. `forged` are the first few
-    of those whose signer may not say what they say, where the ledger knows who signed; `more_forged` counts the others. `whole`:
+    `foreign` counts entries that are not records: anyone with access to an RPC may write under any key. `forged` are those whose
+    signer may not say what they say, where the ledger knows who signed: the first few; `more_forged` counts the others. `whole`:
     nothing can be missing.
     """
 
