@@ -36,12 +36,14 @@ class AuthorStore:
         """Return all versions of a record, of all authors: none can be missing up to the frontier."""
         self.frontier()
         try:
-            found = self.logs.index.entries(key)
+            return self._history(key)
         except DamagedIndexError:
             self.logs.index.renew()
             self.again()
-            found = self.logs.index.entries(key)
-        return authored_history(found, self.logs.authors)
+            return self._history(key)
+
+    def _history(self, key: str) -> History:
+        return authored_history(self.logs.index.entries(key), self.logs.authors)
 
     def _healed(self, read: Callable[[], Frontier]) -> Frontier:
         """Read once more, from the chain alone, when what is kept of earlier reading is damaged."""

@@ -20,6 +20,8 @@ from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.ledger.cosmos.tx import Signer, Transaction, read, sign, signed_by
 from nodeops.records.versions import Forged, History, RecordValue, RecordVersion, Signed, is_ledger_key
 
+# Of what does not count, so many are kept and shown: anybody with an account can write it without end.
+_MOST_FORGED = 3
 # What a record of the longest key uses, with room to spare (55000 for a usual one, measured).
 GAS = 100_000
 
@@ -124,19 +126,22 @@ def authored_history(found: Iterable[tuple[Entry, ProvenBlock]], authors: Mappin
     Who signs the same once more adds nothing: a revision names what it revises, so no two versions of an author are alike.
     """
     versions: dict[tuple[str, RecordValue], RecordVersion] = {}
-    forged = []
+    forged: list[Forged] = []
+    more = 0
     for entry, block in found:
         said = record_of(read(entry.record).memo) if entry.record is not None else None
         if said is None:
             continue
         author = authors.get(entry.address)
         why = objection(entry, said[1], author)
-        if why or author is None:
+        if (why or author is None) and len(forged) >= _MOST_FORGED:
+            more += 1
+        elif why or author is None:
             forged.append(Forged(entry.hash, entry.height, why))
         else:
             version = RecordVersion(said[1], Placed(entry.hash, block), Signed(author.key, entry.number))
             versions.setdefault((entry.address, said[1]), version)
-    return History(list(versions.values()), forged=forged, whole=True)
+    return History(list(versions.values()), forged=forged, whole=True, more_forged=more)
 
 
 def objection(entry: Entry, value: RecordValue, author: Author | None) -> str:

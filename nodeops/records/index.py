@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from nodeops.records.authored import Entry, record_of
 
 _FILE = "index.sqlite"
 # A file of another layout is made anew.
-_LAYOUT = "1"
+_LAYOUT = "2"
 _BUSY_SECONDS = 30.0
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -90,15 +91,15 @@ class Index:
         """Close the file."""
         self._base.close()
 
-    def missing(self, address: str, count: int) -> list[int]:
-        """Return which of the first `count` numbers of an account are not here yet."""
+    def missing(self, address: str, count: int) -> Iterator[int]:
+        """Return which of the first `count` numbers of an account are not here yet. Only where each gap is, is kept of them."""
+        asked = "FROM numbers WHERE address = ? AND number < ? AND known"
         with self._read_or_damaged():
-            asked = "FROM numbers WHERE address = ? AND number < ? AND known"
-            held, last = self._base.execute(f"SELECT COUNT(*), MAX(number) {asked}", (address, count)).fetchone()
+            held, last = self._base.execute(f"SELECT COUNT(DISTINCT number), MAX(number) {asked}", (address, count)).fetchone()
             if held == (-1 if last is None else last) + 1:
-                return list(range(held, count))
-            rows = self._base.execute(f"SELECT number {asked}", (address, count))
-            return sorted(set(range(count)) - {number for (number,) in rows})
+                return iter(range(held, count))
+            rows = self._base.execute(f"SELECT DISTINCT number {asked} ORDER BY number", (address, count))
+            return chain.from_iterable(list(_gaps((number for (number,) in rows), count)))
 
     def has(self, address: str, number: int) -> bool:
         """Tell whether the transaction of a number is here."""
@@ -106,11 +107,11 @@ class Index:
             asked = "SELECT 1 FROM numbers WHERE address = ? AND number = ? AND known"
             return self._base.execute(asked, (address, number)).fetchone() is not None
 
-    def last_height(self, address: str) -> int:
-        """Return the height of the newest transaction of an account that is here, 0 for none."""
+    def height_before(self, address: str, number: int) -> int:
+        """Return the height of the newest transaction of an account that is here and comes before a number, 0 for none."""
         with self._read_or_damaged():
-            asked = "SELECT MAX(height) FROM numbers WHERE address = ? AND known"
-            return int(self._base.execute(asked, (address,)).fetchone()[0] or 0)
+            asked = "SELECT MAX(height) FROM numbers WHERE address = ? AND known AND number < ?"
+            return int(self._base.execute(asked, (address, number)).fetchone()[0] or 0)
 
     def put(self, block: ProvenBlock, entries: Iterable[Entry], known: Iterable[str]) -> None:
         """Keep a block and what was verified in it, all or nothing. `known` are the addresses of which every number counts."""
@@ -126,21 +127,36 @@ class Index:
                     "INSERT OR REPLACE INTO numbers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, found and found[0], one.record)
                 )
 
-    def entries(self, key: str) -> list[tuple[Entry, ProvenBlock]]:
-        """Return what says that it is a record under a key, in ledger order, each with its block."""
+    def drop_unchecked(self, authors: Iterable[str]) -> None:
+        """Forget what authors wrote while they were strangers: their signatures were not checked then. It is read again."""
+        with self._read_or_damaged():
+            self._base.executemany("DELETE FROM numbers WHERE address = ? AND NOT known", [(one,) for one in authors])
+
+    def entries(self, key: str) -> Iterator[tuple[Entry, ProvenBlock]]:
+        """Yield what says that it is a record under a key, in ledger order, each with its block."""
         with self._read_or_damaged():
             rows = self._base.execute(
                 "SELECT address, number, numbers.height, place, hash, record, shown FROM numbers JOIN blocks"
                 " ON blocks.height = numbers.height WHERE key = ? ORDER BY numbers.height, place",
                 (key,),
             )
-            return [self._entry(row) for row in rows]
+            yield from map(self._entry, rows)
 
     def _entry(self, row: tuple[Any, ...]) -> tuple[Entry, ProvenBlock]:
         address, number, height, place, tx_hash, record, shown = row
         if sha256(record).upper() != tx_hash:
             raise DamagedIndexError(f"is damaged: {tx_hash} is not what was kept", where=str(self.file))
         return Entry(address, number, height, place, tx_hash, record), _block(json.loads(shown))
+
+
+def _gaps(held: Iterable[int], count: int) -> Iterator[range]:
+    """Yield what lies between numbers that rise, and above them up to `count`."""
+    following = 0
+    for number in held:
+        if number > following:
+            yield range(following, number)
+        following = number + 1
+    yield range(following, count)
 
 
 def _block(shown: dict[str, Any]) -> ProvenBlock:

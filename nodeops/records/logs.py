@@ -22,6 +22,9 @@ from nodeops.records.index import Index
 _FIRST_STATE = 2
 # A node writes its index of transactions a moment after the block itself (state/txindex/indexer_service.go).
 _INDEX_SECONDS, _POLL_SECONDS = 5.0, 0.25
+# How a node says that it keeps no state of a height any more (cosmos-sdk at tag v0.53.8, baseapp/abci.go; iavl).
+_FORGOTTEN = ("failed to load state", "version does not exist")
+_FORGOTTEN_HINT = "ask a node that keeps older states, or copy the index of a host that read it in time"
 _YOUNG_SECONDS = 10.0
 _YOUNG = "the chain has only just begun: run again in some seconds"
 
@@ -42,6 +45,7 @@ class AuthorLogs:
         Raise GapError for a number that this node does not show, ProofError for what it shows and does not hold.
         """
         height = self._height()
+        self.index.drop_unchecked(self.authors)
         accounts = {address: self.state.account(address, height) for address in self.authors}
         numbers = {address: found.number for address, found in accounts.items() if found}
         for address, found in accounts.items():
@@ -60,10 +64,13 @@ class AuthorLogs:
         return height
 
     def _wanted(self, address: str, count: int) -> Iterator[int]:
-        """Yield the numbers that are not in the index. What a key wrote long after it counted is of no interest."""
+        """Yield the numbers that are not in the index. What a key wrote long after it counted is of no interest.
+
+        Numbers rise with heights, so only one before tells that a number is too late: a later one may have come with its block.
+        """
         until = self.authors[address].until
         for number in self.index.missing(address, count):
-            if until is not None and self.index.last_height(address) > until:
+            if until is not None and self.index.height_before(address, number) > until:
                 return
             yield number
 
@@ -87,9 +94,15 @@ class AuthorLogs:
     def _used_up(self, address: str, number: int, block: ProvenBlock) -> bool:
         """Tell whether a number was used up in a block that holds no accepted transaction of it: by one that failed.
 
-        The account's own count says so, before and after the block; then it is no record, and nothing is missing.
+        The account's own count says so, before and after the block; then it is no record, and nothing is missing. Raise GapError
+        when the node has forgotten those counts.
         """
-        before, after = (self._sequence(address, height) for height in (block.height - 1, block.height))
+        try:
+            before, after = (self._sequence(address, height) for height in (block.height - 1, block.height))
+        except HostError as error:
+            if any(words in error.what for words in _FORGOTTEN):
+                raise self._forgotten(address, number, block.height) from error
+            raise
         if not before <= number < after:
             return False
         failed = Entry(address, number, block.height, 0, "", None)
@@ -97,9 +110,28 @@ class AuthorLogs:
         return True
 
     def _sequence(self, address: str, height: int) -> int:
-        # Nobody has written anything before the first block.
-        found = self.state.account(address, height) if height >= _FIRST_STATE else None
+        # Nobody has written anything before the first block, whose own state nothing proves.
+        if height < _FIRST_STATE:
+            self._first_is_empty(address)
+            return 0
+        found = self.state.account(address, height)
         return found.sequence if found else 0
+
+    def _first_is_empty(self, address: str) -> None:
+        """Require that nothing in block 1 names an account, so that its count there is 0. Raise HostError for what does.
+
+        Every message names who signs it by the address as text.
+        """
+        contents = prove_contents(*self.driver.contents(1), self.block(1), self.block(2))
+        if any(address.encode() in one.tx.lower() for one in contents):
+            text = f"{address} is named in block 1, whose state nothing proves"
+            raise HostError(text, where=self.chain, hint="its first number cannot be told from a failed one")
+
+    def _forgotten(self, address: str, number: int, height: int) -> GapError:
+        author = self.authors[address]
+        text = f"{author.name} ({author.organisation}) has no transaction of number {number} in block {height} that was accepted"
+        why = "this node has forgotten the counts that say whether one that failed used it up there"
+        return GapError(f"{text}, and {why}", where=Step.ANSWER, hint=_FORGOTTEN_HINT)
 
     def _gap(self, address: str, number: int) -> GapError:
         author = self.authors[address]

@@ -12,7 +12,6 @@ from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProvenBlock
 from nodeops.records.authored import Frontier, GapError
 from nodeops.records.versions import (
     FileDigest,
-    Forged,
     History,
     Judgement,
     Outcome,
@@ -141,20 +140,39 @@ def _finding(checked: Checked) -> Finding:
 
 
 def _oddities(key: str, history: History) -> list[Finding]:
-    found = [_forged(key, one) for one in history.forged]
+    found = _forged(key, history)
     if history.foreign:
         text = f"{history.foreign} entries under {key} are not records and do not count"
         found.append(Finding("record.foreign", Verdict.WARN, "", text, "somebody with access to an RPC wrote them"))
     if history.missing:
         text = f"versions of {key} name an earlier one that this node does not show: {', '.join(history.missing)[:200]}"
         found.append(Finding("record.gap", Verdict.WARN, "", text, ANOTHER_NODE))
-    return found
+    return [*found, *_taken_over(key, history)]
 
 
-def _forged(key: str, forged: Forged) -> Finding:
-    text = f"a transaction of height {forged.height} that says it is a version of {key} {forged.why}: it does not count"
-    hint = f"transaction {forged.hash}: ask whose key that is why it was used so"
-    return Finding("record.foreign_author", Verdict.WARN, "each author in its own name", text, hint)
+def _taken_over(key: str, history: History) -> list[Finding]:
+    current, before = history.current, history.replaced
+    if current is None or before is None:
+        return []
+    now, then = (f"{one.value.node} ({one.value.organisation}) at height {_height(one)}" for one in (current, before))
+    text = f"the version of {key} that counts is by {now}; before it {then} wrote one"
+    hint = "ask both whether that is meant; who was there first may write a new version with --revise"
+    return [Finding("record.taken_over", Verdict.WARN, "one organisation", text, hint)]
+
+
+def _height(version: RecordVersion) -> int:
+    return version.proven.block.height
+
+
+def _forged(key: str, history: History) -> list[Finding]:
+    """Say in one finding what does not count, however often somebody wrote it."""
+    if not history.forged:
+        return []
+    count = len(history.forged) + history.more_forged
+    what = "; ".join(f"that of height {one.height} {one.why}" for one in history.forged)
+    text = f"{count} transactions that say they are versions of {key} do not count: {what}{'; …' if history.more_forged else ''}"
+    hint = f"transactions {', '.join(one.hash for one in history.forged)}: ask whose key that is why it was used so"
+    return [Finding("record.foreign_author", Verdict.WARN, "each author in its own name", text, hint)]
 
 
 def _overtaken(outcome: Outcome) -> Finding:

@@ -146,14 +146,16 @@ class Forged:
 class History:
     """All that a node shows under one record key, proven and in ledger order.
 
-    `foreign` counts entries that are not records: anyone with access to an RPC may write under any key. `forged` are those
-    whose signer may not say what they say, where the ledger knows who signed. `whole`: nothing can be missing.
+    `foreign` counts entries that are not records: anyone with access to an RPC may write under any key. `forged` are those whose
+    signer may not say what they say, where the ledger knows who signed: the first few; `more_forged` counts the others. `whole`:
+    nothing can be missing.
     """
 
     versions: Sequence[RecordVersion]
     foreign: int = 0
     forged: Sequence[Forged] = ()
     whole: bool = False
+    more_forged: int = 0
 
     @property
     def current(self) -> RecordVersion | None:
@@ -161,6 +163,15 @@ class History:
         revised = {version.value.revises for version in self.versions}
         heads = [version for version in self.versions if version.proven.hash.lower() not in revised]
         return heads[-1] if heads else None
+
+    @property
+    def replaced(self) -> RecordVersion | None:
+        """Return the last version before the one that counts, in ledger order, that is of another organisation."""
+        if (current := self.current) is None:
+            return None
+        # Not only the one right before: who writes twice must not hide whom it came after.
+        before = reversed(self.versions[: self.versions.index(current)])
+        return next((one for one in before if one.value.organisation != current.value.organisation), None)
 
     @property
     def missing(self) -> list[str]:

@@ -80,6 +80,7 @@ def _timestamp(value: Any) -> Timestamp:
 Int32 = Annotated[int, BeforeValidator(_integer), Field(ge=0, lt=1 << 31)]
 UInt32 = Annotated[int, BeforeValidator(_integer), Field(ge=0, lt=1 << 32)]
 Int64 = Annotated[int, BeforeValidator(_integer), Field(ge=0, lt=1 << 63)]
+SignedInt64 = Annotated[int, BeforeValidator(_integer), Field(ge=-(1 << 63), lt=1 << 63)]
 UInt64 = Annotated[int, BeforeValidator(_integer), Field(ge=0, lt=1 << 64)]
 Height = Annotated[int, BeforeValidator(_integer), Field(ge=1, lt=1 << 63)]
 Hash = Annotated[bytes, BeforeValidator(_hexadecimal), Field(min_length=32, max_length=32)]

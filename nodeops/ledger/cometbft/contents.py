@@ -11,12 +11,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from nodeops.ledger.cometbft.blocks import Answer, Blob, Height, Int64, UInt32, merkle_root
+from nodeops.ledger.cometbft.blocks import Answer, Blob, Height, SignedInt64, UInt32, merkle_root
 from nodeops.ledger.cometbft.proof import ProvenBlock, Step, parsed, require
 from nodeops.ledger.cometbft.protowire import blob, integer
 
-# An empty transaction is none, and no block of ours is larger than 4 MiB; each costs a few bytes more.
-_MOST = 1 << 18
+# No block of ours is larger than 4 MiB, and each transaction costs two bytes, be it empty.
+_MOST = (4 << 20) // 2
 
 
 class _Data(Answer):
@@ -34,12 +34,12 @@ class BlockAnswer(Answer):
 
 
 class _Result(Answer):
-    """What the application says of a transaction, as far as all nodes agree on it."""
+    """What the application says of a transaction, as far as all nodes agree on it. Whoever sends it chooses the gas it wants."""
 
     code: UInt32 = 0
     data: Blob = b""
-    gas_wanted: Int64 = 0
-    gas_used: Int64 = 0
+    gas_wanted: SignedInt64 = 0
+    gas_used: SignedInt64 = 0
 
     def hashed(self) -> bytes:
         """Return what is hashed (proto/tendermint/abci/types.proto, ExecTxResult)."""

@@ -14,6 +14,7 @@ Which validators a block has is asked of the node and believed by their hash. Wh
 prove it, and is verified from the genesis again when it is handed in: whoever can write it can spare us work, and no more.
 """
 
+import json
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,10 @@ _LEDGER_SAYS = "the ledger says"
 _POWER_LIMIT = 1 << 60
 # Blocks that are handed out: two for each change of the validators. Beyond, the way is followed again each time.
 MOST_KEPT = 500
+# What is held in memory besides, for the time of one command.
+_MOST_HELD = 4 * MOST_KEPT
+# What a header and its commit take as JSON, twice over: 1024 bytes of app hash in hexadecimal, and each validator's vote.
+_HEADER_BYTES, _VOTE_BYTES = 8192, 512
 
 _T = TypeVar("_T")
 
@@ -60,12 +65,17 @@ class LightBlock:
 
 
 def light_block(raw: Any, chain: str, validators: Sequence[Validator]) -> LightBlock:
-    """Return a block with its validators. Raise ProofError when they are not those that its header names."""
+    """Return a block with its validators. Raise ProofError when they are not those that its header names.
+
+    The answer is kept as it was sent, so more than belongs to a header is refused.
+    """
     signed, those = parsed(SignedHeader, raw), TrustedSet(chain, tuple(validators))
     # Beyond 64 bits, numbers that are not the same would have the same hash.
     bounded = all(0 < one.power < _POWER_LIMIT for one in validators)
     named = bounded and those.hash() == signed.header.validators_hash
     require(named, Step.VALIDATORS, "the validators that the node shows are not those that the header names")
+    most = _HEADER_BYTES + _VOTE_BYTES * len(validators)
+    require(len(json.dumps(raw)) <= most, Step.ANSWER, f"the signed header has more than {most} bytes")
     return LightBlock(raw, signed, those)
 
 
@@ -173,9 +183,9 @@ class Follower:
 
     def _note(self, below: Reached, above: Reached) -> None:
         """Remember the two blocks between which validators changed: all others follow from those in one step."""
-        self._sets[above.validators.hash()] = above.validators
-        if below.validators.hash() == above.validators.hash():
+        if len(self._way) >= _MOST_HELD or below.validators.hash() == above.validators.hash():
             return
+        self._sets[above.validators.hash()] = above.validators
         before = len(self._way)
         self._insert(below)
         self._insert(above)

@@ -24,6 +24,9 @@ from nodeops.ledger.cometbft.rpc_answer import LIE_HINT, results
 # config/config.go: MaxRequestBatchSize, and the roles do not change it.
 BATCH_LIMIT = 10
 _ATTEMPTS = 3
+# A block of 4 MiB in base64, be it full of transactions of one byte; and what came of them, with logs and events, which others
+# than the reader choose the length of: 64 MiB are some 600 000 results of transactions that cannot be read.
+_LARGE_ANSWERS = {"block": 16 << 20, "block_results": 64 << 20}
 _HINT = "check that the ledger runs on that address: nodeops status, then its log"
 _BROADCAST_HINT = "the transaction may have been accepted all the same: look for it before sending it again"
 
@@ -35,7 +38,8 @@ class OversizedError(HostError):
 class Rpc:
     """Calls to one address. Holds no connection, so threads may share it.
 
-    `timeout_seconds` is the whole time one call may take, `max_bytes` the largest body that is read.
+    `timeout_seconds` is the whole time one call may take, `max_bytes` the largest body that is read, but of
+    a block and its results, which are larger.
     """
 
     def __init__(self, url: str, *, timeout_seconds: float = 5.0, max_bytes: int = 8 << 20) -> None:
@@ -67,15 +71,18 @@ class Rpc:
     def _exchange(self, method: str, request: Any) -> tuple[int, bytes]:
         where = self._where(method)
         try:
-            status, body = self._attempts(method)(self._post, json.dumps(request).encode(), self._deadline())
+            status, body = self._attempts(method)(self._post, json.dumps(request).encode(), self._deadline(), self._most(method))
         except TimeoutError as error:
             hint = _BROADCAST_HINT if _broadcasts(method) else _HINT
             raise Timeout(f"no whole answer within {self.timeout_seconds:g} seconds", where=where, hint=hint) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise HostError(f"does not answer: {_reason(error)}", where=where, hint=_hint(method, error)) from error
-        if len(body) > self.max_bytes:
-            raise OversizedError(f"the answer is larger than {self.max_bytes} bytes", where=where, hint=LIE_HINT)
+        if len(body) > (most := self._most(method)):
+            raise OversizedError(f"the answer is larger than {most} bytes", where=where, hint=LIE_HINT)
         return status, body
+
+    def _most(self, method: str) -> int:
+        return max(self.max_bytes, _LARGE_ANSWERS.get(method, 0))
 
     def _deadline(self) -> float:
         return time.monotonic() + self.timeout_seconds
@@ -88,13 +95,13 @@ class Rpc:
             reraise=True,
         )
 
-    def _post(self, request: bytes, deadline: float) -> tuple[int, bytes]:
+    def _post(self, request: bytes, deadline: float, most: int) -> tuple[int, bytes]:
         connection = _Connection(self._host, self._port, deadline)
         try:
             connection.request("POST", "/", request, {"Content-Type": "application/json", "Connection": "close"})
             response = connection.getresponse()
-            body = response.read(self.max_bytes + 1)
-            if response.length and len(body) <= self.max_bytes:
+            body = response.read(most + 1)
+            if response.length and len(body) <= most:
                 raise http.client.IncompleteRead(body, response.length)
             return response.status, body
         finally:

@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from nodeops.core.digest import sha256
+from nodeops.ledger.cometbft import zip215
 from nodeops.ledger.cosmos.address import address_of
 from nodeops.ledger.cosmos.codec import FormError, decode, encode
 from nodeops.ledger.cosmos.messages import Coin, Packed, PublicKey, pack
@@ -148,10 +149,13 @@ def _signed_as(signer: _Signer, signature: bytes) -> SignedAs:
 
 
 def signed_by(transaction: Transaction, signer: SignedAs, chain: str, number: int) -> bool:
-    """Tell whether the signer's key did sign the transaction, for this chain and the account of this number."""
+    """Tell whether the signer's key signed, as the chain judges it: the transaction, for this chain and this account number.
+
+    It judges by ZIP-215, which accepts some signatures that OpenSSL, asked first because it is fast, refuses.
+    """
     signed = encode(_SignDoc(transaction.body, transaction.auth, chain, number))
     try:
         Ed25519PublicKey.from_public_bytes(signer.public_key).verify(signer.signature, signed)
     except (InvalidSignature, ValueError):
-        return False
+        return zip215.verify(signer.public_key, signed, signer.signature)
     return True

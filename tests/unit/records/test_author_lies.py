@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
+from nodeops.core.digest import sha256
 from nodeops.core.errors import HostError
+from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.proof import ProofError
 from nodeops.ledger.cosmos.address import address_bytes
-from nodeops.records.authored import GapError
-from tests.unit.records.author_chain import ADDRESS, Lie, recorded, told
-from tests.unit.records.test_authors import TOP, A, D, at, height, impatient, said, store
+from nodeops.records.author_store import AuthorStore
+from nodeops.records.authored import Entry, GapError, memo_of, signed_record
+from tests.unit.records.author_chain import ADDRESS, AUTHORS, Lie, key, logs, recorded, told, value
+from tests.unit.records.test_authors import TOP, A, B, D, at, height, impatient, said, store
 
 __all__ = ["impatient"]
 FAILED, SENT_AGAIN, LAST = height("billing", 2), height("billing", 3), height("alpha-1", 2)
@@ -133,5 +136,45 @@ def test_a_used_number_whose_old_state_is_gone_is_a_clear_error(tmp_path):
             raise LookupError("failed to load state at height 5; version does not exist")
         return answer
 
-    with told(_about("abci_query", pruned)) as url, pytest.raises(HostError, match="version does not exist"):
+    with told(_about("abci_query", pruned)) as url, pytest.raises(GapError, match=r"billing \(beta\).* number 2 in block 10"):
         store(url, tmp_path).history(A)
+
+
+def test_a_count_of_nothing_in_block_1_takes_that_block_to_name_nobody(tmp_path):
+    with told() as url:
+        logs(url, tmp_path / "one")._first_is_empty(ADDRESS["alpha-1"])
+        two = logs(url, tmp_path / "two")
+        proven = two.block
+        two.block = lambda height: proven(height + 1)
+        two.driver.contents = lambda height: CometBft.contents(two.driver, height + 1)
+        with pytest.raises(HostError, match="named in block 1"):
+            two._first_is_empty(ADDRESS["alpha-1"])
+
+
+def test_a_late_number_brought_in_early_stops_no_reading_of_older_ones(tmp_path):
+    def late_first(params: dict[str, Any], answer: Any) -> Any:
+        if f"{ADDRESS['billing']}/0'" in params["query"]:
+            answer["txs"].insert(0, {"hash": "", "height": str(LAST)})
+        return answer
+
+    by_name = {one.name: one for one in AUTHORS}
+    left = by_name["alpha-1"].model_copy(update={"organisation": "beta", "name": "billing", "until": LAST - 8})
+    found: list[list[Any]] = []
+    for lie in (_about("tx_search", late_first), None):
+        with told(lie) as url:
+            found.append(said(AuthorStore(logs(url, tmp_path, [by_name["billing"], left])).history(B)))
+    assert found == [[at("billing", 0), ("billing", 1, height("alpha-1", 1))]] * 2
+
+
+def test_a_log_and_events_beyond_what_other_answers_may_have_hide_no_record(tmp_path):
+    with told(_result(LAST, log="<" * (9 << 20))) as url:
+        assert said(store(url, tmp_path).history(D)) == [at("alpha-1", 2)]
+
+
+def test_what_a_stranger_wrote_unchecked_does_not_count_once_its_key_is_an_author_s(tmp_path):
+    with told() as url:
+        found = store(url, tmp_path)
+        tx = signed_record(key("alpha-1"), "another-chain", 0, 9, memo_of("record/z.csv", value("alpha-1", "z")))
+        unchecked = Entry(ADDRESS["alpha-1"], 9, LAST, 9, sha256(tx).upper(), tx)
+        found.logs.index.put(found.logs.block(LAST), [unchecked], [])
+        assert said(found.history("record/z.csv")) == []

@@ -58,7 +58,7 @@ def versions(process: Process, folder: Path, wanted: list[FileDigest]) -> list[i
     """Return how many transactions say each of them, repetitions counted, as another host that reads from nothing finds."""
     found = store(process, folder)
     found.frontier()
-    return [len(found.logs.index.entries(f"record/{one.key}")) for one in wanted]
+    return [len(list(found.logs.index.entries(f"record/{one.key}"))) for one in wanted]
 
 
 def test_added_once_it_is_there_and_stays_one(process: Process, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from nodeops.records.author_pen import AuthorPen
 from nodeops.records.author_store import AuthorStore
 from nodeops.records.authored import Entry, Frontier, authored_history, memo_of, record_of, signed_record
 from nodeops.records.index import Index
-from nodeops.records.report import verified
-from nodeops.records.versions import History
+from nodeops.records.report import check, verified
+from nodeops.records.versions import FileDigest, History
 from tests.unit.ledger.ledgerd_process import CHAIN
 from tests.unit.ledger.made_keys import pair
 from tests.unit.records.author_chain import ADDRESS, AUTHORS, key, logs, recorded, told, value
@@ -155,7 +155,7 @@ def test_what_was_verified_with_another_genesis_is_not_believed(tmp_path):
     with told() as url:
         store(url, tmp_path).history(A)
     index = Index(tmp_path, "another genesis")
-    assert index.missing(ADDRESS["alpha-1"], 3) == [0, 1, 2]
+    assert list(index.missing(ADDRESS["alpha-1"], 3)) == [0, 1, 2]
     assert (tmp_path / "index.sqlite").stat().st_mode & 0o777 == 0o600
 
 
@@ -170,6 +170,12 @@ def test_who_is_refused_for_long_enough_is_told_what_the_node_said(tmp_path):
             pen._extended(now - 1, 5, landed=False)
 
 
+def test_a_number_that_is_here_twice_hides_no_gap(tmp_path):
+    index = Index(tmp_path, "genesis")
+    index.put(_block(), [Entry("x", number, 7, 0, tx, None) for number, tx in ((0, ""), (0, "AA"), (2, "BB"), (5, "CC"))], ["x"])
+    assert [list(index.missing("x", count)) for count in (1, 3, 7)] == [[], [1], [1, 3, 4, 6]]
+
+
 # --- deciding -------------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +186,15 @@ def _block(height: int = 7) -> ProvenBlock:
 def entry(name: str, number: int, memo: str, height: int = 7) -> tuple[Entry, ProvenBlock]:
     tx = read(signed_record(key(name), CHAIN, 4, number, memo))
     return Entry(ADDRESS[name], number, height, number, tx.hash, tx.raw), _block(height)
+
+
+def test_what_does_not_count_is_one_finding_however_often_it_was_written():
+    memo = memo_of(A, value("billing", "x"))
+    known = {ADDRESS[one.name]: one for one in AUTHORS}
+    found = authored_history((entry("alpha-1", number, memo) for number in range(9)), known)
+    assert (len(found.forged), found.more_forged) == (3, 6)
+    (told,) = check(FileDigest("a.csv", "a.csv", "0" * 64, 1), found).warnings
+    assert told.actual.startswith("9 transactions that say they are versions of a.csv do not count: that of height 7 ")
 
 
 def test_the_same_again_is_no_other_version():

@@ -15,6 +15,7 @@ from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.proof import ProofError, ProvenBlock, ProvenTransaction, Step
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.records.files import name_keys, read_all
+from nodeops.records.report import check
 from nodeops.records.store import Store, transaction_hash
 from nodeops.records.versions import (
     FileDigest,
@@ -129,6 +130,14 @@ def test_reasons_name_heights_and_hashes():
 def test_a_hidden_earlier_version_shows_as_a_gap():
     assert History((B2, A3)).missing == [f"{1:064x}"]
     assert History((A1, B2, A3)).missing == []
+
+
+def test_a_version_that_counts_after_one_of_another_organisation_is_told_even_when_written_twice():
+    b2, a3 = (replace(one, value=one.value.model_copy(update={"organisation": "other"})) for one in (B2, A3))
+    (told,) = check(FILE, History((A1, b2, a3))).warnings
+    assert (told.id, "cu-1 (china-unicom) at height 10" in told.actual) == ("record.taken_over", True)
+    assert check(FILE, History((A1, B2, A3))).warnings == []
+    assert check(FILE, History((b2, a3))).warnings[0].id == "record.gap"
 
 
 def test_what_somebody_else_wrote_meanwhile_is_found():

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from nodeops.artifacts.own_source import REPOSITORY
 from nodeops.core.errors import HostError
 from nodeops.ledger.answers import Validator, ValidatorSet
+from nodeops.ledger.cometbft import follow
 from nodeops.ledger.cometbft.answers import ValidatorsPage
 from nodeops.ledger.cometbft.blocks import leaf_hash
 from nodeops.ledger.cometbft.follow import Follower, LightBlock, light_block
@@ -221,6 +222,20 @@ def test_a_node_that_sends_more_than_a_header_fills_no_disk(tmp_path: Path) -> N
     padded = [replace(block, raw={**block.raw, "padding": "x" * (5 << 20)}) for block in followed()]
     save(tmp_path / "light-1.json", CHAIN, padded)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_more_than_belongs_to_a_header_is_not_kept_in_memory() -> None:
+    stuffed = {**HEADERS[NEWEST], "more": [[] for _ in range(1 << 14)]}
+    with pytest.raises(ProofError, match="the signed header has more than") as caught:
+        light_block(stuffed, CHAIN, validators_in(raw_set(NEWEST)))
+    assert caught.value.where == Step.ANSWER
+
+
+def test_a_way_too_long_to_be_held_is_followed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "_MOST_HELD", 3)
+    one = follower(Node())
+    assert [one.block(height).height for height in (NEWEST, *HEADERS)] == [NEWEST, *HEADERS]
+    assert len(one._way) <= 4
 
 
 def test_a_file_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Transactions and messages: what is written is read again, and nothing else is."""
 
 import dataclasses
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,6 +27,7 @@ from nodeops.ledger.cosmos.messages import (
 )
 from nodeops.ledger.cosmos.tx import Signer, read, sign, signed_by
 from tests.unit.ledger.ledgerd_process import organisation_key
+from tests.unit.records.chain import Seat
 
 KEY, OTHER = organisation_key("alpha"), organisation_key("beta")
 CHAIN = "made-up-1"
@@ -36,6 +39,13 @@ def test_a_transaction_is_read_as_it_was_signed() -> None:
     assert (found.memo, found.messages, found.raw) == ("a memo", (self_send(KEY.address),), RAW)
     assert [(one.address, one.sequence) for one in found.signers] == [(KEY.address, 7)]
     assert signed_by(found, found.signers[0], CHAIN, 1)
+
+
+def test_a_signature_that_the_chain_accepts_and_openssl_does_not_counts() -> None:
+    seat = Seat(1, 1)
+    crooked: Any = SimpleNamespace(public=seat.public, sign=seat.crooked)
+    found = read(sign([self_send(KEY.address)], [Signer(crooked, 1, 7)], CHAIN, "a memo"))
+    assert [signed_by(found, found.signers[0], CHAIN, number) for number in (1, 2)] == [True, False]
 
 
 @pytest.mark.parametrize(("chain", "number"), [("other-1", 1), (CHAIN, 2), (CHAIN, 0)])
