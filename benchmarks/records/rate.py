@@ -26,8 +26,9 @@ from nodeops.records.author_pen import AuthorPen
 from nodeops.records.author_store import AuthorStore
 from nodeops.records.index import Index
 from nodeops.records.logs import AuthorLogs
+from nodeops.records.planned import Writer
 from nodeops.records.store import Store
-from nodeops.records.versions import FileDigest, Writer
+from nodeops.records.versions import FileDigest
 from tests.unit.ledger.ledger_process import Process, binary, free_ports
 from tests.unit.ledger.ledgerd_process import running_ledgerd
 from tests.unit.records.author_chain import AUTHORS, key

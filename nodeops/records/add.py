@@ -4,21 +4,9 @@ from collections.abc import Callable, Sequence
 
 from nodeops.core.errors import Refused
 from nodeops.ledger.cometbft.proof import ProofError, Step
+from nodeops.records.planned import Outcome, Plan, Planned, Writer, overtaken, plan_add
 from nodeops.records.store import Store
-from nodeops.records.versions import (
-    RECORD_SPACE,
-    FileDigest,
-    History,
-    Outcome,
-    Plan,
-    Planned,
-    RecordValue,
-    RecordVersion,
-    Writer,
-    ledger_key,
-    overtaken,
-    plan_add,
-)
+from nodeops.records.versions import RECORD_SPACE, FileDigest, History, RecordValue, RecordVersion, ledger_key
 
 # Well below the 5000 transactions a node keeps waiting (CometBFT, mempool.size).
 _BATCH = 500

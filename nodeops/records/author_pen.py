@@ -20,7 +20,8 @@ from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.records.add import value_of
 from nodeops.records.author_store import AuthorStore
 from nodeops.records.authored import GAS, Account, Frontier, memo_of, signed_record
-from nodeops.records.versions import Outcome, Planned, RecordVersion, Writer, overtaken
+from nodeops.records.planned import Outcome, Planned, Writer, overtaken
+from nodeops.records.versions import RecordVersion
 
 # In flight at once: half of what a block takes of records by its limit of gas, so that others find room.
 _FLIGHT = 250

@@ -21,8 +21,9 @@ from nodeops.records.author_store import AuthorStore
 from nodeops.records.authored import Frontier
 from nodeops.records.index import Index
 from nodeops.records.logs import AuthorLogs
+from nodeops.records.planned import Outcome, Planned, Writer
 from nodeops.records.store import Store, open_store
-from nodeops.records.versions import History, Outcome, Planned, Writer
+from nodeops.records.versions import History
 
 _MOST_BYTES = 4 << 20
 

@@ -19,8 +19,9 @@ from nodeops.records.authored import Frontier
 from nodeops.records.authors_cli import DocumentOption, account, authors
 from nodeops.records.backend import Backend, Pen, open_backend, open_pen
 from nodeops.records.files import name_keys, read_all, total_bytes
+from nodeops.records.planned import Outcome, Planned
 from nodeops.records.report import added, check, shown, verified
-from nodeops.records.versions import RECORD_SPACE, FileDigest, History, Outcome, Planned, ledger_key
+from nodeops.records.versions import RECORD_SPACE, FileDigest, History, ledger_key
 
 app = typer.Typer(no_args_is_help=True)
 

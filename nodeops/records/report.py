@@ -10,18 +10,8 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProvenBlock
 from nodeops.records.authored import Frontier, GapError
-from nodeops.records.versions import (
-    FileDigest,
-    History,
-    Judgement,
-    Outcome,
-    Plan,
-    RecordVersion,
-    Standing,
-    Writer,
-    absence,
-    judge,
-)
+from nodeops.records.planned import Outcome, Plan, Writer
+from nodeops.records.versions import FileDigest, History, Judgement, RecordVersion, Standing, absence, judge
 
 # Blocks come every few seconds; a clock may differ by as much.
 _STALE = timedelta(minutes=5)

@@ -20,7 +20,8 @@ from nodeops.records.author_pen import AuthorPen
 from nodeops.records.author_store import AuthorStore
 from nodeops.records.index import Index
 from nodeops.records.logs import AuthorLogs
-from nodeops.records.versions import FileDigest, Plan
+from nodeops.records.planned import Plan
+from nodeops.records.versions import FileDigest
 from tests.unit.ledger.ledger_process import Process
 from tests.unit.ledger.ledgerd_process import organisation_key, running_ledgerd
 from tests.unit.records.author_chain import ADDRESS, AUTHORS, Scribe, key

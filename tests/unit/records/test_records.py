@@ -15,12 +15,12 @@ from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.proof import ProofError, ProvenBlock, ProvenTransaction, Step
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.records.files import name_keys, read_all
+from nodeops.records.planned import Plan, overtaken, plan_add
 from nodeops.records.report import check
 from nodeops.records.store import Store, transaction_hash
 from nodeops.records.versions import (
     FileDigest,
     History,
-    Plan,
     RecordValue,
     RecordVersion,
     Standing,
@@ -28,8 +28,6 @@ from nodeops.records.versions import (
     content,
     judge,
     ledger_key,
-    overtaken,
-    plan_add,
     record_history,
     transaction,
 )
