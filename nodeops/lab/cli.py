@@ -14,7 +14,6 @@ from nodeops.core.errors import HostError, InputError
 from nodeops.core.result import Result, Table
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder
 from nodeops.lab import act, boot, containers, keys, plan
-from nodeops.lab.disaster import disaster
 from nodeops.lab.down import down as down_lab
 from nodeops.lab.engine.engine import HOME
 from nodeops.lab.faults import cli as faults
@@ -26,9 +25,10 @@ from nodeops.lab.progress import progress, running_engine
 from nodeops.lab.saved.cli import forget, load, save, saved
 from nodeops.lab.spec import lab_identity, load_lab
 from nodeops.lab.state import SSH_CONFIG_FILE, Act, Seen, SeenHost
-from nodeops.lab.tour import tour
+from nodeops.lab.stories.disaster import disaster
+from nodeops.lab.stories.tour import tour
+from nodeops.lab.stories.vote import vote
 from nodeops.lab.up import up as up_lab
-from nodeops.lab.vote import vote
 
 app = typer.Typer(no_args_is_help=True)
 app.command("tour")(tour)

@@ -17,7 +17,8 @@ import pytest
 from nodeops.core.finding import Verdict
 from nodeops.document.models import Consortium
 from nodeops.ledger.founding.gather import gather
-from nodeops.ledger.identity.files import Layout, ensure, key_findings, read_identity
+from nodeops.ledger.identity.files import Layout, ensure, read_identity
+from nodeops.ledger.identity.findings import key_findings
 from nodeops.ledger.identity.plan import READY
 from tests.tiers import some
 from tests.unit.ledger.ledger_process import binary

@@ -12,7 +12,8 @@ from nodeops.core.result import Change, Result, Table
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.ledger.founding.genesis import content_digest
-from nodeops.ledger.identity.files import Layout, ensure, key_findings, layout, observe, read_identity
+from nodeops.ledger.identity.files import Layout, ensure, layout, observe, read_identity
+from nodeops.ledger.identity.findings import key_findings
 from nodeops.ledger.identity.identity import Identity
 from nodeops.ledger.identity.plan import Step, decide
 

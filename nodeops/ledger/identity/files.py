@@ -5,13 +5,12 @@ import pwd
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nodeops.core.errors import HostError
-from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
 from nodeops.host.command import run
@@ -32,7 +31,7 @@ from nodeops.ledger.identity.record_key import RECORD_KEY_MODE, made_record_key,
 _INIT_SECONDS = 60.0
 # What CometBFT keeps beside the signing state once it has run (node/node.go, consensus/wal.go).
 _BLOCKS = ("blockstore.db", "state.db", "cs.wal")
-_FILE_MODE, _FOLDER_MODE = 0o600, 0o700
+FILE_MODE, FOLDER_MODE = 0o600, 0o700
 _ROOT = (0, 0)
 
 
@@ -85,7 +84,8 @@ def record_key_file(document: NodeDocument) -> Path | None:
 
 
 @contextmanager
-def _clear_errors(where: Path) -> Iterator[None]:
+def clear_errors(where: Path) -> Iterator[None]:
+    """Turn what the system says of a file into a HostError that names it and what to do."""
     try:
         yield
     except PermissionError as error:
@@ -99,7 +99,7 @@ def read_small(path: Path) -> bytes:
 
     Raise HostError when it is something else or cannot be read.
     """
-    with _clear_errors(path):
+    with clear_errors(path):
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -109,7 +109,7 @@ def read_small(path: Path) -> bytes:
 
 def observe(at: Layout) -> Seen:
     """Return what is there of the identity. Raise HostError when it may not be looked at, or is damaged."""
-    with _clear_errors(at.home):
+    with clear_errors(at.home):
         held_here = {entry.name for entry in at.keys.iterdir()} if os.path.lexists(at.keys) else set()
         blocks = any(os.path.lexists(at.data / name) for name in _BLOCKS)
         prepared = _prepared(at) if os.path.lexists(at.ready) else None
@@ -165,7 +165,7 @@ def ensure(at: Layout, binary: Path, *, published: str = "", dry_run: bool = Fal
     if dry_run:
         seen = observe(at)
         return _changes(at, decide(seen, str(at.keys), str(at.data), published), makes_record_key(seen, published))
-    with held(at.home), _clear_errors(at.home):
+    with held(at.home), clear_errors(at.home):
         seen = observe(at)
         step, record_key = decide(seen, str(at.keys), str(at.data), published), makes_record_key(seen, published)
         for left in at.home.glob(f"{MAKING}*"):
@@ -197,7 +197,7 @@ def _create(at: Layout, binary: Path) -> None:
         # An empty environment: CometBFT would take any CMT_* variable as a setting.
         run([binary, "init", "--home", making / "init"], timeout_seconds=_INIT_SECONDS, cwd=making, environment={})
         whole = making / "whole"
-        whole.mkdir(_FOLDER_MODE)
+        whole.mkdir(FOLDER_MODE)
         os.chown(whole, *at.root)
         for made in (*(making / "init/config" / file.name for file in (at.node_key, at.validator_key)), _made_state(at, making)):
             _take(made, whole / made.name, at.root)
@@ -216,7 +216,7 @@ def _made_state(at: Layout, making: Path) -> Path:
 def _take(source: Path, target: Path, owner: tuple[int, int]) -> None:
     handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        os.fchmod(handle, _FILE_MODE)
+        os.fchmod(handle, FILE_MODE)
         os.fchown(handle, *owner)
         os.fsync(handle)
     finally:
@@ -235,66 +235,15 @@ def _check(at: Layout, folder: Path) -> None:
 def _put_in_place(at: Layout) -> None:
     """Signing state first, keys last and at once: a ledger without keys cannot sign."""
     state = at.ready / at.state.name
-    at.data.mkdir(_FOLDER_MODE, exist_ok=True)
+    at.data.mkdir(FOLDER_MODE, exist_ok=True)
     os.chown(at.data, *at.user, follow_symlinks=False)
-    at.data.chmod(_FOLDER_MODE)
+    at.data.chmod(FOLDER_MODE)
     sync_folder(at.home)
     if state.exists():
         for left in at.data.glob(f".{at.state.name}.*"):
             left.unlink()
-        write_atomic(at.state, read_small(state), _FILE_MODE, at.user)
+        write_atomic(at.state, read_small(state), FILE_MODE, at.user)
         state.unlink()
         sync_folder(at.ready)
     at.ready.rename(at.keys)
     sync_folder(at.home)
-
-
-def key_findings(at: Layout) -> list[Finding]:
-    """Return findings for each folder and file of the identity: its owner and its mode, and whether it can be read."""
-    wanted = [
-        (at.keys, at.root, stat.S_IFDIR | _FOLDER_MODE),
-        (at.node_key, at.root, stat.S_IFREG | _FILE_MODE),
-        (at.validator_key, at.root, stat.S_IFREG | _FILE_MODE),
-        (at.data, at.user, stat.S_IFDIR | _FOLDER_MODE),
-        (at.state, at.user, stat.S_IFREG | _FILE_MODE),
-    ]
-    if at.record_key and os.path.lexists(at.record_key):
-        wanted.append((at.record_key, at.root, stat.S_IFREG | RECORD_KEY_MODE))
-    return [*(_owner_and_mode(*row) for row in wanted), *_contents(at)]
-
-
-def _contents(at: Layout) -> Iterator[Finding]:
-    """Yield whether each file holds what it should: a process reads its own again only when it starts."""
-    parsers: list[tuple[Path, Callable[[bytes, str], object]]] = [
-        (at.node_key, parse_node_key),
-        (at.validator_key, parse_validator_key),
-        (at.state, parse_signing_state),
-    ]
-    if at.record_key and os.path.lexists(at.record_key):
-        parsers.append((at.record_key, parse_record_key))
-    for file, parse in parsers:
-        name, expected = f"identity-content:{file.name}", f"{file} is whole"
-        try:
-            parse(read_small(file), str(file))
-        except HostError as error:
-            yield Finding(name, Verdict.FAIL, expected, f"{error.where}: {error.what}", error.hint)
-        else:
-            yield Finding(name, Verdict.PASS, expected, f"{file} is whole")
-
-
-def _owner_and_mode(path: Path, owner: tuple[int, int], mode: int) -> Finding:
-    with _clear_errors(path):
-        found = path.lstat()
-    good = (found.st_uid, found.st_gid, found.st_mode) == (*owner, mode)
-    hint = f"see who changed it, then: chown {owner[0]}:{owner[1]} {path}; chmod {stat.S_IMODE(mode):o} {path}"
-    return Finding(
-        f"identity-file:{path.name}",
-        Verdict.PASS if good else Verdict.FAIL,
-        f"{path} {_described(*owner, mode)}",
-        f"{path} {_described(found.st_uid, found.st_gid, found.st_mode)}",
-        "" if good else hint,
-    )
-
-
-def _described(uid: int, gid: int, mode: int) -> str:
-    return f"{stat.filemode(mode)} {uid}:{gid}"

@@ -14,7 +14,8 @@ from nodeops.host.names import seen
 from nodeops.host.process import process
 from nodeops.host.units.systemd import unit
 from nodeops.host.units.unit_settings import exposure, unit_settings
-from nodeops.ledger.identity.files import key_findings, layout
+from nodeops.ledger.identity.files import layout
+from nodeops.ledger.identity.findings import key_findings
 from nodeops.ledger.node import service
 from nodeops.ledger.node.live_rules import Live, Running, judge_live, unbound
 

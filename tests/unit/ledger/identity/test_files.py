@@ -11,7 +11,8 @@ import pytest
 
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Verdict
-from nodeops.ledger.identity.files import Layout, ensure, key_findings, observe, read_identity
+from nodeops.ledger.identity.files import Layout, ensure, observe, read_identity
+from nodeops.ledger.identity.findings import key_findings
 from nodeops.ledger.identity.identity import Identity
 from nodeops.ledger.identity.plan import READY
 from tests.unit.ledger.made_keys import UNUSED_STATE, USED_STATE, identity_of, write_init

@@ -6,7 +6,8 @@ import pytest
 
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Verdict
-from nodeops.ledger.identity.files import Layout, ensure, key_findings
+from nodeops.ledger.identity.files import Layout, ensure
+from nodeops.ledger.identity.findings import key_findings
 from tests.unit.ledger.identity.test_files import at, binary, mode, shown
 
 __all__ = ["at", "binary"]

@@ -6,8 +6,8 @@ import pytest
 
 from nodeops.core.errors import InputError
 from nodeops.document.load import load_consortium
-from nodeops.lab.tour import change_one_byte, pick_nodes, steps, take_tour, what_next
-from nodeops.lab.vote import alone, revised, together
+from nodeops.lab.stories.tour import change_one_byte, pick_nodes, steps, take_tour, what_next
+from nodeops.lab.stories.vote import alone, revised, together
 from tests.contract.rules.tree import ROOT
 
 LAB = ROOT / "inventories/lab"

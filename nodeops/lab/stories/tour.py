@@ -16,8 +16,8 @@ from nodeops.document.inventory import INVENTORY_HELP, inventory_folder, managed
 from nodeops.document.models import Consortium
 from nodeops.document.profile import load_profile
 from nodeops.lab.spec import load_lab
-from nodeops.lab.story import Step, tell
-from nodeops.lab.vote import alone, copied
+from nodeops.lab.stories.story import Step, tell
+from nodeops.lab.stories.vote import alone, copied
 
 
 def pick_nodes(consortium: Consortium, managed: Sequence[str]) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from nodeops.document.profile import load_profile
 from nodeops.host.files import write_atomic
 from nodeops.lab.spec import load_lab
 from nodeops.lab.state import IDENTITIES_FOLDER, SSH_CONFIG_FILE, account_key_file
-from nodeops.lab.story import Step, quietly, tell
+from nodeops.lab.stories.story import Step, quietly, tell
 
 _REVISION = re.compile(r"^revision: (\d+)$", re.MULTILINE)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nodeops.cli import main
-from nodeops.lab.disaster import STEPS
+from nodeops.lab.stories.disaster import STEPS
 from tests.contract.rules.tree import ROOT
 
 
