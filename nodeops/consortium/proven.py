@@ -1,18 +1,23 @@
-"""The policy as it stands in the chain's state, proven: what is in force is nobody's word, not even that of a node of ours."""
+"""The policy and its proposals as they stand in the chain's state, proven: neither what is in force nor what is voted on is
+anybody's word, not even that of a node of ours.
+"""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from nodeops.core.errors import HostError, Timeout
 from nodeops.ledger.cometbft.proof import ProvenBlock
 from nodeops.ledger.cosmos.codec import FormError, decode
-from nodeops.ledger.cosmos.group_state import STORE, Policy, policy_key
+from nodeops.ledger.cosmos.group_state import STORE, Policy, Proposal, policy_key, proposal_key
 from nodeops.ledger.cosmos.state import ProvenState
 from nodeops.ledger.driver import Driver
 
+M = TypeVar("M")
 # The header that proves a height is that of the next block.
 _PATIENCE_SECONDS, _PAUSE_SECONDS = 30.0, 0.5
+_FOUND_ANEW = "found it with this version"
 
 
 def proven_policy(driver: Driver, block: Callable[[int], ProvenBlock], height: int | None = None) -> tuple[Policy, int]:
@@ -23,28 +28,46 @@ def proven_policy(driver: Driver, block: Callable[[int], ProvenBlock], height: i
     at = height or driver.status().height - 1
     if at < 1:
         raise Timeout("the chain has too few blocks to prove anything yet", where="consortium", hint="ask again in a few seconds")
-    waiting = Retrying(
-        retry=retry_if_exception_type(_NotYetError), stop=stop_after_delay(_PATIENCE_SECONDS), wait=wait_fixed(_PAUSE_SECONDS)
-    )
-    try:
-        found = waiting(_value, driver, block, at)
-    except RetryError as error:
-        raise Timeout(
-            f"block {at + 1} does not come", where="consortium", hint="nodeops status says why blocks stopped"
-        ) from error
+    found = _value(driver, block, policy_key(), at)
     if found is None:
-        raise HostError("the chain has no policy of a consortium", where=f"height {at}", hint="found it with this version")
+        raise HostError("the chain has no policy of a consortium", where=f"height {at}", hint=_FOUND_ANEW)
+    return _read(Policy, found, at), at
+
+
+def proven_proposal(driver: Driver, block: Callable[[int], ProvenBlock], number: int) -> Proposal | None:
+    """Return a proposal as the newest block left it, None when it is proven that the chain keeps none of this number.
+
+    That takes one block more. Raise as `proven_policy` does.
+    """
+    at = driver.status().height
+    found = _value(driver, block, proposal_key(number), at)
+    return None if found is None else _read(Proposal, found, at)
+
+
+def _read(shape: type[M], value: bytes, height: int) -> M:
     try:
-        return decode(Policy, found), at
+        return decode(shape, value)
     except FormError as error:
-        raise HostError(f"the chain's policy {error}", where=f"height {at}", hint="found it with this version") from error
+        raise HostError(f"the chain's state {error}", where=f"height {height}", hint=_FOUND_ANEW) from error
 
 
 class _NotYetError(Exception):
     """The block that would prove it is not there yet."""
 
 
-def _value(driver: Driver, block: Callable[[int], ProvenBlock], height: int) -> bytes | None:
-    if driver.status().height <= height:
+def _value(driver: Driver, block: Callable[[int], ProvenBlock], key: bytes, height: int) -> bytes | None:
+    """Return what is proven to stand under a key, once the block after that height is there."""
+    waiting = Retrying(
+        retry=retry_if_exception_type(_NotYetError), stop=stop_after_delay(_PATIENCE_SECONDS), wait=wait_fixed(_PAUSE_SECONDS)
+    )
+    try:
+        waiting(_has_come, driver, height + 1)
+    except RetryError as error:
+        hint = "nodeops status says why blocks stopped"
+        raise Timeout(f"block {height + 1} does not come", where="consortium", hint=hint) from error
+    return ProvenState(driver, block).value(STORE, key, height)
+
+
+def _has_come(driver: Driver, height: int) -> None:
+    if driver.status().height < height:
         raise _NotYetError
-    return ProvenState(driver, block).value(STORE, policy_key(), height)

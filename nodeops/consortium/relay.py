@@ -1,12 +1,11 @@
 """A ledger's RPC, spoken to from a controller through one of its nodes: requests go over SSH, keys never do."""
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from nodeops.core.errors import HostError, InputError
-from nodeops.ledger.cometbft.rpc import Rpc
+from nodeops.ledger.cometbft.rpc import Rpc, encoded
 from nodeops.ledger.cometbft.rpc_answer import LIE_HINT
 
 # What reads, and the one that hands on a signed transaction. Nothing that changes a node.
@@ -41,18 +40,11 @@ class Relay(Rpc):
 
     def call_many(self, method: str, batch: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return a `result` for each set of parameters, as Rpc.call_many does."""
-        request = {"method": method, "batch": [{key: _plain(value) for key, value in one.items()} for one in batch]}
+        request = {"method": method, "batch": [{key: encoded(value) for key, value in one.items()} for one in batch]}
         found = self._asks.ask(self._node, ["consortium", "relay", json.dumps(request)]).get("results")
         if not isinstance(found, list) or len(found) != len(batch) or not all(isinstance(one, dict) for one in found):
             raise HostError("the answer cannot be true: not a result for each question", where=self.url, hint=LIE_HINT)
         return found
-
-
-def _plain(value: Any) -> Any:
-    """Return a parameter as CometBFT wants it in JSON: bytes in base64, integers as text."""
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _parameters(one: Any) -> bool:

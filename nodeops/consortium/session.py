@@ -10,7 +10,7 @@ import typer
 
 from nodeops.consortium.kept import previous
 from nodeops.consortium.orders import Ground, Names, Registered
-from nodeops.consortium.proven import proven_policy
+from nodeops.consortium.proven import proven_policy, proven_proposal
 from nodeops.consortium.relay import Asks, Relay
 from nodeops.core.errors import HostError, InputError, NodeopsError
 from nodeops.document.check import checked_consortium
@@ -25,7 +25,7 @@ from nodeops.ledger.cosmos.address import account_address
 from nodeops.ledger.cosmos.app_state import COINS_PER_POWER
 from nodeops.ledger.cosmos.codec import FormError
 from nodeops.ledger.cosmos.group import validators
-from nodeops.ledger.cosmos.group_state import Policy, Validator
+from nodeops.ledger.cosmos.group_state import Policy, Proposal, Validator
 from nodeops.ledger.cosmos.messages import PublicKey, unpack
 from nodeops.ledger.founding.gather import read_folder
 
@@ -49,6 +49,10 @@ class Session:
     def policy(self, height: int | None = None) -> Policy:
         """Return the consortium's policy at a height, else the newest that can be proven. Raise as `proven_policy`."""
         return proven_policy(self.driver, self.follower.block, height)[0]
+
+    def proposal(self, number: int) -> Proposal | None:
+        """Return a proposal, proven, None when the chain keeps none of this number. Raise as `proven_proposal`."""
+        return proven_proposal(self.driver, self.follower.block, number)
 
     def before(self, since: Path | None) -> Consortium:
         """Return the revision before the working one. Raise InputError when it is not there."""

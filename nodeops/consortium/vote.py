@@ -13,7 +13,7 @@ from nodeops.core.finding import Finding, Verdict, failures
 from nodeops.document.models import Consortium
 from nodeops.ledger.cosmos.codec import FormError
 from nodeops.ledger.cosmos.group import members, proposal, proposals, votes
-from nodeops.ledger.cosmos.group_state import Policy, Proposal
+from nodeops.ledger.cosmos.group_state import OPEN, Policy, Proposal
 from nodeops.ledger.cosmos.messages import ScheduleUpgrade, unpack
 from nodeops.ledger.cosmos.revision import Mark, mark_of, read_mark
 
@@ -34,16 +34,21 @@ class Look:
 
 
 def chosen(at: Session, number: int | None) -> Proposal:
-    """Return the proposal of a number, or the only one that is open. Raise InputError when there is none, or more."""
-    if number is not None:
-        found = proposal(at.driver, number)
-        if found is None:
-            hint = "it was executed, or too old: nodeops consortium log"
-            raise InputError(f"the chain keeps no proposal {number}", where="PROPOSAL", hint=hint)
-        return found
-    waiting = [one for one in proposals(at.driver) if one.status == 1]
+    """Return the proposal of a number, or the only one that is open, proven: a vote covers a number and nothing else.
+
+    Raise InputError when there is none, or more.
+    """
+    found = at.proposal(_only_open(at) if number is None else number)
+    if found is None:
+        hint = "it was executed, or too old: nodeops consortium log"
+        raise InputError(f"the chain keeps no proposal {number or ''}".rstrip(), where="PROPOSAL", hint=hint)
+    return found
+
+
+def _only_open(at: Session) -> int:
+    waiting = [one.number for one in proposals(at.driver) if one.status == OPEN]
     if len(waiting) != 1:
-        allowed = ", ".join(str(one.number) for one in waiting)
+        allowed = ", ".join(map(str, waiting))
         raise InputError(f"{len(waiting)} proposals wait for votes", where="PROPOSAL", allowed=allowed, hint="name one")
     return waiting[0]
 

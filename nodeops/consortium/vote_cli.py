@@ -19,12 +19,13 @@ from nodeops.consortium.options import (
 from nodeops.consortium.orders import in_words
 from nodeops.consortium.outlook import power_table
 from nodeops.consortium.propose import draft, organisation_of, proposed
-from nodeops.consortium.review import refuse_left_over
+from nodeops.consortium.review import Case, refuse_left_over
 from nodeops.consortium.session import Session, key_of, session
 from nodeops.consortium.view_cli import look_result
-from nodeops.consortium.vote import agreeable, look, outcome, refuse_unless
+from nodeops.consortium.vote import Look, agreeable, look, outcome, refuse_unless
 from nodeops.core.errors import InputError, Refused
 from nodeops.core.result import Change, Result
+from nodeops.document.models import Consortium
 from nodeops.ledger.answers import MAX_INTEGER
 from nodeops.ledger.cosmos.account import Sent, account, send
 from nodeops.ledger.cosmos.address import founder_operator
@@ -89,7 +90,7 @@ def propose(
         emit(Result(data, tables=[table], lines=lines, findings=made.findings, changes=[change]), as_json)
 
 
-def _named(new: Any) -> dict[str, Any]:
+def _named(new: Consortium) -> dict[str, Any]:
     mark = mark_of(new)
     return {"revision": mark.revision, "digest": mark.digest}
 
@@ -142,7 +143,7 @@ def reject(
         _vote(at, signer, look(at, number, None), NO, dry_run, as_json)
 
 
-def _vote(at: Session, signer: SigningKey, seen: Any, option: int, dry_run: bool, as_json: bool) -> None:
+def _vote(at: Session, signer: SigningKey, seen: Look, option: int, dry_run: bool, as_json: bool) -> None:
     case = seen.case
     number, who = case.proposal.number, _member(signer, case)
     word = "yes" if option == YES else "no"
@@ -170,7 +171,7 @@ def _vote(at: Session, signer: SigningKey, seen: Any, option: int, dry_run: bool
     emit(Result(data, lines=lines, changes=[change]), as_json)
 
 
-def _member(signer: SigningKey, case: Any) -> str:
+def _member(signer: SigningKey, case: Case) -> str:
     name = case.members.get(signer.address)
     if name is None:
         allowed = ", ".join(sorted(case.members.values()))

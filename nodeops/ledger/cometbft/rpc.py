@@ -153,7 +153,7 @@ def _address(url: str) -> tuple[str, int]:
 
 
 def _request(number: int, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: _encoded(value) for name, value in params.items()}
+    plain = {name: encoded(value) for name, value in params.items()}
     return {"jsonrpc": "2.0", "id": number, "method": method, "params": plain}
 
 
@@ -161,7 +161,8 @@ def _broadcasts(method: str) -> bool:
     return method.startswith("broadcast_")
 
 
-def _encoded(value: Any) -> Any:
+def encoded(value: Any) -> Any:
+    """Return a parameter as CometBFT wants it in JSON: bytes in base64, integers as text."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, int) and not isinstance(value, bool):

@@ -1,8 +1,9 @@
 """The consortium's group, its proposals and the validators, as one node says that they are. Nothing here is proven."""
 
 import base64
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from nodeops.core.errors import HostError
 from nodeops.ledger.answers import ApplicationRefused
@@ -13,11 +14,11 @@ from nodeops.ledger.cosmos.codec import decode, encode
 from nodeops.ledger.cosmos.group_state import Cast, GroupMember, Proposal, Validator
 from nodeops.ledger.driver import Driver
 
-A = TypeVar("A")
 _GROUP = int(GROUP_ID)
 # errors.ErrNotFound of x/group's collections: "load proposal: not found".
 _NOT_FOUND = "not found"
-_MOST = 1000
+# Small enough for an answer that a member fills as far as the chain lets it, with long texts; far more pages than anybody needs.
+_PER_PAGE, _MOST_PAGES = 50, 200
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,15 @@ class _ValidatorsAnswer:
     page: Annotated[_PageEnd | None, 2]
 
 
+class _Paged(Protocol):
+    @property
+    def page(self) -> _PageEnd | None: ...
+
+
+A = TypeVar("A")
+P = TypeVar("P", bound=_Paged)
+
+
 def _asked(driver: Driver, path: str, question: object, shape: type[A]) -> A:
     answer = driver.state(path, encode(question))
     try:
@@ -82,7 +92,18 @@ def _asked(driver: Driver, path: str, question: object, shape: type[A]) -> A:
         raise HostError(f"the answer cannot be true: {error}", where=path, hint=LIE_HINT) from error
 
 
-_ALL = _Page(b"", 0, _MOST)
+def _pages(driver: Driver, path: str, question: Callable[[_Page], object], shape: type[P]) -> Iterator[P]:
+    """Yield all pages of an answer. Raise HostError rather than leave any out: a member could fill those that are read."""
+    key = b""
+    for _ in range(_MOST_PAGES):
+        answer = _asked(driver, path, question(_Page(key, 0, _PER_PAGE)), shape)
+        yield answer
+        key = answer.page.next_key if answer.page else b""
+        if not key:
+            return
+    raise HostError(
+        f"has more than {_MOST_PAGES * _PER_PAGE} entries", where=path, hint="find out who made them, and from what account"
+    )
 
 
 def proposal(driver: Driver, number: int) -> Proposal | None:
@@ -101,21 +122,24 @@ def proposal(driver: Driver, number: int) -> Proposal | None:
 def proposals(driver: Driver) -> tuple[Proposal, ...]:
     """Return all proposals that the chain keeps."""
     path = "/cosmos.group.v1.Query/ProposalsByGroupPolicy"
-    return _asked(driver, path, _ByAddress(policy_address(), _ALL), _ProposalsAnswer).proposals
+    pages = _pages(driver, path, lambda page: _ByAddress(policy_address(), page), _ProposalsAnswer)
+    return tuple(one for page in pages for one in page.proposals)
 
 
 def votes(driver: Driver, number: int) -> tuple[Cast, ...]:
     """Return the votes on a proposal that the chain keeps."""
-    return _asked(driver, "/cosmos.group.v1.Query/VotesByProposal", _ByNumber(number, _ALL), _VotesAnswer).votes
+    path = "/cosmos.group.v1.Query/VotesByProposal"
+    return tuple(one for page in _pages(driver, path, lambda page: _ByNumber(number, page), _VotesAnswer) for one in page.votes)
 
 
 def members(driver: Driver) -> dict[str, str]:
     """Return the names of all organisations in the group, by address."""
-    found = _asked(driver, "/cosmos.group.v1.Query/GroupMembers", _ByNumber(_GROUP, _ALL), _MembersAnswer).members
-    return {one.member.address: one.member.name for one in found if one.member}
+    pages = _pages(driver, "/cosmos.group.v1.Query/GroupMembers", lambda page: _ByNumber(_GROUP, page), _MembersAnswer)
+    return {one.member.address: one.member.name for page in pages for one in page.members if one.member}
 
 
 def validators(driver: Driver) -> tuple[Validator, ...]:
     """Return all validators, also those without power."""
     path = "/cosmos.staking.v1beta1.Query/Validators"
-    return _asked(driver, path, _ByAddress("", _ALL), _ValidatorsAnswer).validators
+    pages = _pages(driver, path, lambda page: _ByAddress("", page), _ValidatorsAnswer)
+    return tuple(one for page in pages for one in page.validators)

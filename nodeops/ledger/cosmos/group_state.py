@@ -12,7 +12,7 @@ from nodeops.ledger.cosmos.messages import Commission, Description, Moment, Pack
 
 # The store of x/group; a table's prefix there has two bytes, and a key that is one address carries its length.
 STORE = "group"
-_POLICY_TABLE = b"\x20\x00"
+_POLICY_TABLE, _PROPOSAL_TABLE = b"\x20\x00", b"\x30\x00"
 # group/v1/types.proto: enum ProposalStatus, enum ProposalExecutorResult.
 STATUSES = {1: "open", 2: "accepted", 3: "rejected", 4: "aborted", 5: "withdrawn"}
 RESULTS = {0: "", 1: "", 2: "executed", 3: "but its execution failed"}
@@ -23,6 +23,11 @@ def policy_key() -> bytes:
     """Return where the policy stands in the store of groups, for a proof."""
     address = address_bytes(policy_address())
     return _POLICY_TABLE + bytes([len(address)]) + address
+
+
+def proposal_key(number: int) -> bytes:
+    """Return where a proposal stands in the store of groups, for a proof."""
+    return _PROPOSAL_TABLE + number.to_bytes(8, "big")
 
 
 @dataclass(frozen=True)
