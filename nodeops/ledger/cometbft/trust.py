@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field, ValidationError
 
 from nodeops.core.errors import HostError
@@ -95,18 +93,10 @@ def signers(trusted: TrustedSet, commit: Commit) -> list[Validator]:
         if validator is None:
             continue
         signed = vote_sign_bytes(trusted.chain, commit, vote.timestamp)
-        if _signed(validator.public_key, vote.signature, signed):
+        if zip215.openssl_accepts(validator.public_key, signed, vote.signature):
             found.append(validator)
         else:
             doubtful.append((validator, signed, vote.signature))
     if not trusted.is_quorum(sum(validator.power for validator in found)):
         found += [one for one, signed, signature in doubtful if zip215.verify(one.public_key, signed, signature)]
     return found
-
-
-def _signed(key: bytes, signature: bytes, data: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, data)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
