@@ -99,9 +99,10 @@ class _Book:
 
 
 def _rows(driver: CometBft, action: str) -> Iterator[dict[str, Any]]:
+    """Yield the newest _MOST transactions with a message of a kind, newest first."""
     for page in range(1, _MOST // _PAGE + 1):
         query = f"message.action='{action}'"
-        answer = driver.rpc.call("tx_search", query=query, prove=False, page=page, per_page=_PAGE, order_by="asc")
+        answer = driver.rpc.call("tx_search", query=query, prove=False, page=page, per_page=_PAGE, order_by="desc")
         yield from list(answer["txs"])
         if page * _PAGE >= int(answer["total_count"]):
             return
