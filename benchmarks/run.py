@@ -256,11 +256,15 @@ def line(row: Row) -> str:
     )
 
 
-def records_section() -> list[str]:
-    """Measure records, and return the section of RESULTS.md."""
-    lines = disk_guard.said([sys.executable, "-m", "benchmarks.records.rate"]).splitlines()
-    title = "Three authors at once, one validator on loopback (`python -m benchmarks.records.rate`):"
-    return ["## Records", "", title, "", "```", *lines, "```", ""]
+def ledgerd_sections() -> list[str]:
+    """Measure records, what ledgerd costs and what a flood by a member does; return the sections of RESULTS.md."""
+    records = disk_guard.said([sys.executable, "-m", "benchmarks.records.rate"]).splitlines()
+    costs, flood = (disk_guard.said([sys.executable, f"benchmarks/{name}.py"]) for name in ("applications", "member_flood"))
+    rate = "Three authors at once, one validator on loopback (`python -m benchmarks.records.rate`):"
+    beside = "Four validators of each on loopback, in the same minutes (`benchmarks/applications.py`):"
+    flooded = "A member floods while another organisation writes records, one after the other (`benchmarks/member_flood.py`):"
+    told = ["```", *flood.splitlines(), "```", ""]
+    return ["## Records", "", rate, "", "```", *records, "```", "", "## ledgerd", "", beside, "", costs, flooded, "", *told]
 
 
 def report(facts: Sequence[str], rows: Sequence[Row], guard: Sequence[str]) -> str:
@@ -287,7 +291,7 @@ def main() -> None:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    text = report(facts, rows, [] if chosen.only else [*disk_guard.section(), *records_section()])
+    text = report(facts, rows, [] if chosen.only else [*disk_guard.section(), *ledgerd_sections()])
     sys.stdout.write(text)
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")

@@ -2,13 +2,11 @@
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from nodeops.artifacts.cache import file_sha256, quiet
-from nodeops.artifacts.go_build import build_folder, go_command
-from nodeops.artifacts.own_source import REPOSITORY, read_source
+from nodeops.artifacts.go_build import go_command
+from nodeops.artifacts.own_source import REPOSITORY
 
 SETTINGS = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath -buildvcs=false -mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
@@ -22,16 +20,3 @@ def test_ledgerd(verb: str) -> None:
     words = [str(go_command()), verb, "./..."]
     done = subprocess.run(words, cwd=REPOSITORY / "ledgerd", env={**os.environ, **SETTINGS}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
-
-
-@pytest.mark.lab
-@pytest.mark.long
-@pytest.mark.timeout(3000)
-def test_two_folders_make_the_same_bytes(tmp_path: Path) -> None:
-    """So two organisations that build it themselves can compare one digest."""
-    made = []
-    for name in ("one", "another"):
-        (tmp_path / name).mkdir()
-        build_folder(read_source("ledgerd"), "amd64", tmp_path / name, tmp_path / name / "ledgerd", quiet)
-        made.append(file_sha256(tmp_path / name / "ledgerd"))
-    assert made[0] == made[1]
