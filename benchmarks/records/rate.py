@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,8 +78,8 @@ def _rate(work: Callable[[str], int]) -> float:
     return done / (time.perf_counter() - began)
 
 
-def _counted(history: Callable[[str], Sequence[object]], count: int) -> str:
-    found = [len(history(f"record/{name}-{number}")) for name in NAMES for number in range(count)]
+def _counted(history: Callable[[str], Iterable[object]], count: int) -> str:
+    found = [sum(1 for _ in history(f"record/{name}-{number}")) for name in NAMES for number in range(count)]
     return f"{found.count(0)} lost, {sum(one > 1 for one in found)} twice, of {len(found)}"
 
 
