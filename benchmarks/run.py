@@ -22,6 +22,7 @@ import psutil
 import witnesses
 from rich.console import Console
 
+import ledgerd
 from nodeops.document.inventory import managed_nodes
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import host_paths
@@ -256,17 +257,6 @@ def line(row: Row) -> str:
     )
 
 
-def ledgerd_sections() -> list[str]:
-    """Measure records, what ledgerd costs and what a flood by a member does; return the sections of RESULTS.md."""
-    records = disk_guard.said([sys.executable, "-m", "benchmarks.records.rate"]).splitlines()
-    costs, flood = (disk_guard.said([sys.executable, f"benchmarks/{name}.py"]) for name in ("applications", "member_flood"))
-    rate = "Three authors at once, one validator on loopback (`python -m benchmarks.records.rate`):"
-    beside = "Four validators of each on loopback, in the same minutes (`benchmarks/applications.py`):"
-    flooded = "A member floods while another organisation writes records, one after the other (`benchmarks/member_flood.py`):"
-    told = ["```", *flood.splitlines(), "```", ""]
-    return ["## Records", "", rate, "", "```", *records, "```", "", "## ledgerd", "", beside, "", costs, flooded, "", *told]
-
-
 def report(facts: Sequence[str], rows: Sequence[Row], guard: Sequence[str]) -> str:
     """Return RESULTS.md."""
     head = ["# Results", "", "Written by `make bench`; how each figure is got is in [run.py](run.py).", ""]
@@ -291,7 +281,7 @@ def main() -> None:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    text = report(facts, rows, [] if chosen.only else [*disk_guard.section(), *ledgerd_sections()])
+    text = report(facts, rows, [] if chosen.only else [*disk_guard.section(), *ledgerd.section()])
     sys.stdout.write(text)
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")

@@ -8,6 +8,8 @@ from nodeops.document.load import CONSORTIUM_FILE, load_consortium
 from nodeops.document.models import Consortium
 from nodeops.host.files import write_atomic
 from nodeops.ledger.cosmos.revision import Mark, mark_of
+from nodeops.ledger.founding.gather import read_folder
+from nodeops.ledger.founding.genesis import founding_mark
 
 FOLDER = "revisions"
 _PUBLIC_FILE = 0o644
@@ -57,3 +59,10 @@ def keep(folder: Path, consortium: Consortium) -> Path | None:
     file.parent.mkdir(exist_ok=True)
     write_atomic(file, (folder / CONSORTIUM_FILE).read_bytes(), _PUBLIC_FILE)
     return file
+
+
+def keep_founding(folder: Path, working: Consortium) -> Path | None:
+    """Keep the working file when the genesis at hand says that the chain was founded by it. Raise as `keep` does."""
+    genesis = read_folder(folder).genesis
+    founding = founding_mark(genesis) if genesis else None
+    return keep(folder, working) if mark_of(working).names(founding) else None

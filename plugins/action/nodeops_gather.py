@@ -5,6 +5,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from nodeops.consortium.kept import keep_founding
 from nodeops.core.errors import NodeopsError
 from nodeops.core.finding import Verdict
 from nodeops.document.check import checked_consortium
@@ -40,7 +41,11 @@ class ActionModule(ActionBase):
         # What is no mapping is refused by name; hosts may answer anything.
         observed = {name: answer for name, answer in identities.items() if not isinstance(answer, dict) or answer.get("node_id")}
         managed, agreed = managed_nodes(consortium, folder), chosen(folder).genesis
-        return gather(folder, consortium, observed, managed, dry_run=dry_run, agreed=agreed)
+        gathered = gather(folder, consortium, observed, managed, dry_run=dry_run, agreed=agreed)
+        # The first run founds the chain, so no node could tell what is in force before it.
+        if not dry_run:
+            keep_founding(folder, consortium)
+        return gathered
 
     def _say(self, gathered: Gathered) -> None:
         for finding in gathered.findings:
