@@ -12,8 +12,7 @@ SETTINGS = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath -buildvcs=false -mod=reado
 
 
 @pytest.mark.lab
-@pytest.mark.long
-@pytest.mark.timeout(3000)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("verb", ["vet", "test"])
 def test_ledgerd(verb: str) -> None:
     """`go test` tries every message type that is routed as one organisation alone (ledgerd/lone_test.go)."""
