@@ -20,6 +20,7 @@ from nodeops.fleet.report import fleet_report, for_people
 from nodeops.fleet.ssh import Limits
 from nodeops.fleet.table import Seen
 from nodeops.fleet.tables_cli import backup, disk, mesh
+from nodeops.fleet.top_cli import top
 from nodeops.fleet.watch import watch
 from nodeops.ledger.founding.gather import read_folder
 
@@ -27,6 +28,7 @@ app = typer.Typer(no_args_is_help=True)
 app.command("backup")(backup)
 app.command("disk")(disk)
 app.command("mesh")(mesh)
+app.command("top")(top)
 
 # `nodeops status` asks a local process and its peers' last blocks: seconds even on a host that is short of everything.
 _STATUS_SECONDS = 10.0
