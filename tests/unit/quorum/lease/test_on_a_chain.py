@@ -161,14 +161,14 @@ def test_what_a_killed_holder_left_ends_by_itself(hosts: dict[str, Path], monkey
 
         monkeypatch.setattr(AuthorPen, "state", dies)
         try:
-            main([*verb("acquire", "--for", "60s", "--reason", "x"), "--document", str(hosts["alpha-1"])])
+            main([*verb("acquire", "--for", "30s", "--reason", "x"), "--document", str(hosts["alpha-1"])])
         finally:
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert holders(hosts["meter"]) == ["alpha-1"]
-    assert run(hosts["meter"], "acquire", "--for", "60s", "--reason", "early") == 4
+    assert run(hosts["meter"], "acquire", "--for", "30s", "--reason", "early") == 4
     assert freed(hosts["meter"]) == []
-    assert run(hosts["meter"], "acquire", "--for", "60s", "--reason", "now") == 0
+    assert run(hosts["meter"], "acquire", "--for", "30s", "--reason", "now") == 0
     assert run(hosts["meter"], "release") == 0
 
 
@@ -193,7 +193,7 @@ def test_forged_and_malformed_entries_count_for_nothing(process: Process, hosts:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["acquire", "--for", "5h", "--reason", "x"], "60s to 4h"),
+        (["acquire", "--for", "5h", "--reason", "x"], "30s to 4h"),
         (["acquire", "--for", "soon", "--reason", "x"], "is not a duration"),
         (["acquire", "--for", "5m", "--reason", ""], "is no reason"),
         (["acquire", "--for", "5m", "--reason", "界" * 190], "is too long"),
