@@ -1,6 +1,7 @@
 """`nodeops quorum`: ask the chain before a node stops."""
 
 from datetime import UTC, datetime
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -16,7 +17,6 @@ from nodeops.ledger.driver import driver_for
 from nodeops.quorum.lease.cli import app as lease_app
 from nodeops.quorum.leave import forced, observe
 from nodeops.quorum.policy import Passage, Request, elsewhere, passage
-from nodeops.quorum.sight import looked, status_of
 
 _EXPECTED = "the chain goes on without this node"
 _REASON_LENGTH = 200
@@ -80,9 +80,10 @@ def gate(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 @app.command()
 def status(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     """Show power, who signs, what is needed, what may still be lost, leases, and who may go. Exit code 1 without margin."""
+    sight = _sight()
     with console(stderr=True).status("asking the ledger"):
-        sight = looked(load_node_document(document))
-    emit(status_of(sight), as_json)
+        seen = sight.looked(load_node_document(document))
+    emit(sight.status_of(seen), as_json)
 
 
 @app.command()
@@ -98,7 +99,7 @@ def check(
     names = list(dict.fromkeys(name for word in down for name in word.split(",") if name))
     _require_members(node, names)
     with console(stderr=True).status("asking the ledger"):
-        sight = looked(node)
+        sight = _sight().looked(node)
     found = sight.outlook
     said, allowed = found.said(names), found.allows(names)
     hint = "ask again when others are back, or their leases end: nodeops quorum status"
@@ -106,6 +107,13 @@ def check(
     finding = Finding("quorum.check", verdict, "the chain goes on without them", said, hint)
     data = {"down": names, "allowed": allowed, "live": found.live, "needed": found.needed, "left": found.left(names)}
     emit(Result(data, findings=[finding, *sight.findings]), as_json)
+
+
+def _sight() -> ModuleType:
+    # start-up: whoever imports this room's options need not read the ledger's authors
+    from nodeops.quorum import sight
+
+    return sight
 
 
 def _require_members(node: NodeDocument, names: list[str]) -> None:

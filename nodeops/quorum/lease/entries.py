@@ -7,11 +7,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 from nodeops.core.errors import InputError
 from nodeops.document.fields import Name, Words
 from nodeops.document.models import Model
+from nodeops.quorum.lease.bounds import LONGEST_SECONDS, SHORTEST_SECONDS
 from nodeops.records.statements import MAX_MEMO_BYTES, statement_memo
 
 # One book for all nodes: the order of the ledger decides between leases of different nodes.
 KEY = "lease/nodes"
-SHORTEST_SECONDS, LONGEST_SECONDS = 30, 4 * 3600
 MOST_HEIGHT = (1 << 63) - 1
 
 Seconds = Annotated[int, Field(ge=SHORTEST_SECONDS, le=LONGEST_SECONDS)]

@@ -11,12 +11,9 @@ from dataclasses import dataclass, replace
 from nodeops.document.models import Member
 from nodeops.document.profile import Quorum
 from nodeops.ledger.quorum import margin
-from nodeops.quorum.lease.entries import LONGEST_SECONDS, SHORTEST_SECONDS, Acquire, Release, Renew, Step, step_of
+from nodeops.quorum.lease.bounds import DAILY_SECONDS, DAY_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS
+from nodeops.quorum.lease.entries import Acquire, Release, Renew, Step, step_of
 from nodeops.records.statements import Stated
-
-DAY_SECONDS = 24 * 3600
-# A third of a day: of three organisations, one alone cannot fill it.
-DAILY_SECONDS = DAY_SECONDS // 3
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from nodeops.core.result import Table
-from nodeops.quorum.lease.policy import DAILY_SECONDS, Lease, Reading
+from nodeops.quorum.lease.bounds import DAILY_SECONDS
+from nodeops.quorum.lease.policy import Lease, Reading
 from nodeops.quorum.lease.promised import shown_time
 
 
