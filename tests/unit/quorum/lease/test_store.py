@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nodeops.core.errors import HostError
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.quorum.lease import store
@@ -56,9 +57,7 @@ def test_a_ledger_that_does_not_answer_and_one_without_authors(tmp_path: Path) -
     assert store.leases_for(sample_document(tmp_path, 1), SEEN) == Leases()
 
 
-def test_the_founders_are_known_by_name_and_what_is_no_genesis_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_founders_are_known_by_name_and_what_is_no_genesis_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     document = sample_document(tmp_path, 1)
     genesis = Path(document.ledger.paths["genesis"])
@@ -66,5 +65,5 @@ def test_the_founders_are_known_by_name_and_what_is_no_genesis_is_said(
     assert store.validators_by_name(document) == {"a": "AB"}
     for text in ("{}", "no", '{"validators":7}', '{"validators":[{"name":"a"}]}'):
         genesis.write_text(text)
-        with pytest.raises(store.HostError, match="is no genesis"):
+        with pytest.raises(HostError, match="is no genesis"):
             store.validators_by_name(document)
