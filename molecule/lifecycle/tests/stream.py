@@ -10,7 +10,8 @@ from itertools import pairwise
 import hosts
 
 WRITERS = ("alpha-2", "gamma-1")
-_WRITE = """mkdir -p /tmp/stream/{run}; n=0; while sleep 0.5; do n=$((n+1)); file=/tmp/stream/{run}/{node}-{run}-$n; echo $n > $file
+_WRITE = """mkdir -p /tmp/stream/{run}; n=0
+while sleep 0.5; do n=$((n+1)); file=/tmp/stream/{run}/{node}-{run}-$n; echo $n > $file
 nodeops record add $file --json > /dev/null && echo $n || echo refused $n; done"""
 _TIMES = """
 import json, sys, urllib.request as u

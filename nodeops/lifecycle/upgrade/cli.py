@@ -68,11 +68,9 @@ def watch(
     document = load_node_document()
     found = Watch(document, Wanted(blocks, proposal, another_round), tuple(filter(None, peers.split(","))))
     with console(stderr=True).status("watching the chain") as shown:
-        wait_until_shown(found, timeout, progress(shown))
+        seen = wait_until_shown(found, timeout, progress(shown))
     worked.keep(document, observe(document))
-    emit(
-        Result({"seen_from": found.commits[-1].height, "seen_to": found.commits[0].height}, lines=["the chain shows it"]), as_json
-    )
+    emit(Result({"other_rounds": seen.other_rounds, "own": seen.own}, lines=[f"the chain shows it: {seen}"]), as_json)
 
 
 def step_aside(

@@ -27,6 +27,15 @@ class Shown:
     own: int
     other_rounds: int
 
+    def __str__(self) -> str:
+        """Return it in words."""
+        own = f"{self.own} of them its own, {self.other_rounds} that needed another round"
+        return f"it voted in {self.votes} of {self.of} blocks, {own}"
+
+    def unfollowed(self, wanted: Wanted) -> list[str]:
+        """Return what is missing of a node without a vote: it has to follow so many blocks."""
+        return [] if self.of >= wanted.blocks else [f"{wanted.blocks} blocks (seen {self.of})"]
+
     def missing(self, wanted: Wanted) -> list[str]:
         """Return what is wanted and not seen yet, a phrase each."""
         found = []

@@ -138,3 +138,20 @@ def turns(answers: Mapping[str, Mapping[str, Any]], powers: Mapping[str, int], w
 
 def _by_power(names: Iterable[str], powers: Mapping[str, int]) -> list[str]:
     return sorted(names, key=lambda name: (powers[name], name))
+
+
+@dataclass
+class Distance:
+    """How far a node is from a height, and for how long it may still take. Times are seconds of one steady clock."""
+
+    until: float
+    first: tuple[int, float] | None = None
+
+    def said(self, height: int, goal: int, now: float) -> str | None:
+        """Return it in words, with the time that is left at the pace so far; None when the time is over."""
+        if now >= self.until:
+            return None
+        self.first = self.first or (height, now)
+        blocks, seconds = height - self.first[0], now - self.first[1]
+        left = f", about {(goal - height) * seconds / blocks:.0f} s left" if blocks else ""
+        return f"height {height} of {goal}{left}"

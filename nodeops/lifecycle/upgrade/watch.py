@@ -14,7 +14,7 @@ from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.rejoin import Part, rejoin, settle
 from nodeops.ledger.node.service import require_running
 from nodeops.lifecycle.restart import part_of
-from nodeops.lifecycle.upgrade.evidence import Wanted, lost_peers, shown
+from nodeops.lifecycle.upgrade.evidence import Shown, Wanted, lost_peers, shown
 from nodeops.quorum.leave import Asked
 
 # Blocks that are looked back at, each of which is asked for once; more than a roll of many nodes takes.
@@ -39,6 +39,7 @@ class Watch:
         self.driver: Driver = driver_for(self.document)
         self.started = unit_settings(self.document.ledger.unit).started or time.time()
         self.commits: list[BlockCommit] = []
+        self.seen = Shown(0, 0, 0, 0)
 
     def missing(self) -> list[str]:
         """Return what is wanted and was not seen yet. Raise as the driver does."""
@@ -50,18 +51,19 @@ class Watch:
         return [*self._blocks(status), *self._peers()]
 
     def _blocks(self, status: LedgerStatus) -> list[str]:
-        if status.voting_power:
-            return shown(self.commits, status.validator_address, self.started).missing(self.wanted)
-        seen = shown(self.commits, "", self.started).of
-        return [] if seen >= self.wanted.blocks else [f"{self.wanted.blocks} blocks (seen {seen})"]
+        self.seen = shown(self.commits, status.validator_address, self.started)
+        return self.seen.missing(self.wanted) if status.voting_power else self.seen.unfollowed(self.wanted)
 
     def _peers(self) -> list[str]:
         gone, most = lost_peers(self.peers, [peer.node_id for peer in self.driver.peers()]) if self.peers else ([], False)
         return [f"its peers: {', '.join(one[:10] for one in gone)} gone"] if most else []
 
 
-def watch(found: Watch, timeout_seconds: float, report: Report) -> None:
-    """Wait until the chain shows all that is wanted. Raise Timeout with what is missing, or when the process does not stay up."""
+def watch(found: Watch, timeout_seconds: float, report: Report) -> Shown:
+    """Return what the chain shows once that is all that is wanted.
+
+    Raise Timeout with what is missing, or when the process does not stay up.
+    """
     document, until = found.document, time.monotonic() + timeout_seconds
     started, missing = require_running(document), ["an answer"]
     while time.monotonic() < until:
@@ -71,7 +73,7 @@ def watch(found: Watch, timeout_seconds: float, report: Report) -> None:
         except NodeopsError as error:
             missing = [f"an answer: {error.what}"]
         if not missing:
-            return
+            return found.seen
         report(f"waiting for {', '.join(missing)}")
         time.sleep(_LOOK_EVERY_SECONDS)
     hint = "nodeops status says what is wrong; --timeout SECONDS waits longer"

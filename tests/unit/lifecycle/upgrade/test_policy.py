@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodeops.document.profile import load_profile
-from nodeops.lifecycle.upgrade.policy import Planned, Standing, going, going_back, turns
+from nodeops.lifecycle.upgrade.policy import Distance, Planned, Standing, going, going_back, turns
 
 COSMOS, COMETBFT = load_profile("cosmos"), load_profile("cometbft")
 AT = Standing("v0.1.0", "v0.1.0", 90)
@@ -94,3 +94,10 @@ def test_everybody_who_waits_has_one_turn_and_the_canary_is_before_all_that_vote
     assert voting[:1] == ([found.canary] if found.canary else [])
     assert found.canary not in found.aside
     assert set(found.aside) <= waiting
+
+
+def test_how_far_a_height_is() -> None:
+    found = Distance(until=100.0)
+    assert found.said(90, 120, now=10.0) == "height 90 of 120"
+    assert found.said(100, 120, now=20.0) == "height 100 of 120, about 20 s left"
+    assert found.said(101, 120, now=100.0) is None
