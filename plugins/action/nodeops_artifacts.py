@@ -15,7 +15,7 @@ class ActionModule(ActionBase):
     """A door to nodeops.artifacts.fetch."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset({"ledger", "override", "hosts", "installed", "voted"})
+    _VALID_ARGS = frozenset({"ledger", "override", "hosts", "links", "voted"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Return `ledger`, the binary by machine architecture; fail before any host changes."""
@@ -25,14 +25,15 @@ class ActionModule(ActionBase):
                 "ledger": {"type": "dict", "required": True},
                 "override": {"type": "dict", "default": {}},
                 "hosts": {"type": "list", "elements": "dict", "required": True},
-                "installed": {"type": "dict", "default": {}},
+                "links": {"type": "dict", "default": {}},
                 "voted": {"type": "bool", "default": False},
             }
         )
         ledger, override = arguments["ledger"], arguments["override"] or None
         machines = sorted({str(host["architecture"]) for host in arguments["hosts"]})
+        installed = {str(name): links.get(ledger["paths"]["current"]) for name, links in arguments["links"].items()}
         try:
-            refuse_jumps(str(ledger["platform"]), str(ledger["version"]), arguments["installed"], voted=arguments["voted"])
+            refuse_jumps(str(ledger["platform"]), str(ledger["version"]), installed, voted=arguments["voted"])
             return {"changed": False, "ledger": {machine: self._binary(ledger, machine, override) for machine in machines}}
         except NodeopsError as error:
             return {"failed": True, "msg": str(error)}
