@@ -38,10 +38,15 @@ class Stream:
     refused: dict[str, list[int]] = field(default_factory=dict)
 
 
+def height() -> int:
+    """Return the chain's newest height."""
+    return int(hosts.script("beta-1", _TIMES, "now"))
+
+
 @contextmanager
 def written(run: str) -> Iterator[Stream]:
     """Write records on two nodes of two organisations, one after the other, while the block runs."""
-    found = Stream(int(hosts.script("beta-1", _TIMES, "now")), run)
+    found = Stream(height(), run)
     with hosts.begun({node: _WRITE.format(node=node, run=run) for node in WRITERS}) as said:
         yield found
     for node in WRITERS:
