@@ -31,7 +31,7 @@ def test_a_name_is_all_that_differs() -> None:
 
 
 def test_a_source_that_does_not_say_its_name_is_refused() -> None:
-    with pytest.raises(InputError, match="does not say that it is v0.1.0"):
+    with pytest.raises(InputError, match=r"does not say that it is v0\.1\.0"):
         renamed(FolderBuild("x", {"main.go": b"package main"}), "v0.1.0", "v0.1.1")
 
 
