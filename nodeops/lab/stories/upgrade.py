@@ -39,7 +39,7 @@ _SECONDS = 3600.0
 _PAUSE_SECONDS = 2.0
 _REVISION, _VERSION = re.compile(r"^revision: (\d+)$", re.MULTILINE), re.compile(r"\bversion: ([^,}\s]+)")
 # On a host of the lab, whose container goes with the lab.
-_FILES = "/root/upgrade"
+_FILES = "/srv/upgrade"
 _WRITE = f"""rm -rf {_FILES}; mkdir {_FILES}; n=0; while sleep 1; do n=$((n+1)); echo {{run}} $n > {_FILES}/{{run}}-$n
 nodeops record add {_FILES}/{{run}}-$n > /dev/null && echo $n; done"""
 
