@@ -7,6 +7,7 @@ import typer
 from nodeops.console import DryRunFlag, JsonFlag, console, emit, progress
 from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
+from nodeops.host.lock import changes_host
 from nodeops.host.units.service import plan_restart
 from nodeops.ledger.node.service import observe
 from nodeops.lifecycle.restart import restart as restart_with_leave
@@ -28,6 +29,7 @@ def lifecycle() -> None:
 
 
 @app.command()
+@changes_host()
 def restart(
     if_stale: Annotated[bool, typer.Option("--if-stale", help="Only when the process runs an older configuration.")] = False,
     timeout: Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the node gets to come back.")] = 90,
