@@ -79,11 +79,12 @@ ROOMS_ELSEWHERE = {"artifact", "document", "fleet", "lab", "metrics", "status"}
 LOOKS = {
     "agent build", "agent show", "agent verify", "backup list", "backup open-keys", "backup show", "backup status",
     "backup verify", "backup witness", "consortium diff", "consortium log", "consortium revision", "consortium show",
-    "consortium signatures", "consortium status", "disk check", "disk forecast", "disk holds", "disk plan", "disk status",
-    "disk verify", "firewall check", "firewall explain", "firewall show", "firewall status", "hardening audit",
-    "hardening explain", "hardening list", "hardening plan", "ledger checkpoint", "ledger peers", "ledger status",
-    "ledger validators", "ledger verify", "ledger wait", "lifecycle plan", "logs show", "logs stats", "mesh show", "patch history",
-    "patch plan", "patch wait", "quorum check", "quorum history", "quorum lease list", "quorum status", "record authors", "record show", "record verify",
+    "consortium signatures", "consortium status", "disk check", "disk forecast", "disk holds", "disk plan",
+    "disk status", "disk verify", "firewall check", "firewall explain", "firewall show", "firewall status",
+    "hardening audit", "hardening explain", "hardening list", "hardening plan", "ledger checkpoint", "ledger peers",
+    "ledger status", "ledger validators", "ledger verify", "ledger wait", "lifecycle plan", "logs show", "logs stats",
+    "mesh show", "patch history", "patch plan", "patch wait", "quorum check", "quorum history", "quorum lease list",
+    "quorum status", "record authors", "record show", "record verify",
 }  # fmt: skip
 
 
