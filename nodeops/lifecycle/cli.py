@@ -9,11 +9,14 @@ from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
 from nodeops.host.units.service import plan_restart
 from nodeops.ledger.node.service import observe
+from nodeops.lifecycle.member_cli import ready, retire
 from nodeops.lifecycle.restart import restart as restart_with_leave
 from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
 from nodeops.quorum.leave import Asked, look
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(ready)
+app.command()(retire)
 
 
 @app.callback()
