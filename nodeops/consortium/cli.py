@@ -7,7 +7,7 @@ import typer
 
 from nodeops.console import JsonFlag, emit
 from nodeops.consortium.diff_cli import diff
-from nodeops.consortium.drift_cli import departed_node, drift
+from nodeops.consortium.drift.cli import departed_node, drift
 from nodeops.consortium.proven import proven_policy
 from nodeops.consortium.relay import relayed
 from nodeops.consortium.signatures.cli import sign, signatures

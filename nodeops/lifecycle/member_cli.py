@@ -35,7 +35,7 @@ def ready(
     seen = _candidate(document, driver, status, published, power)
     found = readiness(seen, load_profile(document.ledger.platform).quorum, document.ledger.block_seconds)
     data = {"node": document.node.name, "height": status.height, "power": power}
-    emit(Result(data, lines=[f"{one.id}: {one.actual}" for one in found], findings=found), as_json)
+    emit(Result(data, findings=found), as_json)
 
 
 def _candidate(document: NodeDocument, driver: Driver, status: NodeStatus, published: str, power: int) -> Candidate:

@@ -3,6 +3,7 @@
 What is there decides, so a run that was killed is gone on with by the next one, and one that was finished does nothing.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,7 @@ from nodeops.core.result import Change
 
 Keys = Literal["kept", "archived", "shredded"]
 CHOICES: tuple[Keys, ...] = ("kept", "archived", "shredded")
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 DAMAGED = "damaged"
 _WHERE = "lifecycle retire"
 
@@ -34,9 +36,9 @@ class Seen:
     """The host as it is.
 
     `masked`, `runs`: the ledger's unit. `units` are other units of ours that serve members and run or come at boot. `files` are
-    the key files that are there; `validator_key` is the public part (base64) of the one among them, None without one. `votes` is
-    what the own ledger says of its voting power, with its height, None when it does not answer. `begun` and `archive` are the
-    choice with which a retirement began and the archive that was named then, None and "" before. `restoring`: keys wait for a restore.
+    the key files that are there; `validator_key` is the public part (base64) of the one among them, None without one. `votes`
+    is what the own ledger says of its voting power, with its height, None when it does not answer. `begun` and `archive` are
+    the choice with which a retirement began and the archive that was named then. `restoring`: keys wait for a restore.
     """
 
     masked: bool
@@ -71,6 +73,8 @@ def require_allowed(seen: Seen, order: Order) -> None:
 def archive_of(seen: Seen, order: Order) -> str:
     """Return the archive that the keys are in. Raise InputError when they are to be in one and none is named."""
     archive = order.archive or seen.archive
+    if archive and not _SHA256.fullmatch(archive):
+        raise InputError("is no SHA-256", where="--archive", allowed="64 hex digits, as sha256sum says them")
     if order.keys == "archived" and not archive:
         hint = "nodeops backup keys --ensure makes one; playbooks/leave.yml hands its digest over"
         raise InputError("keys are archived only where an archive is named", where="--archive", hint=hint)

@@ -46,8 +46,11 @@ def test_what_is_allowed(seen: Seen, order: Order) -> None:
 def test_an_archive_must_be_named_once() -> None:
     with pytest.raises(InputError):
         archive_of(SEEN, ARCHIVED)
-    assert archive_of(SEEN, replace(ARCHIVED, archive="a")) == "a"
-    assert archive_of(replace(SEEN, archive="a", begun="archived"), ARCHIVED) == "a"
+    with pytest.raises(InputError):
+        archive_of(SEEN, replace(ARCHIVED, archive="custody.age"))
+    digest = "a" * 64
+    assert archive_of(SEEN, replace(ARCHIVED, archive=digest)) == digest
+    assert archive_of(replace(SEEN, archive=digest, begun="archived"), ARCHIVED) == digest
 
 
 DONE = replace(SEEN, masked=True, runs=False, units=())

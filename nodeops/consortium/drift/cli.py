@@ -10,8 +10,8 @@ import typer
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from nodeops.console import JsonFlag, emit
-from nodeops.consortium.departed import Proven, departed, still_known
-from nodeops.consortium.drift import OnChain, Row, chain_rows, drift_result, monitor_rows, node_rows
+from nodeops.consortium.drift.compare import OnChain, Row, chain_rows, drift_result, monitor_rows, node_rows
+from nodeops.consortium.drift.departed import Proven, departed, still_known
 from nodeops.consortium.options import InventoryOption, ViaOption
 from nodeops.consortium.proven import proven_validators
 from nodeops.consortium.session import Session, names_by_key, session
@@ -60,7 +60,7 @@ def departed_node(
         found = departed(node, keys.get(node), at.working, seen, datetime.now(UTC))
         found = [*found, still_known(node, list(_host_rows(at)))]
         data = {"node": node, "height": seen.height, "validator_key": keys.get(node)}
-        emit(Result(data, lines=[f"{one.id}: {one.actual}" for one in found], findings=found), as_json)
+        emit(Result(data, findings=found), as_json)
 
 
 def _on_chain(at: Session) -> OnChain:

@@ -51,10 +51,15 @@ class Row:
 def chain_rows(working: Consortium, keys: Mapping[str, str], chain: OnChain) -> Iterator[Row]:
     """Yield what the chain says beside the file. `keys` are the validator keys (base64) of nodes, as members published them."""
     force = in_force(chain.mark, mark_of(working))
-    yield Row("chain", "revision", str(mark_of(working)), force.actual, force.verdict, force.hint)
+    same = force.verdict is Verdict.PASS
+    yield Row("chain", "revision", _short(working), "the same" if same else force.actual, force.verdict, force.hint)
     yield from _powers(working, keys, chain.powers)
     yield from _organisations(working, chain.organisations)
     yield _same("chain", "threshold", str(threshold(working)), str(chain.threshold), _VOTE)
+
+
+def _short(working: Consortium) -> str:
+    return f"revision {working.revision}, digest {consortium_digest(working)[:16]}"
 
 
 def _powers(working: Consortium, keys: Mapping[str, str], powers: Mapping[str, int]) -> Iterator[Row]:
@@ -93,13 +98,12 @@ def _organisations(working: Consortium, there: Mapping[str, str]) -> Iterator[Ro
 
 def node_rows(name: str, working: Consortium, said: NodeStatus | str) -> Iterator[Row]:
     """Yield what a node of ours says beside the file. `said` is why there is no answer, in a line."""
-    digest = consortium_digest(working)
     if isinstance(said, str):
         yield Row(name, "node", "it answers", said, hint="nodeops fleet status")
         return
-    same = (said.revision, said.document_digest) == (working.revision, digest)
+    same = (said.revision, said.document_digest) == (working.revision, consortium_digest(working))
     made = f"revision {said.revision}, digest {said.document_digest[:16]}"
-    yield _judged(Row(name, "document", f"revision {working.revision}, digest {digest[:16]}", made, hint=_SITE), same)
+    yield _judged(Row(name, "document", _short(working), made, hint=_SITE), same)
     if not said.running:
         yield Row(name, "peers", "its ledger runs", said.error or "it does not", hint="nodeops fleet status")
     else:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from nodeops.consortium.drift import Row
+from nodeops.consortium.drift.compare import Row
 from nodeops.consortium.force import in_force
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.models import Consortium

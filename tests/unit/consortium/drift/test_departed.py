@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import yaml
 
-from nodeops.consortium.departed import Proven, departed, still_known
-from nodeops.consortium.drift import Row
+from nodeops.consortium.drift.compare import Row
+from nodeops.consortium.drift.departed import Proven, departed, still_known
 from nodeops.consortium.kept import kept_file, left
 from nodeops.core.finding import Verdict
 from nodeops.ledger.cosmos.revision import mark_of

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nodeops.consortium.drift import OnChain, chain_rows, drift_result, monitor_rows, node_rows
+from nodeops.consortium.drift.compare import OnChain, chain_rows, drift_result, monitor_rows, node_rows
 from nodeops.document.resolve import consortium_digest
 from nodeops.ledger.cosmos.address import account_address
 from nodeops.ledger.cosmos.revision import Mark, mark_of
