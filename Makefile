@@ -39,14 +39,18 @@ $(READY): pyproject.toml $(LOCK)
 
 .PHONY: demo
 demo: $(READY) ## Seven nodes of three organisations, from nothing, at work; again: quick, changes nothing
-	@$(call step,1/4 Hosts: Docker containers with systemd and SSH)
+	@$(call step,1/5 Hosts: Docker containers with systemd and SSH)
 	nodeops lab up --inventory $(LAB)
-	$(call step,2/4 Ledger: Ansible makes every host what consortium.yml says)
+	$(call step,2/5 Ledger: Ansible makes every host what consortium.yml says)
 	ansible-playbook site.yml
-	$(call step,3/4 Verify: the live network is asked)
+	$(call step,3/5 Verify: the live network is asked)
 	ansible-playbook playbooks/verify.yml
-	$(call step,4/4 Tour)
+	$(call step,4/5 Monitor: Prometheus and Alertmanager watch every node)
+	ansible-playbook playbooks/monitoring.yml
+	nodeops fleet top --inventory $(LAB) --rounds 2
+	$(call step,5/5 Tour)
 	nodeops lab tour --inventory $(LAB)
+	printf '\nWatch it: nodeops fleet top. Pictures of all dashboards, by Grafana components: make pictures PICTURES_OF=$(LAB)\n'
 
 .PHONY: demo-flood
 demo-flood: $(READY) ## A flood of logs on one node of the demo, 100 MB/s: watch the disk guard keep it from filling
@@ -63,16 +67,6 @@ LOST ?= cu-1
 demo-disaster: $(READY) test-tools ## One validator of the demo loses its host for good, and comes back signing with its own key
 	@nodeops lab disaster $(LOST) --inventory $(LAB)
 	nodeops fleet status --inventory $(LAB)
-
-.PHONY: demo-monitor
-demo-monitor: $(READY) ## Watch the demo: Prometheus and Alertmanager on its monitor, and where to look
-	@ansible-playbook -i $(LAB)/consortium.yml playbooks/monitoring.yml
-	monitor=$$(ansible-inventory -i $(LAB)/consortium.yml --list | python -c 'import json, sys; print(json.load(sys.stdin)["monitors"]["hosts"][0])')
-	ask="ssh -F $(LAB)/ssh_config $$monitor sudo amtool alert query --http.config.file=/etc/prometheus/nodeops/client.yml --alertmanager.url=https://127.0.0.1:9093"
-	$(call step,What is wrong now; DeadMansSwitch alone means nothing is)
-	echo "$$ask"
-	$$ask
-	printf '\nLose a node and ask again after two minutes: nodeops lab stop NODE --kill --inventory $(LAB)\nPictures of all dashboards, by Grafana components: make pictures PICTURES_OF=$(LAB) PICTURES_NODE=NODE\n'
 
 .PHONY: demo-down
 demo-down: $(READY) ## Remove the demo's hosts, and nothing else

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import disk_guard
+import metrics
 import psutil
 import witnesses
 from rich.console import Console
@@ -277,11 +278,12 @@ def main() -> None:
         fill_caches()
         facts = list(machine())
         rows = [measured(bench) for bench in wanted]
+        exporter = [] if chosen.only else metrics.section(INVENTORY, managed_nodes(load_consortium(INVENTORY), INVENTORY)[0])
     finally:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    text = report(facts, rows, [] if chosen.only else [*disk_guard.section(), *ledgerd.section()])
+    text = report(facts, rows, [] if chosen.only else [*exporter, *disk_guard.section(), *ledgerd.section()])
     sys.stdout.write(text)
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")

@@ -46,7 +46,10 @@ func newApplication(
 		return nil, err
 	}
 	// Before the modules register what they do, so that nothing gets around it.
-	shutting := func(base *baseapp.BaseApp) { base.SetCircuitBreaker(door{}) }
+	shutting := func(base *baseapp.BaseApp) {
+		base.SetCircuitBreaker(door{})
+		base.SetProcessProposal(judging(app.encoding.tx.TxDecoder()))
+	}
 	app.App = builder.Build(db, trace, append(options, shutting)...)
 	app.goesOnFor(plans)
 	return &app, app.Load(true)

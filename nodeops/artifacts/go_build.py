@@ -17,6 +17,8 @@ from nodeops.host.command import run
 _DOWNLOAD_SECONDS = 900
 _BUILD_SECONDS = 1800
 _NETWORK_HINT = "check the network and GOPROXY, or choose another source with ledger_artifact"
+# The compile cache, at the top of the artifact cache.
+COMPILED = ".go-build"
 
 
 def build_go(wanted: GoBuild, arch: str, work: Path, target: Path, say: Say) -> str:
@@ -88,7 +90,7 @@ def _settings(work: Path, arch: str) -> dict[str, str]:
 
 def _compile_cache(work: Path) -> Path:
     """Return the compile cache at the top of the artifact cache: work is <root>/<platform>/<version>/<temporary>."""
-    return work.parents[2] / ".go-build"
+    return work.parents[2] / COMPILED
 
 
 def _module_folder(go: Path, wanted: GoBuild, environment: Mapping[str, str], work: Path) -> Path:

@@ -4,29 +4,28 @@ import json
 import sys
 from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nodeops.console import JsonFlag, console, emit, finite, plain_text
-from nodeops.core.errors import InputError
-from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
 from nodeops.fleet.answer import answer_of
 from nodeops.fleet.ask import ConnectOption, InventoryOption, NodeOption, fleet_of, on_host, with_progress
+from nodeops.fleet.published import published
 from nodeops.fleet.reply import Reply, as_data, headed, worst_code
 from nodeops.fleet.report import fleet_report, for_people
 from nodeops.fleet.ssh import Limits
 from nodeops.fleet.table import Seen
 from nodeops.fleet.tables_cli import backup, disk, mesh
+from nodeops.fleet.top_cli import top
 from nodeops.fleet.watch import watch
-from nodeops.ledger.founding.gather import read_folder
 
 app = typer.Typer(no_args_is_help=True)
 app.command("backup")(backup)
 app.command("disk")(disk)
 app.command("mesh")(mesh)
+app.command("top")(top)
 
 # `nodeops status` asks a local process and its peers' last blocks: seconds even on a host that is short of everything.
 _STATUS_SECONDS = 10.0
@@ -50,11 +49,11 @@ def status(
 ) -> None:
     """Show all nodes by organisation, and whether the network runs. Exits with 1 when a finding fails."""
     fleet = fleet_of(inventory, ())
-    published, findings = _published(fleet.folder)
+    addresses, findings = published(fleet.folder)
 
     def judged(replies: Mapping[str, Reply]) -> Result:
         answers = {node: answer_of(node, replies.get(node)) for node in fleet.nodes}
-        result = fleet_report(Seen(fleet.consortium, answers, published), findings)
+        result = fleet_report(Seen(fleet.consortium, answers, addresses), findings)
         return result if as_json else for_people(result, console().width)
 
     command = on_host(["status", "--json"])
@@ -92,13 +91,3 @@ def run(
         answers = {reply.node: as_data(reply, "--json" in verb) for reply in replies}
         sys.stdout.write(json.dumps(answers, indent=2, sort_keys=True) + "\n")
     raise typer.Exit(worst_code(replies))
-
-
-def _published(folder: Path) -> tuple[dict[str, str], tuple[Finding, ...]]:
-    """Return the validator addresses that members published, and a finding when they cannot be read: status must still work."""
-    expected = "the members' identities can be read"
-    try:
-        published = read_folder(folder).published
-    except InputError as error:
-        return {}, (Finding("fleet.identities", Verdict.WARN, expected, f"{error.where}: {error.what}", error.hint),)
-    return {name: identity.validator_address for name, identity in published.items()}, ()

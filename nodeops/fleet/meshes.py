@@ -1,18 +1,30 @@
 """What hosts say of the network between them, as one matrix, and whose fault it is where it is ill. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result, Table
+from nodeops.document.profile import Quorum, load_profile
 from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
+from nodeops.fleet.table import Seen as Network
 from nodeops.mesh.seen import Measured, Seen
-from nodeops.mesh.verdict import Standing, blames, is_noisy, standing, view
+from nodeops.mesh.verdict import Standing, blames, is_noisy, pairs, standing, view
 from nodeops.mesh.view import findings, lost, milliseconds
+from nodeops.mesh.votes import Voter, judged
 
 _TROUBLE_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The validators by name, and the share of their power that commits a block."""
+
+    voters: Mapping[str, Voter]
+    rule: Quorum
 
 
 def answer_of(reply: Reply) -> Seen | str:
@@ -25,8 +37,8 @@ def answer_of(reply: Reply) -> Seen | str:
         return one_line(f"exit code {reply.exit_code}: {reply.stderr or 'no valid answer'}", _TROUBLE_CHARACTERS)
 
 
-def mesh_report(replies: Sequence[Reply], nodes: Sequence[str]) -> Result:
-    """Return the matrix of round trips and losses, and the causes that explain what is ill.
+def mesh_report(replies: Sequence[Reply], nodes: Sequence[str], votes: Votes | None = None) -> Result:
+    """Return the matrix of round trips and losses, the causes that explain what is ill, and whether missed votes are explained.
 
     `nodes` are all of the consortium, those of others too: what they are seen as is judged, what they see is not known here.
     """
@@ -36,6 +48,7 @@ def mesh_report(replies: Sequence[Reply], nodes: Sequence[str]) -> Result:
     # A node whose prober does not run is silent for everyone, though its network may be fine.
     noisy = frozenset(node for node, said in answers.items() if isinstance(said, str) or is_noisy(said))
     causes = blames(views, noisy)
+    explained = judged(votes.voters, pairs(views), causes, votes.rule) if votes else ()
     data: dict[str, Any] = {
         "nodes": {
             node: {"error": said} if isinstance(said, str) else said.model_dump(mode="json") for node, said in answers.items()
@@ -46,8 +59,22 @@ def mesh_report(replies: Sequence[Reply], nodes: Sequence[str]) -> Result:
         data,
         tables=[_matrix(seen, nodes)],
         lines=["", "a row asks a column: median round trip of the last minute, and what was lost of it"],
-        findings=[*_silent(answers), *findings(causes, views)],
+        findings=[*_silent(answers), *findings(causes, views), *explained],
     )
+
+
+def votes_of(seen: Network) -> Votes | None:
+    """Return who voted in the last blocks as the highest node's chain shows it, by the names that members published."""
+    highest = seen.highest
+    if highest is None:
+        return None
+    power = {one.address: one.power for one in highest.validators}
+    voters = {
+        name: Voter(power[address], share.signed, share.of)
+        for name, address in seen.published.items()
+        if address in power and (share := highest.signers.get(address))
+    }
+    return Votes(voters, load_profile(seen.consortium.ledger.platform).quorum)
 
 
 def _known(row: Mapping[str, Standing], nodes: Sequence[str]) -> dict[str, Standing]:

@@ -3,11 +3,14 @@
 from datetime import UTC, datetime
 
 from nodeops.console import JsonFlag, emit
+from nodeops.fleet.answer import answer_of
 from nodeops.fleet.ask import AnswerOption, ConnectOption, InventoryOption, NodeOption, fleet_of
 from nodeops.fleet.backups import backups_report
 from nodeops.fleet.disks import disks_report
-from nodeops.fleet.meshes import mesh_report
+from nodeops.fleet.meshes import mesh_report, votes_of
+from nodeops.fleet.published import published
 from nodeops.fleet.ssh import Limits
+from nodeops.fleet.table import Seen
 
 # A host answers from a file that its guard or its prober writes every few seconds.
 _FILE_SECONDS = 10.0
@@ -34,10 +37,16 @@ def mesh(
     timeout: AnswerOption = _FILE_SECONDS,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show round trips and losses between all nodes, and whose fault an ill path is. Exits with 1 when one is ill."""
+    """Show round trips and losses between all nodes, whose fault an ill path is, and whether the network explains missed votes.
+
+    Exits with 1 when a path is ill.
+    """
     fleet = fleet_of(inventory, node or ())
-    replies = fleet.replies(Limits(timeout, connect_timeout), "mesh", "show", "--json")
-    emit(mesh_report(replies, sorted(fleet.consortium.nodes)), as_json)
+    limits = Limits(timeout, connect_timeout)
+    replies = fleet.replies(limits, "mesh", "show", "--json")
+    asked = {reply.node: answer_of(reply.node, reply) for reply in fleet.replies(limits, "status", "--json")}
+    votes = votes_of(Seen(fleet.consortium, asked, published(fleet.folder)[0]))
+    emit(mesh_report(replies, sorted(fleet.consortium.nodes), votes), as_json)
 
 
 def backup(

@@ -77,7 +77,7 @@ def install(names: Iterable[str]) -> None:
     """
     wanted = sorted(set(names))
     trouble = "" if _are_fresh() else _refresh()
-    dpkg("--configure", "-a")
+    finish()
     words = ["--no-install-recommends", "--no-remove", "install", *wanted]
     done = apt_get(*words)
     if done.returncode and _STALE.search(said(done)) and (trouble or _refresh()) == "":
@@ -112,7 +112,7 @@ def simulated(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
 def remove(names: Iterable[str], purge: bool = False) -> None:
     """Remove packages; their configuration stays unless they are purged. Raise PackagesError as `install` does."""
     wanted = sorted(set(names))
-    dpkg("--configure", "-a")
+    finish()
     words = ["purge" if purge else "remove", *wanted]
     judge(apt_get(*words), words, wanted)
 
@@ -161,11 +161,26 @@ def apt_get(*words: str, seconds: float = _COMMAND_SECONDS) -> "subprocess.Compl
     return unlocked(["apt-get", *_OPTIONS, *words], seconds)
 
 
-def dpkg(*words: str) -> None:
-    """Run dpkg. Raise PackagesError with its words where it fails."""
-    done = unlocked(["dpkg", *words])
+def finish() -> None:
+    """Complete what an interrupted run left: what is unpacked is configured, what is torn is unpacked anew.
+
+    Raise PackagesError, with dpkg's words, where that fails.
+    """
+    done = unlocked(["dpkg", "--configure", "-a"])
+    torn = _torn()
+    if torn:
+        # Power that went away while files were unpacked: dpkg then asks for the whole package again before anything else.
+        judge(apt_get("--reinstall", "--no-remove", "install", *torn), ["--reinstall", "install", *torn], torn)
+        done = unlocked(["dpkg", "--configure", "-a"])
     if done.returncode:
-        raise PackagesError(f"dpkg {' '.join(words)}: {said(done)}", MEND)
+        raise PackagesError(f"dpkg --configure -a: {said(done)}", MEND)
+
+
+def _torn() -> list[str]:
+    """Return the packages that must be unpacked anew, sorted."""
+    done = _run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Eflag}\n"])
+    rows = (line.split() for line in done.stdout.splitlines())
+    return sorted(row[0] for row in rows if row[1:] == ["reinstreq"])
 
 
 def unlocked(argv: Sequence[str], seconds: float = _COMMAND_SECONDS) -> "subprocess.CompletedProcess[str]":

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from nodeops.host.packages import MEND, PackagesError, apt_get, dpkg, judge, said, unfinished, unlocked
+from nodeops.host.packages import PackagesError, apt_get, finish, judge, said, unfinished, unlocked
 
 # An upgrade that is stopped in the middle is worse than one that takes long.
 _SECONDS = 3 * 3600
@@ -21,7 +21,7 @@ def upgrade(pins: Mapping[str, str]) -> None:
     names = {name.partition(":")[0] for name in pins}
     done = unlocked(["dpkg", "--configure", "-a"])
     if done.returncode and not set(unfinished()) <= names:
-        raise PackagesError(f"dpkg --configure -a: {said(done)}", MEND)
+        finish()
     wanted = [f"{name}={version}" for name, version in sorted(pins.items())]
     words = ["--no-install-recommends", "--no-remove", "install", *wanted]
     automatic = _automatic(pins)
@@ -52,8 +52,3 @@ def _mark(automatic: Iterable[str]) -> None:
     if names:
         with suppress(PackagesError):
             unlocked(["apt-mark", "auto", *names])
-
-
-def finish() -> None:
-    """Complete what was interrupted: unpacked and not configured. Raise PackagesError, with dpkg's words, where that fails."""
-    dpkg("--configure", "-a")

@@ -25,7 +25,7 @@ from nodeops.ledger.cometbft.rpc_answer import LIE_HINT, results
 BATCH_LIMIT = 10
 _ATTEMPTS = 3
 # A block of 4 MiB in base64, be it full of transactions of one byte; and what came of them, with logs and events, which others
-# than the reader choose the length of: 64 MiB are some 600 000 results of transactions that cannot be read.
+# than the reader choose the length of: 64 MiB are several times what a block leaves that gets votes (ledgerd/proposal.go).
 _LARGE_ANSWERS = {"block": 16 << 20, "block_results": 64 << 20}
 _HINT = "check that the ledger runs on that address: nodeops status, then its log"
 _BROADCAST_HINT = "the transaction may have been accepted all the same: look for it before sending it again"

@@ -102,7 +102,7 @@ def _carry_out(work: Run, plan: Plan) -> list[Change]:
     if plan.unfinished and not {one.name for one in plan.upgrades} >= set(plan.unfinished):
         work.report("finishing what was interrupted")
         done += [change for change in plan.changes if change.what.startswith("finish ")]
-        _noted(work, {"unfinished": list(plan.unfinished)}, upgrade.finish)
+        _noted(work, {"unfinished": list(plan.unfinished)}, packages.finish)
         plan = _required(work)
     if plan.upgrades:
         done += _upgrade(work, plan)

@@ -231,9 +231,41 @@ def unfinished(debian):
 
 @pytest.mark.usefixtures("unfinished")
 def test_what_was_interrupted_is_finished():
-    upgrade.finish()
+    packages.finish()
     assert packages.unfinished() == []
     assert version("one") == "2"
+
+
+@pytest.mark.parametrize("state", ["half-installed", "unpacked"])
+@pytest.mark.parametrize("call", [packages.finish, lambda: packages.install(["two"])], ids=["finish", "install"])
+def test_what_power_tore_apart_is_unpacked_anew(debian, call, state):
+    debian.publish("one")
+    debian.publish("two")
+    packages.install(["one"])
+    _tear(debian.root / "var/lib/dpkg/status", state)
+    assert packages.unfinished() == ["one"]
+    call()
+    assert packages.unfinished() == []
+    assert version("one") == "1"
+
+
+def test_what_is_torn_and_no_longer_on_the_mirror_is_named(debian):
+    debian.publish("one")
+    debian.publish("two")
+    packages.install(["one"])
+    _tear(debian.root / "var/lib/dpkg/status", "unpacked")
+    for file in debian.mirror.glob("one*"):
+        file.unlink()
+    debian.publish("two")
+    refreshed()
+    with pytest.raises(PackagesError, match="one"):
+        packages.install(["two"])
+    assert "two" not in debian.installed
+
+
+def _tear(status: Path, state: str) -> None:
+    """Leave a package as a host does that lost power while its files were unpacked: dpkg's own words for it."""
+    status.write_text(status.read_text().replace("Status: install ok installed", f"Status: install reinstreq {state}"))
 
 
 def test_what_was_interrupted_is_replaced_by_a_newer_version(unfinished):

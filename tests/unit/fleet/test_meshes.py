@@ -1,0 +1,53 @@
+"""What hosts say of the network and of votes, put together."""
+
+import json
+from typing import Any
+
+from nodeops.core.finding import Verdict
+from nodeops.fleet.answer import answer_of
+from nodeops.fleet.meshes import mesh_report, votes_of
+from nodeops.fleet.reply import Reply, State
+from nodeops.fleet.table import Seen
+from tests.unit.fleet.samples import NODES, address, consortium, reply
+
+
+def measured(lost: int = 0) -> dict[str, Any]:
+    times = {"rtt_median": 0.02, "rtt_p99": 0.03, "jitter": 0.001, "silent_seconds": 1.0}
+    counts = {"sent": 600, "answered": 600 - lost, "lost": lost, "late": 0, "duplicate": 0, "unsent": 0}
+    return {**counts, **times, "recent": 60, "recent_lost": lost}
+
+
+def sees(node: str, **lost: int) -> Reply:
+    """What `nodeops mesh show --json` prints; names have an underscore for their dash."""
+    paths = {peer: measured(lost.get(peer.replace("-", "_"), 0)) for peer in NODES if peer != node}
+    said = {"uptime": 600, "tree": "t", "node": node, "noise": measured(), "paths": paths, "without_certificate": []}
+    return Reply(node, State.ANSWERED, 0, json.dumps({**said, "strangers": 0, "forged": 0, "too_many": 0}))
+
+
+def signers(**missed: int) -> dict[str, Any]:
+    return {address(node): {"signed": 20 - missed.get(node.replace("-", "_"), 0), "of": 20, "last_height": 99} for node in NODES}
+
+
+def network(**missed: int) -> Seen:
+    asked = {node: answer_of(node, reply(node, signers=signers(**missed))) for node in ("cu-1", "cu-2")}
+    return Seen(consortium(), asked, {node: address(node) for node in NODES})
+
+
+def test_votes_that_a_lossy_uplink_costs_are_laid_at_it_and_others_are_not() -> None:
+    replies = [sees("cu-1", cu_2=9), sees("cu-2", cu_1=9, wx_1=12, wi_1=8), sees("wx-1", cu_2=11), sees("wi-1", cu_2=7)]
+    found = {one.id: one for one in mesh_report(replies, list(NODES), votes_of(network(cu_2=5, wi_1=1))).findings}
+    assert set(found) == {"mesh.uplink.cu-2", "mesh.votes.cu-2", "mesh.votes.wi-1"}
+    assert "missed 5 of 20, explained by its uplink (lossy)" in found["mesh.votes.cu-2"].actual
+    assert "missed 1 of 20, not explained by the network" in found["mesh.votes.wi-1"].actual
+    assert found["mesh.votes.wi-1"].verdict is Verdict.WARN
+
+
+def test_where_all_vote_nothing_is_said_of_votes() -> None:
+    replies = [sees(node) for node in NODES]
+    assert [one.id for one in mesh_report(replies, list(NODES), votes_of(network())).findings] == ["mesh"]
+
+
+def test_without_a_status_nobody_knows_who_voted() -> None:
+    silent = Seen(consortium(), {"cu-1": answer_of("cu-1", Reply("cu-1", State.DEAD, error="gone"))}, {})
+    assert votes_of(silent) is None
+    assert mesh_report([sees("cu-1")], list(NODES), None).exit_code == 0
