@@ -10,6 +10,7 @@ from nodeops.document.host import load_node_document
 from nodeops.host.lock import changes_host
 from nodeops.host.units.service import plan_restart
 from nodeops.ledger.node.service import observe
+from nodeops.lifecycle.member_cli import ready, retire
 from nodeops.lifecycle.restart import restart as restart_with_leave
 from nodeops.lifecycle.upgrade.cli import plan, rollback, step_aside, watch
 from nodeops.lifecycle.upgrade.height import AtHeight
@@ -21,6 +22,8 @@ app.command("plan")(plan)
 app.command("watch")(watch)
 app.command("step-aside")(step_aside)
 app.command("rollback")(rollback)
+app.command()(ready)
+app.command()(retire)
 
 
 @app.callback()

@@ -22,6 +22,7 @@ HOLDS = {
     "ledger identity": "with --ensure it makes the keys; without, it only looks",
     "ledger start": "starts the ledger",
     "lifecycle restart": "restarts the ledger, and puts its files back when it does not come back",
+    "lifecycle retire": "stops the ledger for good, and may remove keys",
     "lifecycle rollback": "restarts the ledger with the version before",
     "lifecycle step-aside": "stops the ledger for a while",
     "logs level": "restarts the ledger at another level; its timer tries again until the host is free",
@@ -78,13 +79,14 @@ ROOMS_ELSEWHERE = {"artifact", "document", "fleet", "lab", "metrics", "status"}
 # Verbs that only look: their help says so, and they take no --dry-run.
 LOOKS = {
     "agent build", "agent show", "agent verify", "backup list", "backup open-keys", "backup show", "backup status",
-    "backup verify", "backup witness", "consortium diff", "consortium log", "consortium revision", "consortium show",
-    "consortium signatures", "consortium status", "disk check", "disk forecast", "disk holds", "disk plan",
-    "disk status", "disk verify", "firewall check", "firewall explain", "firewall show", "firewall status",
-    "hardening audit", "hardening explain", "hardening list", "hardening plan", "ledger checkpoint", "ledger peers",
-    "ledger status", "ledger validators", "ledger verify", "ledger wait", "lifecycle plan", "logs show", "logs stats",
-    "mesh show", "patch history", "patch plan", "patch wait", "quorum check", "quorum history", "quorum lease list",
-    "quorum status", "record authors", "record show", "record verify",
+    "backup verify", "backup witness", "consortium departed", "consortium diff", "consortium drift", "consortium log",
+    "consortium revision", "consortium show", "consortium signatures", "consortium status", "disk check",
+    "disk forecast", "disk holds", "disk plan", "disk status", "disk verify", "firewall check", "firewall explain",
+    "firewall show", "firewall status", "hardening audit", "hardening explain", "hardening list", "hardening plan",
+    "ledger checkpoint", "ledger peers", "ledger status", "ledger validators", "ledger verify", "ledger wait",
+    "lifecycle plan", "lifecycle ready", "logs show", "logs stats", "mesh show", "patch history", "patch plan",
+    "patch wait", "quorum check", "quorum history", "quorum lease list", "quorum status", "record authors",
+    "record show", "record verify",
 }  # fmt: skip
 
 
