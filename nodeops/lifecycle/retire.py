@@ -48,12 +48,10 @@ def retire(document: NodeDocument, order: Order, *, dry_run: bool) -> tuple[list
 
     Raise Refused and InputError as the plan does, HostError when the host fails: then the next run goes on.
     """
-    if dry_run:
-        seen = observe(document)
-        require_allowed(seen, order)
-        return plan(seen, order), _receipt(document)
     seen = observe(document)
     require_allowed(seen, order)
+    if dry_run:
+        return plan(seen, order), _receipt(document)
     archive, changes = archive_of(seen, order), plan(seen, order)
     data = {"keys": order.keys, "height": order.height, "validator_key": order.validator_key, "archive": archive}
     if changes and seen.begun != order.keys:
