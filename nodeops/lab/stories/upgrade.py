@@ -33,7 +33,7 @@ from nodeops.lab.saved.made_of import PROJECT
 from nodeops.lab.spec import load_lab
 from nodeops.lab.state import LAB_FOLDER, SSH_CONFIG_FILE
 from nodeops.lab.stories.story import tell
-from nodeops.lab.stories.vote import in_force, together
+from nodeops.lab.stories.vote import agreed, in_force
 
 _SECONDS = 3600.0
 _PAUSE_SECONDS = 2.0
@@ -125,7 +125,7 @@ def _agreed(folder: Path, target: str) -> None:
         write_atomic(file, revised(file.read_text(encoding="utf-8"), target).encode(), 0o644)
         consortium, _ = checked_consortium(folder)
     if not in_force(folder):
-        tell(together(consortium, folder), Console(highlight=False))
+        tell(agreed(consortium, folder), Console(highlight=False))
 
 
 def _gone_over(folder: Path, target: str, given: Mapping[str, Any]) -> None:
