@@ -12,7 +12,7 @@ from nodeops.ledger.node.service import observe
 from nodeops.lifecycle.restart import restart as restart_with_leave
 from nodeops.lifecycle.upgrade.cli import plan, rollback, step_aside, watch
 from nodeops.lifecycle.upgrade.height import AtHeight
-from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
 from nodeops.quorum.leave import Asked, look
 
 app = typer.Typer(no_args_is_help=True)
@@ -33,6 +33,7 @@ def restart(
     timeout: Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the node gets to come back.")] = 90,
     roll: RollOption = "",
     chain_stands: ChainStandsFlag = False,
+    force: ForceOption = "",
     planned: Annotated[bool, typer.Option("--planned", help="At the height that was voted on; too early is refused.")] = False,
     patience: PatienceOption = PATIENCE_SECONDS,
     dry_run: DryRunFlag = False,
@@ -43,7 +44,7 @@ def restart(
     A node that does not come back is put back to what it last took part with, and the verb fails."""
     document = load_node_document()
     changes = plan_restart(observe(document), if_stale)
-    asked = (AtHeight if planned else Asked)(document, request(document, roll, chain_stands), patience)
+    asked = (AtHeight if planned else Asked)(document, request(document, roll, chain_stands, force), patience)
     if changes and not dry_run:
         with console(stderr=True).status("waiting for leave to stop the node") as shown:
             restart_with_leave(asked, changes, timeout, progress(shown))

@@ -21,7 +21,7 @@ from nodeops.lifecycle.upgrade.policy import Going, going
 from nodeops.lifecycle.upgrade.watch import Watch
 from nodeops.lifecycle.upgrade.watch import step_aside as step
 from nodeops.lifecycle.upgrade.watch import watch as wait_until_shown
-from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
 from nodeops.quorum.leave import Asked
 
 ToOption = Annotated[
@@ -93,6 +93,7 @@ def rollback(
     timeout: TimeoutOption = 90,
     roll: RollOption = "",
     chain_stands: ChainStandsFlag = False,
+    force: ForceOption = "",
     patience: PatienceOption = PATIENCE_SECONDS,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
@@ -106,7 +107,7 @@ def rollback(
         finding = _finding("rollback", "this node may go back", found)
         emit(Result({"way": found.way}, lines=[found.why], findings=[finding], changes=back.changes(document, found)), as_json)
         return
-    asked = Asked(document, request(document, roll, chain_stands), patience)
+    asked = Asked(document, request(document, roll, chain_stands, force), patience)
     with console(stderr=True).status("waiting for leave to stop the node") as shown:
         doing = back.go_back(asked, found, timeout, progress(shown))
     emit(Result({"way": found.way}, changes=doing), as_json)
