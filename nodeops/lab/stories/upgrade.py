@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from nodeops.artifacts.cache import cache_folder, locked, workspace
 from nodeops.artifacts.go_build import build_folder
 from nodeops.artifacts.own_source import read_source
 from nodeops.artifacts.plan import FolderBuild
@@ -33,7 +33,7 @@ from nodeops.lab.saved.made_of import PROJECT
 from nodeops.lab.spec import load_lab
 from nodeops.lab.state import LAB_FOLDER, SSH_CONFIG_FILE
 from nodeops.lab.stories.story import tell
-from nodeops.lab.stories.vote import in_force, together
+from nodeops.lab.stories.vote import agreed, in_force
 
 _SECONDS = 3600.0
 _PAUSE_SECONDS = 2.0
@@ -95,18 +95,24 @@ def upgrade(
         raise InputError("its ledger is not built from this repository", where=str(folder), hint="docs/ledgerd.md")
     known = max(own)
     other = next_patch(known)
-    program = _built(folder, own[known].folder, known, other)
+    program = _built(consortium.ledger.platform, own[known].folder, known, other)
     for target, given in ((other, program), (known, {})):
         _agreed(folder, target)
         _gone_over(folder, target, given)
 
 
-def _built(folder: Path, source: str, known: str, other: str) -> Mapping[str, Any]:
-    """Return the variables that name this source as another release, built on this machine."""
-    target = folder.resolve() / LAB_FOLDER / f"{source}-{other}"
+def _built(platform: str, source: str, known: str, other: str) -> Mapping[str, Any]:
+    """Return the variables that name this source as another release, built on this machine once."""
+    wanted = renamed(read_source(source), known, other)
+    folder = cache_folder("artifacts") / platform / other / "demo"
+    target = folder / wanted.digest.removeprefix("sha256:")[:16] / source
     say = console(stderr=True).print
-    with tempfile.TemporaryDirectory(dir=target.parent) as work:
-        build_folder(renamed(read_source(source), known, other), "amd64", Path(work), target, lambda text: say(plain_text(text)))
+    with locked(folder, lambda text: say(plain_text(text))):
+        if not target.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with workspace(folder) as work:
+                build_folder(wanted, "amd64", work, work / source, lambda text: say(plain_text(text)))
+                (work / source).rename(target)
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     return {"ledger_artifact": {"source": "file", "path": str(target), "sha256": digest}}
 
@@ -119,7 +125,7 @@ def _agreed(folder: Path, target: str) -> None:
         write_atomic(file, revised(file.read_text(encoding="utf-8"), target).encode(), 0o644)
         consortium, _ = checked_consortium(folder)
     if not in_force(folder):
-        tell(together(consortium, folder), Console(highlight=False))
+        tell(agreed(consortium, folder), Console(highlight=False))
 
 
 def _gone_over(folder: Path, target: str, given: Mapping[str, Any]) -> None:
