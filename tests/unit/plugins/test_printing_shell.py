@@ -1,4 +1,4 @@
-"""A login shell that prints, as a `.bashrc` with `echo` does: a verb's answer still arrives over SSH, or a message says why not."""
+"""A login shell that prints, as a `.bashrc` with `echo` does: over SSH a verb still answers, or a message says why not."""
 
 import json
 import subprocess
