@@ -32,7 +32,7 @@ from nodeops.host.clock import host_zone
 from nodeops.host.files import write_atomic
 from nodeops.host.lock import changes_host, held
 from nodeops.host.units.service import carry_out
-from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
 from nodeops.quorum.leave import Asked
 
 app = typer.Typer(no_args_is_help=True)
@@ -204,6 +204,7 @@ def prepare_disks(
     unless_running: Annotated[bool, typer.Option("--unless-running", help="Leave it while the node would have to stop.")] = False,
     roll: RollOption = "",
     chain_stands: ChainStandsFlag = False,
+    force: ForceOption = "",
     patience: PatienceOption = PATIENCE_SECONDS,
     document: DocumentOption = None,
     dry_run: DryRunFlag = False,
@@ -213,19 +214,19 @@ def prepare_disks(
 
     Before it stops the node it asks the quorum gate, and waits for its turn."""
     node = _root(document)
-    _prepared(node, (restart, unless_running), (roll, chain_stands, patience), dry_run, as_json)
+    asked = Asked(node, request(node, roll, chain_stands, force), patience)
+    _prepared(asked, restart, unless_running, dry_run, as_json)
 
 
-def _prepared(node: NodeDocument, when: tuple[bool, bool], turn: tuple[str, bool, float], dry_run: bool, as_json: bool) -> None:
+def _prepared(asked: Asked, restart: bool, unless_running: bool, dry_run: bool, as_json: bool) -> None:
     """Plan and do it, while nobody else changes this host: a device that is formatted twice is lost once."""
-    (restart, unless_running), (roll, chain_stands, patience) = when, turn
+    node = asked.node
     changes = prepare.planned(node, restart or unless_running)
     if unless_running and any(change.what == STOP for change in changes):
         emit(Result({"waiting": True}, lines=["the node must stop for this: nodeops disk prepare --restart"]), as_json)
         return
     if changes and not dry_run:
         with console(stderr=True).status("preparing the log's filesystem") as shown:
-            asked = Asked(node, request(node, roll, chain_stands), patience)
             prepare.carry_out(node, changes, lambda: asked.wait(progress(shown)))
     emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
 

@@ -22,6 +22,7 @@ BUDGETS = {
     "firewall": 240,
     "hardening": 240,
     "ledgerd": 240,
+    "lifecycle": 240,
     "monitoring": 240,
     "patch": 240,
     "restart": 240,

@@ -18,7 +18,7 @@ from nodeops.lifecycle.patch import apply as acting
 from nodeops.lifecycle.patch import memory, view
 from nodeops.lifecycle.patch.policy import Asked, Kind, Plan, Seen
 from nodeops.quorum import leave
-from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -108,6 +108,7 @@ def apply_(
     timeout: TimeoutOption = 300,
     roll: RollOption = "",
     chain_stands: ChainStandsFlag = False,
+    force: ForceOption = "",
     patience: PatienceOption = PATIENCE_SECONDS,
     wait: WaitOption = 0.0,
     dry_run: DryRunFlag = False,
@@ -119,7 +120,7 @@ def apply_(
     completed by the next one. A reboot needs its own word."""
     node = load_node_document()
     asked = Asked(kind, reboot, later, outside)
-    gate = leave.Asked(node, request(node, roll, chain_stands), patience)
+    gate = leave.Asked(node, request(node, roll, chain_stands, force), patience)
     if dry_run:
         emit(_would(node, asked, gate), as_json)
         return

@@ -22,6 +22,8 @@ HOLDS = {
     "ledger identity": "with --ensure it makes the keys; without, it only looks",
     "ledger start": "starts the ledger",
     "lifecycle restart": "restarts the ledger, and puts its files back when it does not come back",
+    "lifecycle rollback": "goes back to an earlier version, and restarts the ledger",
+    "lifecycle step-aside": "stops the ledger for a round",
     "logs level": "restarts the ledger at another level; its timer tries again until the host is free",
     "mesh start": "restarts the prober",
     "patch watch": "enables a timer",
@@ -61,9 +63,13 @@ DOES_NOT = {
     "firewall rollback": _UNDO,
     "hardening recover": _UNDO,
     "hardening rollback": _UNDO,
+    "lifecycle watch": _READS,
     "mesh serve": _UNIT,
     "patch status": _READS,
     "quorum gate": _UNIT,
+    "quorum lease acquire": _CHAIN,
+    "quorum lease release": _CHAIN,
+    "quorum lease renew": _CHAIN,
     "record account": _CHAIN,
     "record add": _CHAIN,
 }
@@ -77,6 +83,7 @@ LOOKS = {
     "disk verify", "firewall check", "firewall explain", "firewall show", "firewall status", "hardening audit",
     "hardening explain", "hardening list", "hardening plan", "ledger checkpoint", "ledger peers", "ledger status",
     "ledger validators", "ledger verify", "ledger wait", "logs show", "logs stats", "mesh show", "patch history",
+    "lifecycle plan", "quorum check", "quorum history", "quorum lease list", "quorum status",
     "patch plan", "patch wait", "record authors", "record show", "record verify",
 }  # fmt: skip
 
