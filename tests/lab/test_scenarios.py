@@ -34,6 +34,7 @@ FULL_BUDGETS = {
     "disk": 1500,
     "firewall": 400,
     "hardening": 1500,
+    "lifecycle": 600,
     "restore": 900,
 }
 MOST_SECONDS = 3000

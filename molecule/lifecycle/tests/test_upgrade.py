@@ -20,6 +20,7 @@ import pytest
 import stream
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tier import FULL
 
 OLD, NEW, VOTED = "v0.1.0", "v0.1.1", "v0.2.0"
 # All have the same power, so names decide.
@@ -76,10 +77,11 @@ def touched(since: blocks.Mark) -> list[str]:
 
 
 def test_nodes_go_over_one_at_a_time_and_back(tmp_path: Path, record_property: Callable[[str, str], None]) -> None:
-    """A run whose controller is killed is completed by the next one, which watches the canary of the first."""
+    """In full: a run whose controller is killed is completed by the next one, which watches the canary of the first."""
     with stream.written("there") as there:
-        killed(tmp_path)
-        assert runs() == {OLD, NEW}
+        if FULL:
+            killed(tmp_path)
+            assert runs() == {OLD, NEW}
         code, said = played("upgrade.yml", NEW, builds.built(NEW))
     assert code == 0, said[-4000:]
     assert f"canary: {CANARY}" in said
@@ -103,7 +105,7 @@ BAD: list[tuple[Callable[[Path], Path], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("made", "why"), BAD, ids=["crashes", "hangs"])
+@pytest.mark.parametrize(("made", "why"), BAD if FULL else BAD[:1], ids=["crashes", "hangs"][: 2 if FULL else 1])
 def test_a_bad_program_stops_at_the_canary_and_is_put_back(tmp_path: Path, made: Callable[[Path], Path], why: str) -> None:
     since, first = blocks.mark(), stream.height()
     code, said = played("upgrade.yml", "v0.1.9", made(tmp_path), ledger_restart_seconds=20)
@@ -139,7 +141,7 @@ def signed(folder: Path, organisation: str, *words: str) -> None:
     assert hosts.controller("consortium", *words, "--key", str(file), "--json")["changed"]
 
 
-def test_all_go_over_at_the_height_that_was_voted_on_and_never_back(tmp_path: Path) -> None:
+def all_go_over_at_the_height_that_was_voted_on_and_never_back(tmp_path: Path) -> None:
     height = stream.height() + 45
     with version(VOTED, revision=2):
         signed(tmp_path, "alpha", "propose", "--upgrade-height", str(height))
@@ -153,3 +155,7 @@ def test_all_go_over_at_the_height_that_was_voted_on_and_never_back(tmp_path: Pa
     said = " ".join(back.stdout.split())
     assert (back.returncode != 0, "v0.2.0 -> v0.1.0" in said) == (True, True), said[-3000:]
     assert runs() == {VOTED}
+
+
+if FULL:
+    test_a_vote = all_go_over_at_the_height_that_was_voted_on_and_never_back
