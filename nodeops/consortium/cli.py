@@ -7,6 +7,7 @@ import typer
 
 from nodeops.console import JsonFlag, emit
 from nodeops.consortium.diff_cli import diff
+from nodeops.consortium.drift.cli import departed_node, drift
 from nodeops.consortium.proven import proven_policy
 from nodeops.consortium.relay import relayed
 from nodeops.consortium.signatures.cli import sign, signatures
@@ -31,8 +32,9 @@ def consortium() -> None:
     """Who belongs, decided by m of n organisations."""
 
 
-for _verb in (diff, enlist, propose, show, approve, reject, status, log, sign, signatures):
+for _verb in (diff, enlist, propose, show, approve, reject, status, log, drift, sign, signatures):
     app.command()(_verb)
+app.command("departed")(departed_node)
 
 
 @app.command()

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from nodeops.core.errors import InputError
+from nodeops.core.errors import InputError, NodeopsError
 from nodeops.document.load import CONSORTIUM_FILE, load_consortium
-from nodeops.document.models import Consortium
+from nodeops.document.models import Consortium, Node
 from nodeops.host.files import write_atomic
 from nodeops.ledger.cosmos.revision import Mark, mark_of
 from nodeops.ledger.founding.gather import read_folder
@@ -13,6 +13,8 @@ from nodeops.ledger.founding.genesis import founding_mark
 
 FOLDER = "revisions"
 _PUBLIC_FILE = 0o644
+# How many kept revisions are read for nodes that left: a host is retired soon after, and every run pays for each.
+_LOOKED_BACK = 5
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
@@ -66,3 +68,19 @@ def keep_founding(folder: Path, working: Consortium) -> Path | None:
     genesis = read_folder(folder).genesis
     founding = founding_mark(genesis) if genesis else None
     return keep(folder, working) if mark_of(working).names(founding) else None
+
+
+def left(folder: Path, working: Consortium) -> dict[str, tuple[Node, Consortium]]:
+    """Return nodes that lately kept revisions name and the working file does not, each with the newest revision that names it.
+
+    A kept file that cannot be read any more names nobody.
+    """
+    numbers = range(newest_kept(folder), 0, -1)[:_LOOKED_BACK]
+    found: dict[str, tuple[Node, Consortium]] = {}
+    for file in (kept_file(folder, number) for number in numbers if number != working.revision):
+        try:
+            one = load_consortium(file)
+        except NodeopsError:
+            continue
+        found = {name: (node, one) for name, node in one.nodes.items()} | found
+    return {name: seen for name, seen in found.items() if name not in working.nodes}

@@ -2,13 +2,20 @@
 anybody's word, not even that of a node of ours.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from nodeops.core.errors import HostError, Timeout
-from nodeops.ledger.cometbft.proof import ProvenBlock
+from nodeops.ledger.answers import Validator
+from nodeops.ledger.cometbft.answers import moment
+from nodeops.ledger.cometbft.blocks import SignedHeader
+from nodeops.ledger.cometbft.follow import Follower, light_block
+from nodeops.ledger.cometbft.proof import ProvenBlock, Step, parsed, require
+from nodeops.ledger.cometbft.trust import TrustedSet
 from nodeops.ledger.cosmos.codec import FormError, decode
 from nodeops.ledger.cosmos.group_state import STORE, Policy, Proposal, policy_key, proposal_key
 from nodeops.ledger.cosmos.state import ProvenState
@@ -42,6 +49,29 @@ def proven_proposal(driver: Driver, block: Callable[[int], ProvenBlock], number:
     at = driver.status().height
     found = _value(driver, block, proposal_key(number), at)
     return None if found is None else _read(Proposal, found, at)
+
+
+@dataclass(frozen=True)
+class ProvenValidators:
+    """Who validates, proven by a block: those who made it, and those who make the next one."""
+
+    block: ProvenBlock
+    time: datetime
+    now: Sequence[Validator]
+    then: Sequence[Validator]
+
+
+def proven_validators(driver: Driver, follower: Follower) -> ProvenValidators:
+    """Return the validators of the newest block and of the one after it. Raise ProofError when the node cannot prove them."""
+    height = driver.status().height
+    raw = driver.signed_header(height)
+    proven, chain = follower.prove(raw, height), follower.genesis.chain
+    header = parsed(SignedHeader, raw).header
+    now = light_block(raw, chain, driver.validators(height).validators).validators.validators
+    then = driver.validators(height + 1).validators
+    announced = TrustedSet(chain, tuple(then)).hash() == header.next_validators_hash
+    require(announced, Step.VALIDATORS, f"those that the node shows for the block after {height} are not those it announced")
+    return ProvenValidators(proven, moment(header.time), now, then)
 
 
 def _read(shape: type[M], value: bytes, height: int) -> M:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from nodeops.core.errors import HostError, InputError
+from nodeops.core.errors import HostError, InputError, NodeopsError
 from nodeops.ledger.cometbft.rpc import Rpc, encoded
 from nodeops.ledger.cometbft.rpc_answer import LIE_HINT
 
@@ -18,9 +18,16 @@ class Asks(Protocol):
     """Whoever runs a verb of nodeops on a node and returns the JSON that it answers."""
 
     nodes: tuple[str, ...]
+    monitors: tuple[str, ...]
 
     def ask(self, node: str, verb: Sequence[str]) -> dict[str, Any]:
         """Return the answer. Raise a NodeopsError when there is none."""
+
+    def ask_all(self, verb: Sequence[str]) -> Mapping[str, dict[str, Any] | NodeopsError]:
+        """Return the answer of every node, asked at once, or why there is none."""
+
+    def file(self, monitor: str, path: str) -> str:
+        """Return the text of a file on a monitor. Raise a NodeopsError when it cannot be read."""
 
     def close(self) -> None:
         """Hang up."""

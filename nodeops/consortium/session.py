@@ -40,6 +40,7 @@ class Session:
     driver: CometBft
     node: str
     follower: Follower
+    asks: Asks
 
     @property
     def chain(self) -> str:
@@ -71,7 +72,7 @@ def session(context: typer.Context, inventory: Path | None, via: str | None) -> 
     asks: Asks = context.obj.reach(folder)
     try:
         driver, node = _first(asks, working, via)
-        yield Session(folder, working, profile, driver, node, _follower(folder, driver))
+        yield Session(folder, working, profile, driver, node, _follower(folder, driver), asks)
     finally:
         asks.close()
 

@@ -3,13 +3,12 @@
 import os
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, console, emit, progress
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, progress
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
@@ -31,7 +30,7 @@ from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.host.clock import host_zone
 from nodeops.host.files import write_atomic
-from nodeops.host.lock import held, waited
+from nodeops.host.lock import changes_host, held
 from nodeops.host.units.service import carry_out
 from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
 from nodeops.quorum.leave import Asked
@@ -199,6 +198,7 @@ def _stages(said: Mapping[str, Any]) -> dict[str, str]:
 
 
 @app.command("prepare")
+@changes_host()
 def prepare_disks(
     restart: RestartFlag = False,
     unless_running: Annotated[bool, typer.Option("--unless-running", help="Leave it while the node would have to stop.")] = False,
@@ -206,7 +206,6 @@ def prepare_disks(
     chain_stands: ChainStandsFlag = False,
     force: ForceOption = "",
     patience: PatienceOption = PATIENCE_SECONDS,
-    wait: WaitOption = 0.0,
     document: DocumentOption = None,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
@@ -216,8 +215,7 @@ def prepare_disks(
     Before it stops the node it asks the quorum gate, and waits for its turn."""
     node = _root(document)
     asked = Asked(node, request(node, roll, chain_stands, force), patience)
-    with nullcontext() if dry_run else waited(Path(node.paths["state"]), wait):
-        _prepared(asked, restart, unless_running, dry_run, as_json)
+    _prepared(asked, restart, unless_running, dry_run, as_json)
 
 
 def _prepared(asked: Asked, restart: bool, unless_running: bool, dry_run: bool, as_json: bool) -> None:
@@ -234,6 +232,7 @@ def _prepared(asked: Asked, restart: bool, unless_running: bool, dry_run: bool, 
 
 
 @app.command()
+@changes_host()
 def start(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Start the guard, or restart one that is older than its unit, and see it at work; called by the role."""
     node = _root(document)

@@ -1,12 +1,14 @@
 """Verbs of nodeops on managed nodes, one at a time, over connections that are kept: for rooms that ask a ledger from here."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nodeops.core.errors import HostError, InputError, NodeopsError, Refused, Timeout
-from nodeops.fleet.ask import Fleet, fleet_of, on_host
+from nodeops.fleet.ask import Fleet, fleet_of, on_host, with_progress
+from nodeops.fleet.crew import Crew
 from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
 from nodeops.fleet.ssh import Host, Limits, read_ssh_config
 
@@ -16,18 +18,35 @@ _KINDS: dict[str, type[NodeopsError]] = {kind.kind: kind for kind in (HostError,
 
 
 class Reach:
-    """The managed nodes of an inventory. `nodes` are their names."""
+    """The managed nodes of an inventory. `nodes` are their names, `monitors` those of the monitors of their organisations."""
 
     def __init__(self, fleet: Fleet) -> None:
+        known, managed = fleet.consortium, {fleet.consortium.nodes[name].organisation for name in fleet.nodes}
         self.nodes = tuple(fleet.nodes)
-        self._source = read_ssh_config(fleet.folder, {name: node.address for name, node in fleet.consortium.nodes.items()})
+        self.monitors = tuple(sorted(name for name, one in known.monitors.items() if one.organisation in managed))
+        self._source = read_ssh_config(fleet.folder, {name: one.address for name, one in (known.nodes | known.monitors).items()})
         self._hosts: dict[str, Host] = {}
 
     def ask(self, node: str, verb: Sequence[str]) -> dict[str, Any]:
         """Return the JSON that a verb answers on a node, as root. Raise what the verb raised there, HostError for a dead host."""
-        host = self._hosts.get(node) or Host(node, self._source, Limits(_SECONDS))
-        self._hosts[node] = host
-        return answer_of(host.run(on_host([*verb, "--json"])))
+        return answer_of(self._host(node).run(on_host([*verb, "--json"])))
+
+    def ask_all(self, verb: Sequence[str]) -> dict[str, dict[str, Any] | NodeopsError]:
+        """Return what `ask` returns or raises, of all nodes at once, while stderr says for whom we still wait."""
+        crew = Crew([self._host(name) for name in self.nodes])
+        return {reply.node: _answer_or_error(reply) for reply in with_progress(crew, on_host([*verb, "--json"]))}
+
+    def file(self, monitor: str, path: str) -> str:
+        """Return the text of a file on a monitor, read as root. Raise HostError when it cannot be read."""
+        reply = self._host(monitor).run(shlex.join(["sudo", "-n", "cat", "--", path]))
+        if reply.state is not State.ANSWERED or reply.exit_code:
+            raise HostError(one_line(reply.error or reply.stderr, 200), where=f"{monitor}: {path}", hint=reply.hint)
+        return reply.stdout
+
+    def _host(self, name: str) -> Host:
+        if name not in self._hosts:
+            self._hosts[name] = Host(name, self._source, Limits(_SECONDS))
+        return self._hosts[name]
 
     def close(self) -> None:
         """Hang up."""
@@ -38,6 +57,13 @@ class Reach:
 def reach(folder: Path) -> Reach:
     """Return how the managed nodes of an inventory are reached. Raise InputError when there are none."""
     return Reach(fleet_of(folder, ()))
+
+
+def _answer_or_error(reply: Reply) -> dict[str, Any] | NodeopsError:
+    try:
+        return answer_of(reply)
+    except NodeopsError as error:
+        return error
 
 
 def answer_of(reply: Reply) -> dict[str, Any]:

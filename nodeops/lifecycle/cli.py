@@ -7,8 +7,10 @@ import typer
 from nodeops.console import DryRunFlag, JsonFlag, console, emit, progress
 from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
+from nodeops.host.lock import changes_host
 from nodeops.host.units.service import plan_restart
 from nodeops.ledger.node.service import observe
+from nodeops.lifecycle.member_cli import ready, retire
 from nodeops.lifecycle.restart import restart as restart_with_leave
 from nodeops.lifecycle.upgrade.cli import plan, rollback, step_aside, watch
 from nodeops.lifecycle.upgrade.height import AtHeight
@@ -20,6 +22,8 @@ app.command("plan")(plan)
 app.command("watch")(watch)
 app.command("step-aside")(step_aside)
 app.command("rollback")(rollback)
+app.command()(ready)
+app.command()(retire)
 
 
 @app.callback()
@@ -28,6 +32,7 @@ def lifecycle() -> None:
 
 
 @app.command()
+@changes_host()
 def restart(
     if_stale: Annotated[bool, typer.Option("--if-stale", help="Only when the process runs an older configuration.")] = False,
     timeout: Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the node gets to come back.")] = 90,

@@ -10,6 +10,7 @@ from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit,
 from nodeops.core.errors import InputError
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
+from nodeops.host.lock import changes_host
 from nodeops.logs.level import observe, places, set_level, take_back
 from nodeops.logs.level_rules import plan_back, plan_set, seconds_of, summary
 from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
@@ -26,6 +27,7 @@ OnlyOption = Annotated[str, typer.Option("--only", hidden=True, help="Do nothing
 TimeoutOption = Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the node gets to come back.")]
 
 
+@changes_host("name", "back")
 def level(
     name: NameArgument = None,
     lasting: ForOption = None,

@@ -74,8 +74,8 @@ def status_of(sight: Sight) -> Result:
     data = {
         "height": found.height,
         "moving": found.moving,
-        "power": {"total": found.total, "live": found.live, "needed": found.needed, "margin": found.margin},
-        "voters": [vars(one) for one in found.voters],
+        "power": _power(found),
+        "voters": [{**vars(one), "signs": one.signs if found.moving else None} for one in found.voters],
         "may_go": found.may_go(),
         "leases": reading_data(read) if read else None,
     }
@@ -85,21 +85,36 @@ def status_of(sight: Sight) -> Result:
     return Result(data, tables, _lines(sight), [_margin(found), *sight.findings])
 
 
+def _power(found: Outlook) -> dict[str, int | None]:
+    """Return the numbers. Of a chain that stands nobody knows who is live: its last votes are old."""
+    live, left = (found.live, found.margin) if found.moving else (None, None)
+    return {"total": found.total, "live": live, "needed": found.needed, "margin": left}
+
+
 def _row(one: Voter, sight: Sight) -> tuple[str, ...]:
     lease = next((lease for lease in sight.outlook.leases if lease.node == one.name), None)
-    may_go = "-" if not one.signs else "yes" if one.name and sight.outlook.allows([one.name]) else "no"
+    moving, signs = sight.outlook.moving, "yes" if one.signs else "no"
+    may_go = "-" if not (moving and one.signs) else "yes" if one.name and sight.outlook.allows([one.name]) else "no"
     until = shown_time(lease.until) if lease else "-"
-    return (one.shown, one.organisation or "-", str(one.power), "yes" if one.signs else "no", until, may_go)
+    return (one.shown, one.organisation or "-", str(one.power), signs if moving else "-", until, may_go)
 
 
 def _lines(sight: Sight) -> list[str]:
     found = sight.outlook
-    going = found.may_go()
-    who = f"one of {', '.join(going)} may go" if going else "none may go"
-    lines = [f"height {found.height}: {found.counted()}, margin {found.margin}; {who}"]
+    moving = f"height {found.height}: {found.counted()}, margin {found.margin}; {_who(found)}"
+    lines = [moving if found.moving else f"{found.needed} of {found.total} must sign; who is live nobody can tell"]
     if sight.leases is None and not sight.findings:
         lines.append("this ledger has no authors, so there are no leases")
     return lines
+
+
+def _who(found: Outlook) -> str:
+    going = found.may_go()
+    if not going:
+        return "none may go"
+    left = min(found.left([name]) for name in going)
+    after = f"{left} more voting power" if left > 0 else "none"
+    return f"{'any one of ' if len(going) > 1 else ''}{', '.join(going)} may go, after that {after}"
 
 
 def _margin(found: Outlook) -> Finding:

@@ -9,6 +9,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 try:
+    from nodeops.consortium.kept import left
     from nodeops.core.errors import NodeopsError
     from nodeops.document.check import checked_consortium
     from nodeops.document.profile import load_profile
@@ -47,7 +48,10 @@ class ActionModule(ActionBase):
         try:
             consortium, _ = checked_consortium(folder)
             agreed = load_profile(consortium.ledger.platform).founding == "group" or bool(consortium.threshold)
-            document = resolve(consortium, str(given["node"]), choices, load_waivers(folder, consortium, catalogue()))
+            name = str(given["node"])
+            # A host whose node left is still as the newest revision that names it made it.
+            standing = consortium if name in consortium.nodes else left(folder, consortium).get(name, (None, consortium))[1]
+            document = resolve(standing, name, choices, load_waivers(folder, standing, catalogue()))
         except NodeopsError as error:
             return {"failed": True, "msg": str(error)}
         return {"changed": False, "document": document.model_dump(mode="json"), "agreed": agreed}

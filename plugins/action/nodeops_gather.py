@@ -59,6 +59,7 @@ class ActionModule(ActionBase):
             "changed": bool(gathered.changes),
             "peers": gathered.peers,
             "known": gathered.known,
+            "replaced": gathered.replaced,
             "genesis": gathered.genesis_text or "",
             "authors": gathered.authors_text,
             "findings": [finding.as_dict() for finding in gathered.findings],

@@ -11,9 +11,10 @@ from ansible.utils.display import Display
 
 try:
     from nodeops.console import guarded
+    from nodeops.consortium.kept import left
     from nodeops.core.errors import NodeopsError
     from nodeops.document.check import checked_consortium
-    from nodeops.document.inventory import managed_nodes
+    from nodeops.document.inventory import chosen, managed_nodes
     from nodeops.document.load import CONSORTIUM_FILE
     from nodeops.host.ssh.client import ssh_arguments, ssh_means
     from nodeops.host.ssh.jumps import jump_hosts
@@ -31,6 +32,7 @@ short_description: Hosts and groups from a consortium file
 description:
   - Reads C(consortium.yml). Nodes of the organisations listed in C(nodeops_manages) of C(group_vars/all.yml) become hosts.
   - Groups are C(nodes), C(monitors), C(repositories), each organisation (dashes become underscores), each duty and the platform.
+    Nodes that left by a revision not long ago are in C(leavers) alone, for C(playbooks/leave.yml).
 options: {}
 """
 
@@ -78,7 +80,15 @@ class InventoryModule(BaseInventoryPlugin):
             for name, host in helpers.items():
                 if host.organisation in managed:
                     self._add(path, name, host, (group,))
+        self._add_leavers(path, consortium)
         self._say_jumps(path.parent / "ssh_config", {**consortium.nodes, **consortium.monitors, **consortium.repositories})
+
+    def _add_leavers(self, path: Path, consortium: Any) -> None:
+        """Add hosts of nodes that left: in a group of their own, so that no other playbook takes them for members."""
+        self.inventory.add_group("leavers")
+        for name, (node, _) in left(path.parent, consortium).items():
+            if node.organisation in chosen(path.parent).manages and name not in self.inventory.hosts:
+                self._add_host(path, name, node.address, ("leavers",))
 
     def _say_jumps(self, config: Path, known: Any) -> None:
         """Tell each host which others are reached through it: it must go on letting them through."""
@@ -91,8 +101,11 @@ class InventoryModule(BaseInventoryPlugin):
 
     def _add(self, path: Path, name: str, host: Any, groups: tuple[str, ...]) -> None:
         organisation = self.inventory.add_group(host.organisation.replace("-", "_"))
-        for group in (*groups, organisation):
+        self._add_host(path, name, host.address, (*groups, organisation))
+
+    def _add_host(self, path: Path, name: str, address: str, groups: tuple[str, ...]) -> None:
+        for group in groups:
             self.inventory.add_host(name, group=group)
-        arguments = ssh_arguments(path.parent / "ssh_config", name, host.address)
+        arguments = ssh_arguments(path.parent / "ssh_config", name, address)
         self.inventory.set_variable(name, "ansible_ssh_common_args", shlex.join(arguments))
         self.inventory.set_variable(name, "nodeops_inventory", str(path.parent))

@@ -41,9 +41,13 @@ class Controller:
             shutil.copy2(hosts.SCENARIO / file, self.folder)
         for one in _FOLDERS:
             shutil.copytree(hosts.SCENARIO / one, self.folder / one)
+        self.manages(name)
+
+    def manages(self, *names: str) -> None:
+        """From now on manage the nodes of these organisations too, and alone."""
         chosen = self.folder / "group_vars" / "all.yml"
         tree = yaml.safe_load(chosen.read_text(encoding="utf-8"))
-        chosen.write_text(yaml.safe_dump({**tree, "nodeops_manages": [name]}), encoding="utf-8")
+        chosen.write_text(yaml.safe_dump({**tree, "nodeops_manages": list(names)}), encoding="utf-8")
 
     @property
     def admin(self) -> Path:

@@ -53,6 +53,7 @@ class Gathered:
 
     `peers` are node ids by node name. `missing` says what is missing and who must publish it; while it is not empty the
     network is not complete. `genesis_text` is what hosts get, byte for byte; `authors_text` too, "" where the ledger has none.
+    `replaced` are keys for records (base64) by node of ours that must make another: theirs stands in `former`.
     `files` are contents by path in the folder.
     """
 
@@ -64,6 +65,7 @@ class Gathered:
     findings: list[Finding]
     files: dict[str, str]
     authors_text: str = ""
+    replaced: dict[str, str] = field(default_factory=dict)
 
     @property
     def known(self) -> dict[str, str]:

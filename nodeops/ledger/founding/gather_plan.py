@@ -25,7 +25,7 @@ def plan(at: Situation) -> Gathered:
     Raise InputError or Refused for an identity that is damaged, copied, or not the one that was published.
     """
     shown = {name: _shown(at.consortium, name, answer) for name, answer in at.answers.items() if answer.get("node_id")}
-    published = _published(at)
+    published, shown = _published(at), {name: _counting(at.consortium, one) for name, one in shown.items()}
     for name in sorted(shown.keys() & published.keys()):
         _same(at.folder, shown[name], published[name])
     known = dict(sorted({**shown, **published}.items()))
@@ -65,6 +65,7 @@ def _with_genesis(at: Situation, known: Mapping[str, Identity], files: dict[str,
         findings=findings,
         files=files,
         authors_text=authors_of(at.consortium, known).text() if has_group(at.consortium) else "",
+        replaced=_replaced(at),
     )
 
 
@@ -89,7 +90,19 @@ def _published(at: Situation) -> dict[str, Identity]:
     found = {name: file.identity for name, file in at.folder.published.items() if name in at.consortium.nodes}
     for name, identity in found.items():
         _belongs(at.consortium, name, identity, where=f"{at.folder.where}/{file_of(name)}")
-    return found
+    return {name: _counting(at.consortium, identity) for name, identity in found.items()}
+
+
+def _counting(consortium: Consortium, identity: Identity) -> Identity:
+    """Return an identity without a key for records that members agreed to let go: the host makes another, and shows it."""
+    gone = {one.record_key for one in consortium.former if (one.organisation, one.name) == (identity.organisation, identity.node)}
+    return identity.model_copy(update={"record_key": None}) if identity.record_key in gone else identity
+
+
+def _replaced(at: Situation) -> dict[str, str]:
+    """Return the keys for records of our nodes that were published and count no more."""
+    own = {name: at.folder.published[name].identity for name in at.managed if name in at.folder.published}
+    return {name: one.record_key for name, one in own.items() if one.record_key and not _counting(at.consortium, one).record_key}
 
 
 def _belongs(consortium: Consortium, name: str, identity: Identity, where: str) -> None:

@@ -106,7 +106,10 @@ def _left_out(at: Situation, genesis: Genesis) -> Iterator[str]:
             continue
         if node.voting_power and name not in founders:
             yield f"{name} is a validator that published its identity at revision 1, and has no say in it"
-        if has_group(at.consortium) and identity.record_key and account_address(identity.record_key) not in held:
+        # Who has another key today had an account for the first one.
+        before = {one.record_key for one in at.consortium.former if (one.organisation, one.name) == (node.organisation, name)}
+        keys = {identity.record_key, *before} - {None}
+        if has_group(at.consortium) and keys and not any(account_address(key) in held for key in keys if key):
             yield f"{name} published a key for records at revision 1, and has no account in it"
 
 

@@ -11,8 +11,9 @@ from nodeops.core.errors import HostError
 from nodeops.core.result import Change, Result, Table
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
+from nodeops.host.lock import changes_host
 from nodeops.ledger.founding.genesis import content_digest
-from nodeops.ledger.identity.files import Layout, ensure, layout, observe, read_identity
+from nodeops.ledger.identity.files import Layout, ensure, layout, observe, read_identity, replace_record_key
 from nodeops.ledger.identity.findings import key_findings
 from nodeops.ledger.identity.identity import Identity
 from nodeops.ledger.identity.plan import Step, decide
@@ -25,9 +26,19 @@ PublishedOption = Annotated[
     str, typer.Option("--published", metavar="ID", help="Members know this node already, by this id: make no other keys for it.")
 ]
 
+ReplaceOption = Annotated[
+    str,
+    typer.Option("--replace-record-key", metavar="KEY", help="Make another key for records where this one (base64) is here."),
+]
 
+
+@changes_host("ensure_keys")
 def identity(
-    ensure_keys: EnsureFlag = False, published: PublishedOption = "", dry_run: DryRunFlag = False, as_json: JsonFlag = False
+    ensure_keys: EnsureFlag = False,
+    published: PublishedOption = "",
+    replaced: ReplaceOption = "",
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Show this node's public identity: node id, validator key and address. Needs root, who alone may read the keys."""
     if os.geteuid() != 0:
@@ -35,6 +46,7 @@ def identity(
     document = load_node_document()
     at = layout(document)
     changes = ensure(at, _binary(document), published=published, dry_run=dry_run) if ensure_keys else []
+    changes += replace_record_key(at, replaced, dry_run=dry_run) if replaced else []
     emit(_result(document, at, changes, dry_run), as_json)
 
 

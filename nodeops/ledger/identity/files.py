@@ -156,6 +156,19 @@ def _record_key(at: Layout) -> str | None:
     return public_part(parse_record_key(read_small(at.record_key), str(at.record_key)))
 
 
+def replace_record_key(at: Layout, old: str, *, dry_run: bool = False) -> list[Change]:
+    """Make another key for records where the public part of the one here is `old`, and return what changed.
+
+    A run that was killed leaves one of both, whole.
+    """
+    if at.record_key is None or _record_key(at) != old:
+        return []
+    if not dry_run:
+        with held(at.home), clear_errors(at.home):
+            write_atomic(at.record_key, made_record_key(), RECORD_KEY_MODE, at.root)
+    return [Change(str(at.record_key), "members agreed that the one before counts no more", old, "another record key")]
+
+
 def ensure(at: Layout, binary: Path, *, published: str = "", dry_run: bool = False) -> list[Change]:
     """Make the identity when there is none, finish one that was interrupted, and return what changed.
 

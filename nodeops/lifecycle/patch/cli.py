@@ -11,6 +11,7 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
+from nodeops.host.lock import changes_host
 from nodeops.host.units import systemd
 from nodeops.host.units.service import carry_out, observe, plan_start
 from nodeops.lifecycle.patch import apply as acting
@@ -139,6 +140,7 @@ def _softened(finding: Finding) -> Finding:
 
 
 @app.command(hidden=True)
+@changes_host()
 def watch(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Start the timer that looks at pending updates; where nobody has looked since the boot, begin to. Called by the role."""
     node = load_node_document()

@@ -11,6 +11,7 @@ from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.document.profile import load_profile
+from nodeops.host.lock import changes_host
 from nodeops.ledger.driver import driver_for
 from nodeops.ledger.node import worked
 from nodeops.ledger.node.service import observe
@@ -73,6 +74,7 @@ def watch(
     emit(Result({"other_rounds": seen.other_rounds, "own": seen.own}, lines=[f"the chain shows it: {seen}"]), as_json)
 
 
+@changes_host()
 def step_aside(
     timeout: TimeoutOption = 120, roll: RollOption = "", patience: PatienceOption = PATIENCE_SECONDS, as_json: JsonFlag = False
 ) -> None:
@@ -88,6 +90,7 @@ def step_aside(
     emit(Result({"refused": refused}, lines=[refused or "stepped aside, and takes part again"], changes=done), as_json)
 
 
+@changes_host()
 def rollback(
     only_from: FromOption = "",
     timeout: TimeoutOption = 90,

@@ -130,16 +130,17 @@ def _answer(asked: Asked, step: Step, before: Reading, after: Reading) -> Result
         f"{step.do} the lease on {asked.node}",
         f"{until}, for all to see on chain {asked.document.ledger.chain}",
         before=shown_time(was.until) if was else "",
-        after=_after(step, found, before.now),
+        after=_after(step, asked.dry_run, found, before.now),
     )
     data = {"lease": lease_data(found) if found else None, "dry_run": asked.dry_run, "height": after.height}
     return Result(data, lease_table([found], after.now) if found and not asked.dry_run else [], changes=[change])
 
 
-def _after(step: Step, found: Lease | None, now: int) -> str:
+def _after(step: Step, planned: bool, found: Lease | None, now: int) -> str:
+    """Return until when the lease holds then: as the ledger says, or, where it is only planned, as it would from now on."""
     if isinstance(step, Release):
         return "none"
-    return shown_time(found.until if found and isinstance(step, Acquire) else now + step.seconds)
+    return shown_time(now + step.seconds if planned or found is None else found.until)
 
 
 def _refused(asked: Asked, why: str) -> Refused:

@@ -157,3 +157,17 @@ def test_an_unusual_genesis_is_refused_or_shown_with_the_digest_to_compare(shown
 
 def test_a_run_with_a_limit_asks_the_others_for_the_genesis_they_hold(shown: Shown) -> None:
     assert ("asks [n-1, n-3, n-4] True" in shown.plain, "hears [one, two]" in shown.plain) == (True, True)
+
+
+def test_a_host_whose_node_left_is_known_as_the_revision_before_made_it(tmp_path):
+    folder = inventory(tmp_path)
+    (folder / "revisions").mkdir()
+    (folder / "revisions/1.yml").write_text(CONSORTIUM + WITNESSES)
+    (folder / "consortium.yml").write_text(CONSORTIUM.replace("revision: 1", "revision: 2"))
+    document = {"nodeops_document": {"inventory": str(folder), "node": "n-3"}, "register": "left"}
+    told = says("members {{ groups.nodes | join(' ') }}, left {{ groups.leavers | join(' ') }}, in a {{ groups.a | join(' ') }}")
+    made = says("made by {{ left.document.revision }} at {{ left.document.node.address }}")
+    (folder / "p.yml").write_text(json.dumps([{"hosts": "n-3", "gather_facts": False, "tasks": [document, told, made]}]))
+    done = run(folder, folder / "p.yml")
+    assert "members n-1, left n-2 n-3 n-4, in a n-1" in done.stdout, done.stdout + done.stderr
+    assert "made by 1 at 192.0.2.3" in done.stdout

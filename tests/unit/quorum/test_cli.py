@@ -53,8 +53,19 @@ def test_status_says_who_signs_what_is_needed_and_who_may_go(moving: Path, run: 
     assert (code, said["power"]) == (0, {"total": 4, "live": 4, "needed": 3, "margin": 1})
     assert (said["leases"], len(said["may_go"])) == (None, 4)
     code, out, _ = run("quorum", "status", "--document", moving)
-    assert "4 of 4 signing, 3 needed, margin 1; one of a, b, c, d may go" in out
+    assert "4 of 4 signing, 3 needed, margin 1; any one of a, b, c, d may go, after that none" in out
     assert "this ledger has no authors, so there are no leases" in out
+
+
+def test_of_a_chain_that_stands_nobody_is_said_to_be_live(moving: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nodeops.quorum.leave.time.time", lambda: 4e9)
+    code, out, _ = run("quorum", "status", "--json", "--document", moving)
+    said = json.loads(out)
+    assert (code, said["may_go"], said["power"]) == (1, [], {"total": 4, "live": None, "needed": 3, "margin": None})
+    assert {one["signs"] for one in said["voters"]} == {None}
+    code, out, _ = run("quorum", "status", "--document", moving)
+    assert (code, "3 of 4 must sign; who is live nobody can tell" in out, "yes" in out) == (1, True, False)
+    assert run("quorum", "check", "--down", "b", "--document", moving)[0] == 1
 
 
 def test_check_says_whether_blocks_go_on_without_these(moving: Path, run: Run) -> None:

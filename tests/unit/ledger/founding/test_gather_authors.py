@@ -115,3 +115,38 @@ def test_a_file_of_authors_that_cannot_be_right_is_refused(data, said):
     with pytest.raises(HostError, match=said) as caught:
         parse_authors(data, "made-up-1", "authors.json")
     assert "site.yml" in caught.value.hint
+
+
+def letting_go(key: str) -> Consortium:
+    """Return the next revision, which says that alpha-1's key counts no more."""
+    former = [{"organisation": "alpha", "name": "alpha-1", "record_key": key, "until": 50}]
+    return Consortium.model_validate({**consortium().model_dump(), "revision": 2, "former": former})
+
+
+def test_a_key_that_members_let_go_is_replaced_and_counts_for_old_records(tmp_path):
+    run(tmp_path)
+    file, old, new = tmp_path / "identities/alpha-1.yml", str(IDENTITIES["alpha-1"].record_key), pair("another")[1]
+    told = run(tmp_path, {}, letting_go(old), dry_run=True)
+    assert told.replaced == {"alpha-1": old}
+    # A host that has not made another yet, outside of this run: it writes nothing meanwhile, and nothing is published.
+    waiting = run(tmp_path, members=letting_go(old))
+    assert waiting.changes == []
+    assert [
+        (one.key, one.until) for one in parse_authors(waiting.authors_text.encode(), "made-up-1", "") if one.name == "alpha-1"
+    ] == [(old, 50)]
+    shown = {**bare("alpha-1"), "record_key": new}
+    done = run(tmp_path, answers(alpha_1=shown), letting_go(old))
+    assert [change.what for change in done.changes] == ["identities/alpha-1.yml"]
+    assert new in file.read_text()
+    authors = parse_authors(done.authors_text.encode(), "made-up-1", "")
+    assert {(one.key, one.until) for one in authors if one.name == "alpha-1"} == {(old, 50), (new, None)}
+    again = run(tmp_path, answers(alpha_1=shown), letting_go(old))
+    assert (again.changes, again.replaced) == ([], {})
+    assert "genesis-unusual" not in [one.id for one in again.findings]
+
+
+def test_another_key_is_refused_while_members_did_not_let_the_old_one_go(tmp_path):
+    run(tmp_path)
+    other = letting_go(pair("somebody else's")[1])
+    with pytest.raises(Refused, match="another key for records"):
+        run(tmp_path, answers(alpha_1={**bare("alpha-1"), "record_key": pair("another")[1]}), other)

@@ -6,7 +6,7 @@ import pytest
 
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Verdict
-from nodeops.ledger.identity.files import Layout, ensure
+from nodeops.ledger.identity.files import Layout, ensure, replace_record_key
 from nodeops.ledger.identity.findings import key_findings
 from tests.unit.ledger.identity.test_files import at, binary, mode, shown
 
@@ -51,3 +51,18 @@ def test_a_damaged_key_for_records_is_a_clear_error_without_the_key(author, bina
     assert "secret" not in str(caught.value)
     failing = {finding.id for finding in key_findings(author) if finding.verdict is Verdict.FAIL}
     assert failing == {"identity-file:record_key.pem", "identity-content:record_key.pem"}
+
+
+def test_a_key_is_replaced_once_and_only_where_it_is_the_one_that_was_let_go(author, binary):
+    ensure(author, binary)
+    first = shown(author)
+    assert [change.what for change in replace_record_key(author, first.record_key, dry_run=True)] == [str(author.record_key)]
+    assert shown(author) == first
+    assert replace_record_key(author, "another") == []
+    assert replace_record_key(author, first.record_key)
+    second = shown(author)
+    assert second.record_key != first.record_key
+    assert second.model_copy(update={"record_key": None}) == first.model_copy(update={"record_key": None})
+    assert mode(author.record_key) == 0o400
+    assert replace_record_key(author, first.record_key) == []
+    assert shown(author) == second

@@ -15,6 +15,7 @@ from nodeops.cli import main
 from nodeops.document.host import load_node_document
 from nodeops.document.resolve import resolve
 from nodeops.ledger.authors import Authors
+from nodeops.quorum.lease import hold
 from nodeops.quorum.lease.entries import KEY
 from nodeops.quorum.lease.store import open_leases
 from nodeops.records.author_pen import AuthorPen
@@ -206,3 +207,20 @@ def test_bad_input_is_refused_before_anything_is_read(
 ) -> None:
     code, said = call(capfd, *verb(*words), "--document", str(hosts["alpha-1"]))
     assert (code, says in json.dumps(said, ensure_ascii=False)) == (2, True)
+
+
+def test_work_that_takes_long_holds_a_lease_and_goes_on_without_one(hosts: dict[str, Path]) -> None:
+    own, other = (load_node_document(hosts[name]) for name in ("alpha-1", "meter"))
+    told: list[str] = []
+    assert hold.begin(own, 600, "patch", told.append)
+    assert holders(hosts["billing"]) == ["alpha-1"]
+    assert not hold.begin(own, 600, "patch", told.append)
+    assert not hold.begin(other, 600, "patch", told.append)
+    assert told[-1] == "no lease: the chain can lose 1 voting power, 1 of it is under leases (alpha-1), 1 is meter's"
+    hold.end(own, told.append)
+    hold.end(own, told.append)
+    assert holders(hosts["billing"]) == []
+    gone = own.model_copy(update={"paths": {**own.paths, "authors": "/nonexistent"}})
+    assert not hold.begin(gone, 600, "patch", told.append)
+    hold.end(gone, told.append)
+    assert told[-1].startswith("the lease was not released, and ends by itself: ")

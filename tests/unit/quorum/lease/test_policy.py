@@ -146,6 +146,13 @@ def test_what_is_released_early_is_given_back_to_the_day() -> None:
     assert read(entries, 10 * HOUR).book.used("a", START + 10 * HOUR) == DAILY_SECONDS
 
 
+def test_a_day_has_a_bounded_number_of_leases_even_of_those_released_at_once() -> None:
+    entries = [said(at, "a", step) for at in range(2000) for step in (acquire("a-1", SHORTEST_SECONDS), release("a-1"))]
+    found = Book(SEVEN)
+    granted = [found.add(one) == "" for one in entries][::2]
+    assert (sum(granted), found.used("a", START + 2000)) == (DAILY_SECONDS // SHORTEST_SECONDS, DAILY_SECONDS)
+
+
 @pytest.mark.parametrize(
     ("powers", "expected"),
     [
