@@ -86,7 +86,7 @@ def upgrade(
     inventory: Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)] = None,
 ) -> None:
     """Take the ledger to another release and back, by revisions that its organisations agree on. Interrupted, it goes on."""
-    folder = inventory_folder(inventory)
+    folder = inventory_folder(inventory).resolve()
     load_lab(folder)
     consortium, _ = checked_consortium(folder)
     profile = load_profile(consortium.ledger.platform)
