@@ -68,6 +68,10 @@ demo-disaster: $(READY) test-tools ## One validator of the demo loses its host f
 	@nodeops lab disaster $(LOST) --inventory $(LAB)
 	nodeops fleet status --inventory $(LAB)
 
+.PHONY: demo-upgrade
+demo-upgrade: $(READY) ## The demo's ledger goes over to another release and back, node by node, while records are written
+	@nodeops lab upgrade --inventory $(LAB)
+
 .PHONY: demo-down
 demo-down: $(READY) ## Remove the demo's hosts, and nothing else
 	@nodeops lab down --inventory $(LAB)

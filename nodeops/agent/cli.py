@@ -10,6 +10,7 @@ from nodeops.agent import tree
 from nodeops.console import DryRunFlag, JsonFlag, emit
 from nodeops.core.result import Change, Result, Table
 from nodeops.document.resolve import host_paths
+from nodeops.host.lock import changes_host
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -46,6 +47,7 @@ def verify(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
 
 @app.command()
+@changes_host()
 def rollback(root: RootOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Switch back to the previous tree by one rename. A second rollback comes back."""
     folder = _root(root)

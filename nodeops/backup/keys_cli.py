@@ -16,9 +16,11 @@ from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder
 from nodeops.document.models import NodeDocument
+from nodeops.host.lock import changes_host
 from nodeops.ledger.driver import driver_for
 
 
+@changes_host("ensure")
 def keys(
     ensure: Annotated[
         bool, typer.Option("--ensure", help="Make the archive where there is none of these keys, for these admins.")

@@ -13,12 +13,14 @@ from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.host.command import run
+from nodeops.host.lock import changes_host
 from nodeops.host.units.service import carry_out, observe, plan_start
 
 UNIT, TIMERS = "nodeops-backup.service", ("nodeops-backup.timer", "nodeops-drill.timer")
 _RUN_SECONDS = 4000.0
 
 
+@changes_host()
 def credential(
     limit_upload: Annotated[
         int, typer.Option("--limit-upload", min=0, max=999_999_999, metavar="KIB", help="KiB a second at most; 0: no limit.")
@@ -34,6 +36,7 @@ def credential(
     emit(Result({"user": node.node.name, "entry": entry}, lines=[f"{node.node.name}:{entry}"], changes=changes), as_json)
 
 
+@changes_host()
 def start(
     first: Annotated[
         bool, typer.Option("--first", help="Also make a backup now where there is none yet, or the last one failed.")

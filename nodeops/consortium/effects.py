@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from nodeops.document.jumps import jump
 from nodeops.document.models import Consortium
+from nodeops.document.profile import load_profile
 from nodeops.document.resolve import differences
 from nodeops.ledger.founding.genesis import founding_powers, threshold
 
@@ -60,8 +62,14 @@ def _power(old: Mapping[str, int], new: Mapping[str, int]) -> Iterator[Effect]:
 
 
 def _upgrade(old: Consortium, new: Consortium) -> Iterator[Effect]:
-    if old.ledger.version != new.ledger.version:
+    if not _rolls(old, new):
         yield Effect("upgrade", new.ledger.platform, old.ledger.version, new.ledger.version)
+
+
+def _rolls(old: Consortium, new: Consortium) -> bool:
+    """Tell whether the chain need not be told of the version: it stays, or nodes go over one at a time."""
+    found = jump(load_profile(new.ledger.platform), old.ledger.version, new.ledger.version)
+    return found.how in ("none", "rolling")
 
 
 def _organisations(old: Consortium, new: Consortium) -> Iterator[Effect]:
@@ -82,12 +90,16 @@ def _threshold(old: Consortium, new: Consortium) -> Iterator[Effect]:
 
 
 # What the chain is told of, or what names the revision itself.
-_TOLD = ("revision", "threshold", "ledger.version")
+_TOLD = ("revision", "threshold")
 
 
 def beside(old: Consortium, new: Consortium) -> list[tuple[str, Any, Any]]:
     """Return what else differs: path, old value, new value. The chain knows of it by the digest alone."""
     found = differences(old.model_dump(mode="json"), new.model_dump(mode="json"))
-    told = (*_TOLD, *(f"organisations.{name}.account" for name in (*old.organisations, *new.organisations)))
+    told = (
+        *_TOLD,
+        *([] if _rolls(old, new) else ["ledger.version"]),
+        *(f"organisations.{name}.account" for name in (*old.organisations, *new.organisations)),
+    )
     powered = {f"nodes.{name}.{key}" for name in (*old.nodes, *new.nodes) for key in ("power", "duty")}
     return [row for row in found if row[0] not in told and row[0] not in powered]

@@ -3,13 +3,12 @@
 import os
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, console, emit, progress
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, progress
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
@@ -31,9 +30,9 @@ from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.host.clock import host_zone
 from nodeops.host.files import write_atomic
-from nodeops.host.lock import held, waited
+from nodeops.host.lock import changes_host, held
 from nodeops.host.units.service import carry_out
-from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
 from nodeops.quorum.leave import Asked
 
 app = typer.Typer(no_args_is_help=True)
@@ -199,13 +198,14 @@ def _stages(said: Mapping[str, Any]) -> dict[str, str]:
 
 
 @app.command("prepare")
+@changes_host()
 def prepare_disks(
     restart: RestartFlag = False,
     unless_running: Annotated[bool, typer.Option("--unless-running", help="Leave it while the node would have to stop.")] = False,
     roll: RollOption = "",
     chain_stands: ChainStandsFlag = False,
+    force: ForceOption = "",
     patience: PatienceOption = PATIENCE_SECONDS,
-    wait: WaitOption = 0.0,
     document: DocumentOption = None,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
@@ -214,25 +214,25 @@ def prepare_disks(
 
     Before it stops the node it asks the quorum gate, and waits for its turn."""
     node = _root(document)
-    with nullcontext() if dry_run else waited(Path(node.paths["state"]), wait):
-        _prepared(node, (restart, unless_running), (roll, chain_stands, patience), dry_run, as_json)
+    asked = Asked(node, request(node, roll, chain_stands, force), patience)
+    _prepared(asked, restart, unless_running, dry_run, as_json)
 
 
-def _prepared(node: NodeDocument, when: tuple[bool, bool], turn: tuple[str, bool, float], dry_run: bool, as_json: bool) -> None:
+def _prepared(asked: Asked, restart: bool, unless_running: bool, dry_run: bool, as_json: bool) -> None:
     """Plan and do it, while nobody else changes this host: a device that is formatted twice is lost once."""
-    (restart, unless_running), (roll, chain_stands, patience) = when, turn
+    node = asked.node
     changes = prepare.planned(node, restart or unless_running)
     if unless_running and any(change.what == STOP for change in changes):
         emit(Result({"waiting": True}, lines=["the node must stop for this: nodeops disk prepare --restart"]), as_json)
         return
     if changes and not dry_run:
         with console(stderr=True).status("preparing the log's filesystem") as shown:
-            asked = Asked(node, request(node, roll, chain_stands), patience)
             prepare.carry_out(node, changes, lambda: asked.wait(progress(shown)))
     emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
 
 
 @app.command()
+@changes_host()
 def start(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Start the guard, or restart one that is older than its unit, and see it at work; called by the role."""
     node = _root(document)

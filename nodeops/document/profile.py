@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from nodeops.core.errors import InputError
+from nodeops.document.fields import Version
 from nodeops.document.log_format import LogFormat
 from nodeops.document.models import Model, Port
 
@@ -33,6 +34,27 @@ class Quorum(Model):
     why: str
 
 
+class JumpRule(Model):
+    """How a chain goes over between two versions, in either direction, where the rule for all others does not hold."""
+
+    between: Annotated[list[Version], Field(min_length=2, max_length=2)]
+    how: Literal["rolling", "vote", "never"]
+    why: str
+
+
+class Upgrades(Model):
+    """Which versions of a family may run side by side on one chain.
+
+    Versions whose first `alike` numbers are equal do: nodes go over one at a time, and back. All others go over `otherwise`.
+    """
+
+    alike: Annotated[int, Field(ge=1, le=3)]
+    why: str
+    otherwise: Literal["vote", "never"]
+    otherwise_why: str
+    exceptions: Annotated[list[JumpRule], Field(default_factory=list)]
+
+
 class Profile(Model):
     """One ledger family, as read from ledger/profiles/<platform>.toml. `log_levels`: the most talkative first.
 
@@ -53,6 +75,7 @@ class Profile(Model):
     paths: dict[str, str]
     never_touch: list[str]
     releases: dict[str, Release | OwnSource]
+    upgrades: Upgrades
     founding: Literal["validators", "group"] = "validators"
     status: Literal["supported", "end-of-life"] = "supported"
 

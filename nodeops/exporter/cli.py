@@ -18,6 +18,7 @@ from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.exporter import certificates
 from nodeops.host.files import write_atomic
+from nodeops.host.lock import changes_host
 from nodeops.host.units.service import carry_out, observe, plan_current, plan_start
 from nodeops.metrics.local import asked
 
@@ -30,6 +31,7 @@ _PAUSE_SECONDS = 0.2
 
 
 @app.command("certificate")
+@changes_host("ensure")
 def show_certificate(
     ensure: Annotated[
         bool, typer.Option("--ensure", help="Make key and certificate where they are missing or end soon.")
@@ -81,6 +83,7 @@ def _read(path: Path) -> bytes | None:
 
 
 @app.command()
+@changes_host()
 def start(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Start the exporter, or restart one that is older than its unit, and see it ready; called by the role."""
     node = load_node_document(document)

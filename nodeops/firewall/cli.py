@@ -26,7 +26,7 @@ from nodeops.firewall.others import judged_others
 from nodeops.firewall.rules import Rule, RuleSet
 from nodeops.firewall.ruleset import nft_text
 from nodeops.host import trial
-from nodeops.host.lock import held
+from nodeops.host.lock import changes_host, held
 from nodeops.host.ssh.session import ssh_connection
 
 app = typer.Typer(no_args_is_help=True)
@@ -111,6 +111,7 @@ def _begun(begun: trial.Trial, wanted: Any) -> Result:
 
 
 @app.command()
+@changes_host()
 def confirm(
     token: TokenArgument, console: ConsoleFlag = False, document: DocumentOption = None, as_json: JsonFlag = False
 ) -> None:

@@ -23,6 +23,12 @@ _MEANINGS = (
         "python3 is not installed on this host",
         "apt-get install python3, as root: nothing of nodeops or Ansible runs without it",
     ),
+    (
+        # Ansible reads over words before an answer, but not over another JSON object.
+        r"Module result deserialization failed: Extra data",
+        "the login shell of this host prints JSON before the answer, so the answer cannot be told from it",
+        "let it greet terminals only: `[ -t 1 ] || return` at the top of the .bashrc of this SSH user, or of what it reads",
+    ),
 )
 _SAID = ("msg", "module_stderr", "module_stdout", "stderr")
 _MOST_CHARACTERS = 4_000

@@ -30,7 +30,7 @@ from nodeops.hardening.controls.settings import Check
 from nodeops.hardening.controls.values import expanded
 from nodeops.hardening.host.facts import observe_facts
 from nodeops.hardening.summary import record_score
-from nodeops.host.lock import held
+from nodeops.host.lock import changes_host, held
 from nodeops.host.trial import Trial
 
 app = typer.Typer(no_args_is_help=True)
@@ -143,6 +143,7 @@ def _applied(found: planning.Plan, begun: Trial | None, findings: list[Finding],
 
 
 @app.command()
+@changes_host()
 def confirm(
     token: TokenArgument, at_console: ConsoleFlag = False, document: DocumentOption = None, as_json: JsonFlag = False
 ) -> None:

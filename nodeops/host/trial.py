@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from nodeops.core.errors import HostError, Refused
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
-from nodeops.host.lock import held
+from nodeops.host.lock import held, turn_folder
 from nodeops.host.ssh.session import session_start
 from nodeops.host.units import undo_timer
 
@@ -62,7 +62,8 @@ def _boot() -> str:
 def turn(name: str, folder: Path, wait_seconds: float) -> Iterator[None]:
     """Hold the host and a capability's state folder while the block runs, with no change on trial.
 
-    The host is held by the folder of all states, so that changes of two capabilities never meet; an undo needs only its own.
+    The host is held as every verb that changes it holds it (nodeops/host/lock.py); an undo needs only its own folder.
+    It is not held while a change on trial is waited for: whoever confirms that one needs it.
 
     What a controller that died has left there ends by itself: it is waited for that long. Raise Refused after that.
     """
@@ -75,7 +76,7 @@ def turn(name: str, folder: Path, wait_seconds: float) -> Iterator[None]:
 
 def _take(stack: ExitStack, name: str, folder: Path) -> None:
     with ExitStack() as taken:
-        taken.enter_context(held(folder.parent))
+        taken.enter_context(held(turn_folder(folder.parent)))
         taken.enter_context(held(folder))
         # Not held while it is waited for: the undo of that trial needs the folder.
         require_none(name, folder)

@@ -27,12 +27,14 @@ from nodeops.lab.spec import lab_identity, load_lab
 from nodeops.lab.state import SSH_CONFIG_FILE, Act, Seen, SeenHost
 from nodeops.lab.stories.disaster import disaster
 from nodeops.lab.stories.tour import tour
+from nodeops.lab.stories.upgrade import upgrade
 from nodeops.lab.stories.vote import vote
 from nodeops.lab.up import up as up_lab
 
 app = typer.Typer(no_args_is_help=True)
 app.command("tour")(tour)
 app.command("vote")(vote)
+app.command("upgrade")(upgrade)
 app.command("flood")(flood)
 app.add_typer(faults.app, name="fault", help="Make hosts ill for a while: cut, isolate, lose, slow down, pause, kill, fill.")
 app.command("disaster")(disaster)

@@ -79,13 +79,18 @@ class ValidatorSet:
 
 @dataclass(frozen=True)
 class BlockCommit:
-    """A committed block and the addresses of the validators whose votes for it the chain has recorded."""
+    """A committed block and the addresses of the validators whose votes for it the chain has recorded.
+
+    `proposer` made it; `round` is that in which it was committed: above 0, an earlier one came to nothing.
+    """
 
     height: int
     hash: str
     app_hash: str
     time: datetime
     signers: frozenset[str]
+    proposer: str = ""
+    round: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,21 @@ import typer
 from nodeops.console import DryRunFlag, JsonFlag, console, emit, progress
 from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
+from nodeops.host.lock import changes_host
 from nodeops.host.units.service import plan_restart
 from nodeops.ledger.node.service import observe
 from nodeops.lifecycle.member_cli import ready, retire
 from nodeops.lifecycle.restart import restart as restart_with_leave
-from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+from nodeops.lifecycle.upgrade.cli import plan, rollback, step_aside, watch
+from nodeops.lifecycle.upgrade.height import AtHeight
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
 from nodeops.quorum.leave import Asked, look
 
 app = typer.Typer(no_args_is_help=True)
+app.command("plan")(plan)
+app.command("watch")(watch)
+app.command("step-aside")(step_aside)
+app.command("rollback")(rollback)
 app.command()(ready)
 app.command()(retire)
 
@@ -25,11 +32,14 @@ def lifecycle() -> None:
 
 
 @app.command()
+@changes_host()
 def restart(
     if_stale: Annotated[bool, typer.Option("--if-stale", help="Only when the process runs an older configuration.")] = False,
     timeout: Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the node gets to come back.")] = 90,
     roll: RollOption = "",
     chain_stands: ChainStandsFlag = False,
+    force: ForceOption = "",
+    planned: Annotated[bool, typer.Option("--planned", help="At the height that was voted on; too early is refused.")] = False,
     patience: PatienceOption = PATIENCE_SECONDS,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
@@ -39,13 +49,13 @@ def restart(
     A node that does not come back is put back to what it last took part with, and the verb fails."""
     document = load_node_document()
     changes = plan_restart(observe(document), if_stale)
-    asked = Asked(document, request(document, roll, chain_stands), patience)
+    asked = (AtHeight if planned else Asked)(document, request(document, roll, chain_stands, force), patience)
     if changes and not dry_run:
         with console(stderr=True).status("waiting for leave to stop the node") as shown:
             restart_with_leave(asked, changes, timeout, progress(shown))
     unit = observe(document).unit
     lines = [f"{unit.name}: {unit.state}"]
-    if changes and dry_run:
+    if changes and dry_run and not planned:
         found = look(document, asked.request)
         lines.append(f"the quorum gate: {found.verdict}, {found.why}")
     emit(Result({"state": unit.state}, lines=lines, changes=changes), as_json)

@@ -11,6 +11,7 @@ from nodeops.document.fields import MAX_POWER
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.document.profile import load_profile
+from nodeops.host.lock import changes_host
 from nodeops.ledger.answers import MAX_INTEGER
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.observe import observe_status, peer_names
@@ -49,6 +50,7 @@ def _candidate(document: NodeDocument, driver: Driver, status: NodeStatus, publi
     return Candidate(status, claims, not others, published, power, live)
 
 
+@changes_host()
 def retire(
     keys: Annotated[str, typer.Option("--keys", metavar="|".join(CHOICES), help="What becomes of the keys on this host.")],
     height: Annotated[

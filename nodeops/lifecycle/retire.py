@@ -9,7 +9,6 @@ from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
 from nodeops.host.files import replace_link, sync_folder
-from nodeops.host.lock import held
 from nodeops.host.units import systemd
 from nodeops.ledger.driver import driver_for
 from nodeops.ledger.identity.files import Layout, clear_errors, layout, read_small
@@ -49,21 +48,18 @@ def retire(document: NodeDocument, order: Order, *, dry_run: bool) -> tuple[list
 
     Raise Refused and InputError as the plan does, HostError when the host fails: then the next run goes on.
     """
+    seen = observe(document)
+    require_allowed(seen, order)
     if dry_run:
-        seen = observe(document)
-        require_allowed(seen, order)
         return plan(seen, order), _receipt(document)
-    with held(Path(document.paths["state"])):
-        seen = observe(document)
-        require_allowed(seen, order)
-        archive, changes = archive_of(seen, order), plan(seen, order)
-        data = {"keys": order.keys, "height": order.height, "validator_key": order.validator_key, "archive": archive}
-        if changes and seen.begun != order.keys:
-            _note(document, _BEGUN, data)
-        for change in changes:
-            _carry_out(document, change)
-        if changes or not _ended(document):
-            _note(document, _DONE, {**data, "files": [*_gone(changes)]})
+    archive, changes = archive_of(seen, order), plan(seen, order)
+    data = {"keys": order.keys, "height": order.height, "validator_key": order.validator_key, "archive": archive}
+    if changes and seen.begun != order.keys:
+        _note(document, _BEGUN, data)
+    for change in changes:
+        _carry_out(document, change)
+    if changes or not _ended(document):
+        _note(document, _DONE, {**data, "files": [*_gone(changes)]})
     return changes, _receipt(document)
 
 

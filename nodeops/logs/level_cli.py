@@ -10,9 +10,10 @@ from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit,
 from nodeops.core.errors import InputError
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
+from nodeops.host.lock import changes_host
 from nodeops.logs.level import observe, places, set_level, take_back
 from nodeops.logs.level_rules import plan_back, plan_set, seconds_of, summary
-from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
 from nodeops.quorum.leave import Asked
 
 Report = Callable[[str], None]
@@ -26,6 +27,7 @@ OnlyOption = Annotated[str, typer.Option("--only", hidden=True, help="Do nothing
 TimeoutOption = Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the node gets to come back.")]
 
 
+@changes_host("name", "back")
 def level(
     name: NameArgument = None,
     lasting: ForOption = None,
@@ -34,6 +36,7 @@ def level(
     timeout: TimeoutOption = 90,
     roll: RollOption = "",
     chain_stands: ChainStandsFlag = False,
+    force: ForceOption = "",
     patience: PatienceOption = PATIENCE_SECONDS,
     dry_run: DryRunFlag = False,
     document: DocumentOption = None,
@@ -47,7 +50,7 @@ def level(
     where = places(node)
     seen = observe(node, where)
     changes: list[Change] = []
-    asked = Asked(node, request(node, roll, chain_stands), patience)
+    asked = Asked(node, request(node, roll, chain_stands, force), patience)
     if name is not None:
         seconds = seconds_of(name, lasting, node.ledger)
         changes = plan_back(seen) if name == node.ledger.log_level else plan_set(seen, name, seconds)

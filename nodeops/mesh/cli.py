@@ -11,6 +11,7 @@ from nodeops.core.errors import HostError, Timeout
 from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
+from nodeops.host.lock import changes_host
 from nodeops.host.units.service import carry_out, observe, plan_current
 from nodeops.mesh import unit
 from nodeops.mesh.seen import Seen
@@ -46,6 +47,7 @@ def report(found: Seen) -> Result:
 
 
 @app.command()
+@changes_host()
 def start(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Start the prober, or restart one that is older than its unit, and see it at work; called by the role."""
     node = load_node_document(document)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from nodeops.core.errors import NodeopsError, Refused, Timeout
 from nodeops.document.models import NodeDocument
@@ -13,14 +14,17 @@ from nodeops.ledger.node.live import is_reachable
 from nodeops.ledger.node.observe import settled_commits, signer_shares
 from nodeops.ledger.node.status import live_signers, stale_after
 from nodeops.ledger.node.wait import in_step
-from nodeops.quorum.policy import Passage, Request, Standing, Verdict, leave
+from nodeops.quorum.policy import Leases, Passage, Request, Standing, Verdict, leave
+from nodeops.receipts import notes
 
 # A node that has just come back may sign a few blocks later, and a ledger that starts may not answer yet.
 _PATIENCE_SECONDS = {"closed": 45.0, "silent": 15.0, "stands": 0.0}
 _QUESTION_SECONDS = 3.0
+_BOOK = "forced.jsonl"
 _OPEN: tuple[Verdict, ...] = ("open",)
 _LEAST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.5, 10.0
 _REFUSED = {
+    "leased": ("others have leases", "wait for their end: nodeops quorum status. Where that cannot be: --force REASON"),
     "closed": ("the others need this node", "bring other validators back first: nodeops ledger validators"),
     "stands": ("", "find out why: nodeops ledger validators. If a restart is the mend, say so: --chain-stands"),
     "silent": ("", "read the end of its log. If a restart is the mend, say so: --chain-stands"),
@@ -69,7 +73,16 @@ def look(node: NodeDocument, request: Request) -> Passage:
         seen = observe(node, driver_for(node, _QUESTION_SECONDS))
     except NodeopsError:
         seen = None
+    if seen is not None and seen.moving and seen.own in seen.live:
+        seen = replace(seen, leases=_leases(node, seen))
     return replace(leave(request, seen, load_profile(node.ledger.platform).quorum, node.ledger.block_seconds), seen=seen)
+
+
+def _leases(node: NodeDocument, seen: Standing) -> Leases:
+    # start-up: whoever imports this room's options need not read the ledger's authors
+    from nodeops.quorum.lease.store import leases_for
+
+    return leases_for(node, seen)
 
 
 def ask(
@@ -79,7 +92,8 @@ def ask(
     report: Callable[[str], None],
     enough: Collection[Verdict] = _OPEN,
 ) -> Passage:
-    """Return once the gate says what is `enough`: that this node may be restarted; `report` is told why it is not yet.
+    """Return once the gate says what is `enough`: that this node may be restarted; `report` is told why it is not yet. What is
+    forced is written into the book first.
 
     Raise Refused, with the numbers, when the others need it, when the chain stands and when the ledger does not answer; Timeout
     when its turn does not come within `patience_seconds`.
@@ -89,12 +103,26 @@ def ask(
     while True:
         found, now = look(node, request), time.monotonic()
         if found.verdict in enough:
+            if found.forced:
+                note_forced(node, request.force, found)
             return found
         verdict, since = (found.verdict, since) if found.verdict == verdict else (found.verdict, now)
         if now - since >= _PATIENCE_SECONDS.get(found.verdict, patience_seconds) or now - began >= patience_seconds:
             raise _no(node, found, now - began)
         report(f"may not stop yet: {found.why}")
         time.sleep(min(_MOST_PAUSE_SECONDS, max(_LEAST_PAUSE_SECONDS, node.ledger.block_seconds / 2)))
+
+
+def note_forced(node: NodeDocument, reason: str, found: Passage) -> None:
+    """Write into this host's book that the gate was passed against its word, and why. Raise HostError when that fails."""
+    folder = Path(node.paths["quorum_state"])
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    notes.append(folder / _BOOK, node.node.name, "forced", {"reason": reason, "gate": found.forced})
+
+
+def forced(node: NodeDocument) -> tuple[list[notes.Note], list[str]]:
+    """Return when the gate was passed against its word, and what is wrong with the book. Raise HostError if unreadable."""
+    return notes.read(Path(node.paths["quorum_state"]) / _BOOK)
 
 
 def _no(node: NodeDocument, found: Passage, waited: float) -> NodeopsError:

@@ -6,9 +6,10 @@ middle leads neither to a record twice nor to one that is lost.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from nodeops.core.errors import HostError, InputError, Timeout
 from nodeops.host.lock import waited
@@ -21,7 +22,10 @@ from nodeops.records.add import value_of
 from nodeops.records.author_store import AuthorStore
 from nodeops.records.authored import GAS, Account, Frontier, memo_of, signed_record
 from nodeops.records.planned import Outcome, Planned, Writer, overtaken
+from nodeops.records.statements import Stated, statement_memo
 from nodeops.records.versions import RecordVersion
+
+T = TypeVar("T")
 
 # In flight at once: half of what a block takes of records by its limit of gas, so that others find room.
 _FLIGHT = 250
@@ -77,19 +81,40 @@ class AuthorPen:
         """
         done = {one.file: Outcome(one, one.before.current) for one in planned if not one.sends}
         waiting = {memo_of(one.key, value_of(one, self.writer)): one for one in planned if one.sends}
+        landed = self._until_landed(waiting, lambda left: self._landed({memo: waiting[memo] for memo in left}), timeout_seconds)
+        for memo, version in landed:
+            one = waiting[memo]
+            done[one.file] = self._outcome(one, version)
+            on_file()
+        return [done[one.file] for one in planned]
+
+    def state(self, key: str, memo: str, timeout_seconds: float) -> Stated:
+        """Say something under a key of a room above, and return it where it stands. Two memos that are alike are one.
+
+        Raise as `send_all` does.
+        """
+        return next(self._until_landed([memo], lambda left: self._said(key, left), timeout_seconds))[1]
+
+    def _said(self, key: str, memos: Collection[str]) -> dict[str, Stated]:
+        own = [one for one in self.store.statements(key) if one.author.key == self.author.key]
+        return {memo: one for one in own if (memo := statement_memo(key, one.body)) in memos}
+
+    def _until_landed(
+        self, memos: Iterable[str], landed: Callable[[Collection[str]], Mapping[str, T]], timeout_seconds: float
+    ) -> Iterator[tuple[str, T]]:
+        """Send memos, a block's worth at a time, and yield each with what `landed` finds of those that are left."""
+        waiting = dict.fromkeys(memos)
         until, strikes, frontier = time.monotonic() + timeout_seconds, 0, self.store.frontier()
         while waiting:
             before, frontier = frontier, self._after_a_round(list(waiting)[:_FLIGHT], frontier, until)
-            landed = self._landed(waiting)
-            for memo, version in landed.items():
-                one = waiting.pop(memo)
-                done[one.file] = self._outcome(one, version)
-                on_file()
-            until = self._extended(until, timeout_seconds, bool(landed))
-            strikes = 0 if landed else strikes + self._passed(before, frontier)
+            found = landed(waiting)
+            for memo, value in found.items():
+                del waiting[memo]
+                yield memo, value
+            until = self._extended(until, timeout_seconds, bool(found))
+            strikes = 0 if found else strikes + self._passed(before, frontier)
             if strikes >= _STRIKES:
                 raise HostError("the ledger takes these records and they come to nothing", where=self.key.address, hint=_FAILING)
-        return [done[one.file] for one in planned]
 
     def _extended(self, until: float, seconds: float, landed: bool) -> float:
         """Return until when there is patience now. Raise Timeout when there was for long enough, and nothing came."""

@@ -1,12 +1,16 @@
 """Records of authors on a ledger that knows them: all of them, read with nothing left out."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from nodeops.core.errors import HostError, Timeout
 from nodeops.records.authored import Frontier, authored_history
 from nodeops.records.index import DamagedIndexError
 from nodeops.records.logs import AuthorLogs
+from nodeops.records.statements import Stated, stated
 from nodeops.records.versions import History
+
+T = TypeVar("T")
 
 
 class AuthorStore:
@@ -34,16 +38,21 @@ class AuthorStore:
 
     def history(self, key: str) -> History:
         """Return all versions of a record, of all authors: none can be missing up to the frontier."""
+        return self._whole(lambda: authored_history(self.logs.index.entries(key), self.logs.authors))
+
+    def statements(self, key: str) -> list[Stated]:
+        """Return all that authors said under a key of a room above, in ledger order: none can be missing up to the frontier."""
+        return self._whole(lambda: list(stated(self.logs.index.entries(key), self.logs.authors)))
+
+    def _whole(self, read: Callable[[], T]) -> T:
+        """Read from the index once it is whole; where it turns out to be damaged, from the chain anew."""
         self.frontier()
         try:
-            return self._history(key)
+            return read()
         except DamagedIndexError:
             self.logs.index.renew()
             self.again()
-            return self._history(key)
-
-    def _history(self, key: str) -> History:
-        return authored_history(self.logs.index.entries(key), self.logs.authors)
+            return read()
 
     def _healed(self, read: Callable[[], Frontier]) -> Frontier:
         """Read once more, from the chain alone, when what is kept of earlier reading is damaged."""

@@ -18,7 +18,7 @@ from nodeops.ledger.cosmos.codec import FormError
 from nodeops.ledger.cosmos.messages import Packed, self_send
 from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.ledger.cosmos.tx import Signer, Transaction, read, sign, signed_by
-from nodeops.records.versions import Forged, History, RecordValue, RecordVersion, Signed, is_ledger_key
+from nodeops.records.versions import RECORD_SPACE, Forged, History, RecordValue, RecordVersion, Signed, is_ledger_key
 
 # Of what does not count, so many are kept and shown: anybody with an account can write it without end.
 _MOST_FORGED = 3
@@ -42,6 +42,25 @@ def record_of(memo: str) -> tuple[str, RecordValue] | None:
     return (key, value) if isinstance(key, str) and is_ledger_key(key) and memo_of(key, value) == memo else None
 
 
+def statement_of(memo: str) -> tuple[str, str] | None:
+    """Return the key of what a memo says in another space than that of records, and the rest of it as JSON; None when it says
+    nothing there, or in another way than canonical."""
+    try:
+        found: Any = json.loads(memo)
+        key = found.pop("key")
+        same = canonical({**found, "key": key}) == memo.encode()
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        return None
+    named = isinstance(key, str) and is_ledger_key(key) and not key.startswith(f"{RECORD_SPACE}/")
+    return (key, canonical(found).decode()) if same and named else None
+
+
+def key_of(memo: str) -> str | None:
+    """Return the key under which a memo says something: a record's, or that of a statement of a room above."""
+    found = record_of(memo) or statement_of(memo)
+    return found[0] if found else None
+
+
 def signed_record(key: SigningKey, chain: str, number: int, sequence: int, memo: str) -> bytes:
     """Return the transaction of a record. The same arguments make the same bytes, so sending it twice does no harm."""
     return sign([self_send(key.address)], [Signer(key, number, sequence)], chain, memo, gas=GAS)
@@ -49,7 +68,8 @@ def signed_record(key: SigningKey, chain: str, number: int, sequence: int, memo:
 
 @dataclass(frozen=True)
 class Entry:
-    """An accepted transaction of an account: its number among all of the account's, where it stands, and a record's bytes."""
+    """An accepted transaction of an account: its number among all of the account's, where it stands, and its bytes where it is a
+    record, or says something else under a key."""
 
     address: str
     number: int
@@ -63,7 +83,8 @@ def entries(contents: Sequence[Included], height: int, chain: str, accounts: Map
     """Yield what a block holds of each account: one entry for every number that an accepted transaction used up.
 
     `accounts` are the proven numbers of the accounts of known keys, by address: their signatures are checked here too. What
-    strangers wrote counts for nobody; it is shown, when it says that it is a record, to whoever asks for its key.
+    strangers wrote counts for nobody; it is shown, when it says that it is a record, to whoever asks for its key. Of what rooms
+    above keep in spaces of their own, nothing of theirs is.
     """
     for one in contents:
         try:
@@ -72,19 +93,20 @@ def entries(contents: Sequence[Included], height: int, chain: str, accounts: Map
             continue
         if found is None:
             continue
-        record = one.tx if _is_record(found) else None
+        record = one.tx if _carried(found) is not None else None
         for signer in found.signers:
             known = signer.address in accounts
             signed = known and signed_by(found, signer, chain, accounts[signer.address])
-            if signed or (record and not known):
+            if signed or (record and not known and record_of(found.memo)):
                 yield Entry(signer.address, signer.sequence, height, one.place, one.hash, record)
 
 
-def _is_record(found: Transaction) -> bool:
-    if len(found.signers) != 1 or record_of(found.memo) is None:
-        return False
+def _carried(found: Transaction) -> str | None:
+    """Return the key under which a transaction says something, None when it does not."""
+    if len(found.signers) != 1:
+        return None
     own: tuple[Packed, ...] = (self_send(found.signers[0].address),)
-    return found.messages == own
+    return key_of(found.memo) if found.messages == own else None
 
 
 class GapError(ProofError):

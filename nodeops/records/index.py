@@ -17,11 +17,11 @@ from nodeops.core.digest import sha256
 from nodeops.core.errors import HostError
 from nodeops.ledger.cometbft.proof import ProvenBlock
 from nodeops.ledger.cosmos.tx import read
-from nodeops.records.authored import Entry, record_of
+from nodeops.records.authored import Entry, key_of
 
 _FILE = "index.sqlite"
 # A file of another layout is made anew.
-_LAYOUT = "2"
+_LAYOUT = "3"
 _BUSY_SECONDS = 30.0
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -121,11 +121,9 @@ class Index:
             base.execute("BEGIN IMMEDIATE")
             base.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?)", (block.height, json.dumps(shown)))
             for one in entries:
-                found = record_of(read(one.record).memo) if one.record is not None else None
+                key = key_of(read(one.record).memo) if one.record is not None else None
                 row = (one.address, one.number, one.address in addresses, one.height, one.place, one.hash)
-                base.execute(
-                    "INSERT OR REPLACE INTO numbers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, found and found[0], one.record)
-                )
+                base.execute("INSERT OR REPLACE INTO numbers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, key, one.record))
 
     def drop_unchecked(self, authors: Iterable[str]) -> None:
         """Forget what authors wrote while they were strangers: their signatures were not checked then. It is read again."""
@@ -133,7 +131,7 @@ class Index:
             self._base.executemany("DELETE FROM numbers WHERE address = ? AND NOT known", [(one,) for one in authors])
 
     def entries(self, key: str) -> Iterator[tuple[Entry, ProvenBlock]]:
-        """Yield what says that it is a record under a key, in ledger order, each with its block."""
+        """Yield what says that it is something under a key, in ledger order, each with its block."""
         with self._read_or_damaged():
             rows = self._base.execute(
                 "SELECT address, number, numbers.height, place, hash, record, shown FROM numbers JOIN blocks"

@@ -12,7 +12,7 @@ class ActionModule(ActionBase):
     """Copy the archive and its installer to the host, then let the module verify, unpack and switch."""
 
     TRANSFERS_FILES = True
-    _VALID_ARGS = frozenset({"archive", "sha256", "digest", "current", "root", "command"})
+    _VALID_ARGS = frozenset({"archive", "sha256", "digest", "current", "root", "command", "state"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Return whether the host's tree changed. `current` is the target of the link, as observed before."""
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
             for name, source in sources.items():
                 self._transfer_file(source, copies[name])
             self._fixup_perms2((folder, *copies.values()))
-            given = {**copies, **{name: arguments[name] for name in ("sha256", "digest", "root", "command")}}
+            given = {**copies, **{name: arguments[name] for name in ("sha256", "digest", "root", "command", "state")}}
             result: dict[str, Any] = self._execute_module(module_args=given, task_vars=task_vars)
             return result
         finally:

@@ -78,7 +78,7 @@ def _wanted(document: NodeDocument, packages: list[str]) -> dict[str, Any]:
         "filesystems": [ledger.paths["data"], ledger.paths["log_directory"], "/"],
         "ports": [one.port for one in (*ledger.ports.values(), *document.ports.values())],
         "hash": [ledger.paths["version_binary"]],
-        "links": [f"{document.paths['agent']}/current"],
+        "links": [f"{document.paths['agent']}/current", ledger.paths["current"]],
         "names": names_of(document),
         "names_program": Path(names.__file__).read_text(encoding="utf-8"),
     }

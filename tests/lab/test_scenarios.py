@@ -22,6 +22,7 @@ BUDGETS = {
     "firewall": 240,
     "hardening": 240,
     "ledgerd": 240,
+    "lifecycle": 240,
     "monitoring": 240,
     "patch": 240,
     "restart": 240,
@@ -33,6 +34,7 @@ FULL_BUDGETS = {
     "disk": 1500,
     "firewall": 400,
     "hardening": 1500,
+    "lifecycle": 600,
     "restore": 900,
 }
 MOST_SECONDS = 3000

@@ -200,7 +200,7 @@ def done_before_a_kill(seconds: float) -> bool:
 def test_two_at_once_and_kills_and_it_comes_back_signing(kept: Kept) -> None:
     hosts.must(LOST, f"systemd-run --quiet --unit first nodeops backup restore --because {shlex.quote(WORDS)}")
     time.sleep(2)
-    assert "at work here" in restore("--because", WORDS, code=4)["what"]
+    assert "at work here" in restore("--because", WORDS, "--wait", "0", code=4)["what"]
     hosts.must(LOST, "systemctl kill --signal KILL first; sleep 1")
     hosts.must(LOST, f"install -o ledger -g ledger -m 600 /dev/stdin {STATE}", given=ZERO.encode())
     tip = height(OTHER)

@@ -23,7 +23,7 @@ from nodeops.core.errors import HostError
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
-from nodeops.host.lock import held
+from nodeops.host.lock import changes_host, held
 from nodeops.ledger.driver import driver_for
 from nodeops.ledger.identity.files import layout
 
@@ -35,6 +35,7 @@ def _require_root() -> None:
         raise HostError("the keys of a node are for root only", where="nodeops backup", hint="run it with sudo")
 
 
+@changes_host()
 def restore(
     snapshot: Annotated[
         str, typer.Option("--snapshot", metavar="ID", help="Which backup, instead of the newest; `none` goes by the chain alone.")
@@ -83,6 +84,7 @@ def _done(document: NodeDocument, done: Done) -> Result:
     return Result(body, lines=lines, changes=done.changes)
 
 
+@changes_host()
 def receive_keys(
     node_id: Annotated[str, typer.Option("--node-id", metavar="ID", help="By which members know this node.")] = "",
     as_json: JsonFlag = False,

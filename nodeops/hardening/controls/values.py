@@ -38,7 +38,7 @@ def _text(text: str, values: Mapping[str, str]) -> str:
 
 
 def _values(document: NodeDocument) -> dict[str, str]:
-    choices = document.limits
+    choices, patching = document.limits, document.organisations[document.node.organisation].patching
     return {
         "{banner}": choices.hardening.banner,
         "{operators}": ",".join(choices.firewall.operators),
@@ -49,4 +49,6 @@ def _values(document: NodeDocument) -> dict[str, str]:
         "{no_forwarding}": "no" if choices.hardening.jump_for else "yes",
         "{ssh_groups}": " ".join(choices.hardening.ssh_groups),
         "{ledger_unit}": document.ledger.unit,
+        # Debian's timer asks for no window: where there are some, patches come by `nodeops patch`, which does.
+        "{unattended}": "0" if patching else "1",
     }

@@ -65,6 +65,12 @@ def alone(consortium: Consortium, inventory: Path, proposed: Path) -> Iterator[S
 
 
 def together(consortium: Consortium, inventory: Path) -> Iterator[Step]:
+    """Yield how as many organisations as must agree put the file at hand in force, and what came of it."""
+    yield from agreed(consortium, inventory)
+    yield Step("The validators have the power that was agreed on", ("nodeops", "fleet", "status", "--inventory", str(inventory)))
+
+
+def agreed(consortium: Consortium, inventory: Path) -> Iterator[Step]:
     """Yield how as many organisations as must agree put the file at hand in force."""
     first, *others = consortium.organisations
     needed = consortium.threshold or len(consortium.organisations) // 2 + 1
@@ -74,7 +80,6 @@ def together(consortium: Consortium, inventory: Path) -> Iterator[Step]:
         yield Step(f"{name} looks at what the chain would do", words("show", inventory))
         yield Step(f"{name} agrees", words("approve", inventory, inventory, name))
     yield Step(f"{needed} of {len(consortium.organisations)} agreed: it is in force", words("status", inventory))
-    yield Step("The validators have the power that was agreed on", ("nodeops", "fleet", "status", "--inventory", str(inventory)))
 
 
 def in_force(inventory: Path) -> bool:

@@ -116,7 +116,8 @@ class CometBft:
             raise self._lie("commit", f"the header of height {height} is not the block that was signed")
         signers = {hexadecimal(vote.validator_address) for vote in commit.signatures if vote.block_id_flag is Flag.COMMIT}
         app_hash, time = hexadecimal(header.app_hash), moment(header.time)
-        return BlockCommit(height, hexadecimal(commit.block_id.hash), app_hash, time, frozenset(signers))
+        made = hexadecimal(header.proposer_address), commit.round
+        return BlockCommit(height, hexadecimal(commit.block_id.hash), app_hash, time, frozenset(signers), *made)
 
     def app_hash(self, height: int) -> str:
         """Return the hash of the application's state after the block below `height`, as that header carries it."""

@@ -84,7 +84,8 @@ A = TypeVar("A")
 P = TypeVar("P", bound=_Paged)
 
 
-def _asked(driver: Driver, path: str, question: object, shape: type[A]) -> A:
+def asked(driver: Driver, path: str, question: object, shape: type[A]) -> A:
+    """Return the answer to a question about the newest state. Raise HostError for what is none of this shape."""
     answer = driver.state(path, encode(question))
     try:
         return decode(shape, base64.b64decode(answer.get("value") or ""))
@@ -96,7 +97,7 @@ def _pages(driver: Driver, path: str, question: Callable[[_Page], object], shape
     """Yield all pages of an answer. Raise HostError rather than leave any out: a member could fill those that are read."""
     key = b""
     for _ in range(_MOST_PAGES):
-        answer = _asked(driver, path, question(_Page(key, 0, _PER_PAGE)), shape)
+        answer = asked(driver, path, question(_Page(key, 0, _PER_PAGE)), shape)
         yield answer
         key = answer.page.next_key if answer.page else b""
         if not key:
@@ -112,7 +113,7 @@ def proposal(driver: Driver, number: int) -> Proposal | None:
     Raise HostError when the node answers nonsense, as all functions here do.
     """
     try:
-        return _asked(driver, "/cosmos.group.v1.Query/Proposal", _ByNumber(number), _ProposalAnswer).proposal
+        return asked(driver, "/cosmos.group.v1.Query/Proposal", _ByNumber(number), _ProposalAnswer).proposal
     except ApplicationRefused as error:
         if _NOT_FOUND in error.what:
             return None

@@ -11,6 +11,7 @@ from nodeops.core.errors import HostError
 from nodeops.core.result import Change, Result, Table
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
+from nodeops.host.lock import changes_host
 from nodeops.ledger.founding.genesis import content_digest
 from nodeops.ledger.identity.files import Layout, ensure, layout, observe, read_identity, replace_record_key
 from nodeops.ledger.identity.findings import key_findings
@@ -31,6 +32,7 @@ ReplaceOption = Annotated[
 ]
 
 
+@changes_host("ensure_keys")
 def identity(
     ensure_keys: EnsureFlag = False,
     published: PublishedOption = "",

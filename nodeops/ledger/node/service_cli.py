@@ -8,6 +8,7 @@ from nodeops.console import DryRunFlag, JsonFlag, emit
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
+from nodeops.host.lock import changes_host
 from nodeops.host.units.service import carry_out, plan_start
 from nodeops.ledger.node import begin, rejoin, worked
 from nodeops.ledger.node.service import observe
@@ -22,6 +23,7 @@ BeginOption = Annotated[
 ]
 
 
+@changes_host()
 def start(begin_from: BeginOption = "", dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Start the ledger and enable it at boot. A running one is left alone; `stale` tells whether it needs a restart.
 

@@ -1,7 +1,7 @@
 """What the ledger last took part with: its configuration, unit and program, kept beside so that they can be put back.
 
 Keys and signing state are never part of it. A record is whole or absent: its files stand in a folder of their own, and the
-record that names them is written last.
+record that names them is written last. When another version takes part, what the version before it took part with is kept, too.
 """
 
 import os
@@ -21,6 +21,8 @@ from nodeops.host.units.unit_settings import unit_settings
 from nodeops.ledger.node.local import file_digest
 
 _RECORD, _COPIES = "worked.json", "worked"
+# A folder with its record inside; the second is the first in the making, whole before the first is removed.
+_FORMER, _NEXT_FORMER = "former", "former.next"
 _UNITS = "/etc/systemd/system"
 
 
@@ -55,6 +57,19 @@ def read(document: NodeDocument) -> Worked | None:
         return None
 
 
+def former(document: NodeDocument) -> Worked | None:
+    """Return what the version before the one that took part last took part with, None when nothing whole is kept."""
+    for name in (_FORMER, _NEXT_FORMER):
+        folder = _folder(document) / name
+        try:
+            found = Worked.model_validate_json((folder / _RECORD).read_bytes())
+        except (OSError, ValidationError):
+            continue
+        if _whole(folder, found):
+            return found
+    return None
+
+
 def keep(document: NodeDocument, observed: Observed) -> bool:
     """Keep what the running process was started from, unless it is kept already or something was changed since its start.
 
@@ -63,22 +78,27 @@ def keep(document: NodeDocument, observed: Observed) -> bool:
     version, known = _version(document), read(document)
     if not observed.running or observed.stale or version is None:
         return False
-    if known and (known.configuration, known.version) == (observed.running, version) and _whole(document, known):
+    copies = _folder(document) / _COPIES
+    if known and (known.configuration, known.version) == (observed.running, version) and _whole(copies, known):
         return True
     files = _sources(document, version)
     started = unit_settings(observed.unit.name).started
     if started is None or not all(path.is_file() and path.stat().st_mtime <= started for path in files.values()):
         return False
+    if known and known.version != version:
+        _keep_former(document, known, version)
     _write(document, observed.running, version, files)
     return True
 
 
 def put_back(document: NodeDocument, worked: Worked) -> None:
     """Put what worked where it belongs; the unit is reloaded, not restarted. Raise HostError when a copy is damaged."""
-    if not _whole(document, worked):
-        raise HostError("what worked last is damaged", where=str(_folder(document) / _COPIES), hint="run site.yml again")
+    names = (_COPIES, _FORMER, _NEXT_FORMER)
+    copies = next((folder for name in names if _whole(folder := _folder(document) / name, worked)), None)
+    if copies is None:
+        raise HostError("what worked last is damaged", where=str(_folder(document)), hint="run site.yml again")
     for name, file in worked.files.items():
-        _put(_folder(document) / _COPIES / name, file)
+        _put(copies / name, file)
     replace_link(Path(document.ledger.paths["current"]), worked.version)
     systemd.systemctl("daemon-reload")
 
@@ -108,9 +128,26 @@ def _sources(document: NodeDocument, version: str) -> dict[str, Path]:
     }
 
 
-def _whole(document: NodeDocument, worked: Worked) -> bool:
-    copies = _folder(document) / _COPIES
+def _whole(copies: Path, worked: Worked) -> bool:
     return all(file_digest(str(copies / name)) == file.sha256 for name, file in worked.files.items())
+
+
+def _keep_former(document: NodeDocument, known: Worked, version: str) -> None:
+    """Keep what is about to be replaced, unless it was gone back from: what failed is nothing to go back to."""
+    before = former(document)
+    copies, folder = _folder(document) / _COPIES, _folder(document) / _FORMER
+    if (before and before.version == version) or not _whole(copies, known):
+        return
+    new = _folder(document) / _NEXT_FORMER
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700)
+    for name in known.files:
+        # No copy is ever written in place, so two names for one file are two copies.
+        (new / name).hardlink_to(copies / name)
+    write_atomic(new / _RECORD, known.model_dump_json(indent=2).encode(), 0o600)
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
+    sync_folder(_folder(document))
 
 
 def _write(document: NodeDocument, configuration: str, version: str, files: dict[str, Path]) -> None:

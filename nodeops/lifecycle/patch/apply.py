@@ -26,10 +26,13 @@ from nodeops.lifecycle.patch.policy import MANAGER, Asked, Plan, Seen, decide
 from nodeops.lifecycle.patch.view import LISTS_SECONDS
 from nodeops.lifecycle.restart import restart
 from nodeops.quorum import leave
+from nodeops.quorum.lease import hold
 
 LISTS_FRESH_SECONDS = 3600.0
 AWAITED = Change("wait for the node", "the host was rebooted")
 _REBOOT_DELAY_SECONDS = 2
+# What an upgrade and a reboot may take; a run that is killed leaves a lease that ends then.
+_LEASE_SECONDS = 1800
 _ACTION_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
 
@@ -71,14 +74,19 @@ def apply(work: Run, wait_seconds: float) -> tuple[list[Change], bool]:
         done = [AWAITED] if await_part(work.document, work.timeout_seconds, work.report) else []
         _require_lists()
         plan = _required(work)
-        if plan.changes:
-            part = part_taken(work.document)
-            work.gate.spare(work.report)
-            done += _carry_out(work, plan)
-            _take_part(work, part)
-        seen, plan = look(work.document, work.asked)
-        memory.record(work.document, seen)
-        return [*done, *_reboot(work, plan)], bool(plan.reboot)
+        part = part_taken(work.document) if plan.changes else None
+        held = part is not None and part.votes and hold.begin(work.document, _LEASE_SECONDS, "patch", work.report)
+        try:
+            if plan.changes:
+                work.gate.spare(work.report)
+                done += _carry_out(work, plan)
+                _take_part(work, part)
+            seen, plan = look(work.document, work.asked)
+            memory.record(work.document, seen)
+            return [*done, *_reboot(work, plan, held)], bool(plan.reboot)
+        finally:
+            if held and memory.reboot_begun(work.document) is None:
+                hold.end(work.document, work.report)
 
 
 def _require_lists() -> None:
@@ -164,13 +172,14 @@ def _take_part(work: Run, part: Part | None) -> None:
         rejoin(work.document, part, work.timeout_seconds, work.report)
 
 
-def _reboot(work: Run, plan: Plan) -> Sequence[Change]:
-    """Reboot with leave of the gate, in a moment, so that this verb still answers."""
+def _reboot(work: Run, plan: Plan, held: bool) -> Sequence[Change]:
+    """Reboot with leave of the gate, in a moment, so that this verb still answers. A lease lasts until it is over."""
     if not plan.reboot or work.asked.later:
         return []
     part = part_taken(work.document)
     work.gate.wait(work.report)
-    data = {"boot": boot(), "height": part.height if part else None, "votes": bool(part and part.votes), "why": list(plan.reboot)}
+    did = {"height": part.height if part else None, "votes": bool(part and part.votes)}
+    data = {"boot": boot(), **did, "why": list(plan.reboot), "leased": held}
     memory.begin_reboot(work.document, data)
     memory.note(work.document, "reboot", data)
     delay = [f"--on-active={_REBOOT_DELAY_SECONDS}s", "--timer-property=AccuracySec=100ms", "--collect"]
@@ -199,6 +208,8 @@ def await_part(document: NodeDocument, timeout_seconds: float, report: Callable[
         rejoin(document, Part(begun["height"], begun["votes"]), left, report)
     memory.end_reboot(document)
     memory.note(document, "rebooted", {"boot": boot()})
+    if begun.get("leased"):
+        hold.end(document, report)
     return True
 
 

@@ -11,13 +11,14 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
+from nodeops.host.lock import changes_host
 from nodeops.host.units import systemd
 from nodeops.host.units.service import carry_out, observe, plan_start
 from nodeops.lifecycle.patch import apply as acting
 from nodeops.lifecycle.patch import memory, view
 from nodeops.lifecycle.patch.policy import Asked, Kind, Plan, Seen
 from nodeops.quorum import leave
-from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, PatienceOption, RollOption, request
+from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -107,6 +108,7 @@ def apply_(
     timeout: TimeoutOption = 300,
     roll: RollOption = "",
     chain_stands: ChainStandsFlag = False,
+    force: ForceOption = "",
     patience: PatienceOption = PATIENCE_SECONDS,
     wait: WaitOption = 0.0,
     dry_run: DryRunFlag = False,
@@ -118,7 +120,7 @@ def apply_(
     completed by the next one. A reboot needs its own word."""
     node = load_node_document()
     asked = Asked(kind, reboot, later, outside)
-    gate = leave.Asked(node, request(node, roll, chain_stands), patience)
+    gate = leave.Asked(node, request(node, roll, chain_stands, force), patience)
     if dry_run:
         emit(_would(node, asked, gate), as_json)
         return
@@ -138,6 +140,7 @@ def _softened(finding: Finding) -> Finding:
 
 
 @app.command(hidden=True)
+@changes_host()
 def watch(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Start the timer that looks at pending updates; where nobody has looked since the boot, begin to. Called by the role."""
     node = load_node_document()

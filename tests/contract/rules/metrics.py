@@ -18,8 +18,8 @@ _NAME = re.compile(r"\bnodeops_[a-z][a-z0-9_]*\b")
 _SPEAKERS = ("docs/", "roles/", "molecule/")
 # Ansible's modules, variables and groups have the same beginning.
 _OTHERS = re.compile(
-    r"nodeops_(agent|artifacts|certificates|choices|document|files|gather|genesis|inventory|judge|manages|observe|packages"
-    r"|patch_(?:validator|witness)?|preflight|revision|roll_\w+|trees|trial|unagreed|verb)"
+    r"nodeops_(agent|artifacts|await_height|certificates|choices|document|files|gather|genesis|height|inventory|judge|manages"
+    r"|observe|packages|patch_(?:validator|witness)?|preflight|revision|roll_\w+|trees|trial|turns|unagreed|verb)"
 )
 
 

@@ -45,6 +45,7 @@ EFFECTS = {
         [f"organisation in: delta ({KEY['delta']})", "threshold: organisations that must agree (2 -> 3)"],
     ),
     "a version": ([ledger(version="v0.2.0")], ["upgrade: cosmos (v0.1.0 -> v0.2.0)"]),
+    "a version that may run beside the old one": ([ledger(version="v0.1.1")], []),
     "an address": ([lambda new: new["nodes"]["beta-1"].update(address="192.0.2.77")], []),
 }
 

@@ -23,6 +23,11 @@ WORDS = {
         "python3 is not installed",
         "apt-get install python3",
     ),
+    "a shell that prints": (
+        {"msg": "Module result deserialization failed: Extra data: line 3 column 1 (char 31)", "module_stdout": '{"motd": "x"}'},
+        "the login shell of this host prints JSON",
+        ".bashrc",
+    ),
     "no python, no words": ({"module_stderr": "/bin/sh: 1: /usr/bin/python3.11: not found"}, "python3 is not", "install python3"),
 }
 

@@ -1,6 +1,7 @@
 """Asking the gate: who is let through, who waits how long, and what the refusal says."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from nodeops.core.errors import NodeopsError, Refused, Timeout
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
 from nodeops.quorum import leave
-from nodeops.quorum.policy import Passage, Request
+from nodeops.quorum.policy import Leases, Passage, Request, Standing
 from tests.contract.rules.tree import ROOT
 
 DOCUMENT = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
@@ -101,3 +102,45 @@ def test_what_should_not_stop_a_node_is_refused_while_the_others_need_it(monkeyp
     monkeypatch.setattr(leave, "look", lambda *_: CLOSED)
     with pytest.raises(Refused, match="3 of 4 is live, 3 needed"):
         leave.Asked(DOCUMENT, Request(), 600).spare(lambda _: None)
+
+
+LEASED = Passage(
+    "leased", "2 is under leases of others: wx-1 (wanxiang-blockchain) until 12:00, wi-1 (wanxiang-institute) until 12:00"
+)
+
+
+def test_who_meets_leases_waits_for_their_end_and_is_then_refused_with_who_holds_them(asked):
+    clock, _ = asked([LEASED, LEASED, OPEN])
+    assert clock.now > 0
+    with pytest.raises(Refused, match="others have leases: 2 is under leases of others: wx-1") as caught:
+        asked([LEASED])
+    assert (caught.value.__notes__, "--force REASON" in caught.value.hint) == (["600.0"], True)
+
+
+def test_what_should_not_stop_a_node_waits_for_leases(monkeypatch):
+    monkeypatch.setattr(leave, "time", Clock())
+    monkeypatch.setattr(leave, "look", lambda *_: LEASED)
+    with pytest.raises(Refused, match="others have leases"):
+        leave.Asked(DOCUMENT, Request(), 600).spare(lambda _: None)
+
+
+def test_what_is_forced_is_in_the_book_before_it_is_done_and_not_done_without_the_book(monkeypatch, tmp_path):
+    document = DOCUMENT.model_copy(update={"paths": {**DOCUMENT.paths, "quorum_state": str(tmp_path / "quorum")}})
+    monkeypatch.setattr(leave, "look", lambda *_: Passage("open", "fine", forced="closed: 5 of 7"))
+    for _ in range(2):
+        leave.ask(document, Request(force="the disk burns"), 600, lambda _: None)
+    book, problems = leave.forced(document)
+    assert ([one.data for one in book], problems) == ([{"reason": "the disk burns", "gate": "closed: 5 of 7"}] * 2, [])
+    (tmp_path / "quorum/forced.jsonl").chmod(0o666)
+    with pytest.raises(Refused, match="may be written by others"):
+        leave.ask(document, Request(force="again"), 600, lambda _: None)
+
+
+def test_the_gate_asks_the_ledger_for_leases_where_the_node_votes(monkeypatch):
+    seen = Standing(100, True, "A", {"A": 1, "B": 1}, frozenset("AB"))
+    monkeypatch.setattr(leave, "observe", lambda *_: seen)
+    monkeypatch.setattr(leave, "is_reachable", lambda _: True)
+    monkeypatch.setattr("nodeops.quorum.lease.store.leases_for", lambda *_: Leases(unread="asked"))
+    assert "asked" in leave.look(DOCUMENT, Request()).why
+    monkeypatch.setattr(leave, "observe", lambda *_: replace(seen, live=frozenset("B")))
+    assert "asked" not in leave.look(DOCUMENT, Request()).why

@@ -1,9 +1,11 @@
 """The controls as data: whole, unique, explained, and applicable by facts that are known."""
 
 import re
+from datetime import date
 
 import pytest
 
+from nodeops.document.patch_windows import Blackout, Patching
 from nodeops.hardening.audit.checks import CHECKS
 from nodeops.hardening.audit.view import explanation
 from nodeops.hardening.controls import settings
@@ -46,6 +48,22 @@ def test_the_ledger_is_never_touched():
 def test_nothing_restarts_the_ledger_after_a_patch():
     (setting,) = expanded(catalogue()["apt.needrestart"], document()).sets
     assert any("^ledger.service" in line for line in setting.lines)
+
+
+PATCHING = {
+    "nothing agreed": (Patching(), "1"),
+    "windows": (Patching(windows=["Sat 01:00-05:00"]), "0"),
+    "blackouts": (Patching(blackouts=[Blackout(first=date(2026, 12, 20), last=date(2026, 12, 27), why="year's end")]), "0"),
+}
+
+
+@pytest.mark.parametrize(("patching", "wanted"), PATCHING.values(), ids=PATCHING)
+def test_debian_patches_by_itself_only_where_no_windows_are_agreed_on(patching, wanted):
+    node = document()
+    own = node.organisations[node.node.organisation].model_copy(update={"patching": patching})
+    node = node.model_copy(update={"organisations": {**node.organisations, node.node.organisation: own}})
+    _, lines = expanded(catalogue()["apt.unattended"], node).sets
+    assert f'APT::Periodic::Unattended-Upgrade "{wanted}";' in lines.lines
 
 
 def test_no_placeholder_is_left():

@@ -155,3 +155,64 @@ def test_a_damaged_copy_is_never_put_back(document: NodeDocument, tmp_path: Path
     assert (tmp_path / FILES[0]).read_text() == f"new {FILES[0]}"
     write(tmp_path / "state/ledger/worked.json", "{")
     assert worked.read(document) is None
+
+
+def goes_over(document: NodeDocument, tmp_path: Path, version: str, letter: str) -> None:
+    """Let another version take part: its files are new, and older than its process."""
+    (tmp_path / f"bin/{version}").mkdir(exist_ok=True)
+    write(tmp_path / f"bin/{version}/cometbft", f"program {version}")
+    write(tmp_path / FILES[0], f"config {version}")
+    (tmp_path / "bin/current").unlink()
+    (tmp_path / "bin/current").symlink_to(version)
+    assert worked.keep(document, replace(RUNS, running=letter * 64, configured=letter * 64))
+
+
+def test_the_version_before_is_kept_and_can_be_put_back(document: NodeDocument, tmp_path: Path) -> None:
+    worked.keep(document, RUNS)
+    assert worked.former(document) is None
+    goes_over(document, tmp_path, "v2", "b")
+    goes_over(document, tmp_path, "v2", "c")
+    before = worked.former(document)
+    assert before is not None
+    assert before.version == "v1"
+    worked.put_back(document, before)
+    assert (tmp_path / "bin/current").readlink() == Path("v1")
+    assert (tmp_path / FILES[0]).read_text() == f"old {FILES[0]}"
+
+
+def test_what_was_gone_back_from_is_nothing_to_go_back_to(document: NodeDocument, tmp_path: Path) -> None:
+    worked.keep(document, RUNS)
+    goes_over(document, tmp_path, "v2", "b")
+    goes_over(document, tmp_path, "v1", "a")
+    found = worked.former(document)
+    assert found is not None
+    assert found.version == "v1"
+    goes_over(document, tmp_path, "v3", "d")
+    before = worked.former(document)
+    assert (before and before.version) == "v1"
+
+
+def test_a_damaged_former_version_is_none(document: NodeDocument, tmp_path: Path) -> None:
+    worked.keep(document, RUNS)
+    goes_over(document, tmp_path, "v2", "b")
+    (tmp_path / "state/ledger/former/program").write_text("x")
+    assert worked.former(document) is None
+
+
+@pytest.mark.parametrize("step", ["hardlink_to", "rename", "rmtree"])
+def test_killed_while_the_version_before_is_kept_there_is_one_to_go_back_to(
+    document: NodeDocument, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    worked.keep(document, RUNS)
+    goes_over(document, tmp_path, "v2", "b")
+
+    def dying(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worked.shutil if step == "rmtree" else Path, step, dying)
+        with pytest.raises(KeyboardInterrupt):
+            goes_over(document, tmp_path, "v3", "c")
+    found = worked.former(document)
+    assert found is not None
+    assert found.version in ("v1", "v2")

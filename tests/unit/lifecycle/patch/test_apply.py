@@ -173,3 +173,41 @@ def test_a_reboot_needs_its_word_and_leave_and_is_over_when_the_node_takes_part(
     assert host.run() == (["wait for the node"], False)
     assert host.done[-2:] == ["listening", "rejoin"]
     assert (host.notes[-2:], memory.reboot_begun(host.document)) == (["reboot", "rebooted"], None)
+
+
+@pytest.fixture
+def leases(host, monkeypatch):
+    """Count leases as steps of the run."""
+    monkeypatch.setattr(acting.hold, "begin", lambda *_: host.done.append("lease") or True)
+    monkeypatch.setattr(acting.hold, "end", lambda *_: host.done.append("release"))
+    return host
+
+
+def test_a_node_that_votes_holds_a_lease_from_before_the_gate_until_it_votes_again(leases):
+    leases.looks = [PENDING, STALE, Seen()]
+    leases.run()
+    assert (leases.done[:2], leases.done[-2:]) == (["lease", "spare"], ["rejoin", "release"])
+
+
+def test_where_nothing_is_pending_there_is_no_lease(leases):
+    leases.run()
+    assert leases.done == []
+
+
+def test_a_run_that_fails_gives_the_lease_back(leases):
+    leases.looks, leases.gate = [PENDING], REFUSED
+    with pytest.raises(Refused):
+        leases.run()
+    assert leases.done == ["lease", "spare", "release"]
+
+
+def test_a_lease_lasts_over_a_reboot(leases):
+    leases.asked, leases.looks = (
+        Asked(reboot=True),
+        [replace(PENDING, reboot=("a newer kernel",)), Seen(reboot=("a newer kernel",))],
+    )
+    leases.run()
+    assert (leases.done[-1], "release" in leases.done) == ("reboot", False)
+    leases.booted = "another"
+    assert acting.await_part(leases.document, 5, lambda _: None)
+    assert leases.done[-1] == "release"

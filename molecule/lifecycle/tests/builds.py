@@ -1,0 +1,36 @@
+"""Builds of ledgerd that are real releases but for their source: a name is all that differs."""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from nodeops.artifacts.cache import cache_folder
+from nodeops.artifacts.go_build import go_command
+from nodeops.artifacts.own_source import REPOSITORY, read_source
+
+
+def built(name: str) -> Path:
+    """Return this source as a release of another name, built once."""
+    digest = read_source("ledgerd").digest.removeprefix("sha256:")[:16]
+    target = cache_folder("artifacts") / ".molecule" / digest / name / "ledgerd"
+    if target.is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    settings = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath -buildvcs=false -mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    # What was compiled for the release itself.
+    settings |= {"GOCACHE": str(cache_folder("artifacts") / ".go-build"), "GOAMD64": "v1"}
+    new = target.with_suffix(".new")
+    words = [str(go_command()), "build", "-ldflags", f"-s -w -X main.release={name}", "-o", str(new), "."]
+    subprocess.run(
+        words, cwd=REPOSITORY / "ledgerd", env={**os.environ, **settings}, check=True, capture_output=True, timeout=900
+    )
+    new.rename(target)
+    return target
+
+
+def artifact(program: Path) -> dict[str, Any]:
+    """Return how group_vars name a program as the source of a version."""
+    digest = hashlib.sha256(program.read_bytes()).hexdigest()
+    return {"ledger_artifact": {"source": "file", "path": str(program), "sha256": digest}}

@@ -1,0 +1,161 @@
+"""Four nodes go over to another version and back, one at a time, under a stream of records; what is bad stops at the canary."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bad_programs
+import blocks
+import builds
+import hosts
+import pytest
+import stream
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tier import FULL
+
+OLD, NEW, VOTED = "v0.1.0", "v0.1.1", "v0.2.0"
+# All have the same power, so names decide.
+CANARY = hosts.NODES[0]
+# Three block times and a round's timeout (timeout_propose, 3 s), at some four times of that: other tests use the machine, too.
+LONGEST_GAP_SECONDS = 25
+
+
+@contextmanager
+def version(name: str, revision: int = 1) -> Iterator[None]:
+    """Let the consortium file name another version for a while."""
+    file = hosts.SCENARIO / "consortium.yml"
+    right = file.read_text(encoding="utf-8")
+    text = right.replace(f"version: {OLD}", f"version: {name}").replace("revision: 1", f"revision: {revision}")
+    try:
+        file.write_text(text, encoding="utf-8")
+        yield
+    finally:
+        file.write_text(right, encoding="utf-8")
+
+
+def played(playbook: str, named: str, program: Path | None = None, **more: Any) -> tuple[int, str]:
+    """Return how a run with another version in the consortium file ended, and what it said, on one line."""
+    told = {**(builds.artifact(program) if program else {}), **more}
+    with version(named):
+        done = hosts.play(playbook, "-e", json.dumps(told), seconds=600)
+    return done.returncode, " ".join(done.stdout.split())
+
+
+def killed(folder: Path) -> None:
+    """Begin to go over, and kill the controller once the canary runs the new version."""
+    words = ["ansible-playbook", "-i", str(hosts.SCENARIO / "consortium.yml"), "playbooks/upgrade.yml"]
+    told = ["-e", json.dumps(builds.artifact(builds.built(NEW)))]
+    with version(NEW), (folder / "said").open("wb") as said:
+        process = subprocess.Popen([*words, *told], cwd=hosts.ROOT, stdout=said, stderr=said, start_new_session=True)
+        until = time.monotonic() + 300
+        while runs(CANARY) != {NEW}:
+            assert time.monotonic() < until, (folder / "said").read_text()[-3000:]
+            assert process.poll() is None, (folder / "said").read_text()[-3000:]
+            time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def runs(*nodes: str) -> set[str]:
+    """Return the versions that processes run, of all nodes where none is named."""
+    line = "basename $(dirname $(readlink /proc/$(systemctl show -p MainPID --value ledger.service)/exe))"
+    return {said.out.strip() for said in hosts.at_once(lambda node: hosts.run(node, line), nodes or hosts.NODES).values()}
+
+
+def touched(since: blocks.Mark) -> list[str]:
+    """Return whose process is another one now."""
+    return [node for node, process in blocks.mark().process.items() if process != since.process[node]]
+
+
+def test_nodes_go_over_one_at_a_time_and_back(tmp_path: Path, record_property: Callable[[str, str], None]) -> None:
+    """In full: a run whose controller is killed is completed by the next one, which watches the canary of the first."""
+    with stream.written("there") as there:
+        if FULL:
+            killed(tmp_path)
+            assert runs() == {OLD, NEW}
+        code, said = played("upgrade.yml", NEW, builds.built(NEW))
+    assert code == 0, said[-4000:]
+    assert f"canary: {CANARY}" in said
+    assert runs() == {NEW}
+    # The canary voted in a block of a later round while the others ran the old version: who stepped aside was restarted for it.
+    assert "no round could be forced" not in re.sub(r"TASK \[[^]]*\]", "", said)
+    with stream.written("back") as back:
+        code, said = played("rollback.yml", NEW)
+    assert code == 0, said[-4000:]
+    assert runs() == {OLD}
+    for found in (there, back):
+        stream.assert_none_lost(found)
+        gap = stream.longest_gap(found.first)
+        record_property(found.run, f"{found.taken}, refused {found.refused}, longest gap {gap:.1f} s")
+        assert gap <= LONGEST_GAP_SECONDS, found
+
+
+BAD: list[tuple[Callable[[Path], Path], str]] = [
+    (lambda folder: bad_programs.crashing(folder / "crashing", seconds=2), bad_programs.WORDS.decode().strip()),
+    (lambda folder: bad_programs.hanging(folder / "hanging"), "waited"),
+]
+
+
+@pytest.mark.parametrize(("made", "why"), BAD if FULL else BAD[:1], ids=["crashes", "hangs"][: 2 if FULL else 1])
+def test_a_bad_program_stops_at_the_canary_and_is_put_back(tmp_path: Path, made: Callable[[Path], Path], why: str) -> None:
+    since, first = blocks.mark(), stream.height()
+    code, said = played("upgrade.yml", "v0.1.9", made(tmp_path), ledger_restart_seconds=20)
+    assert code != 0, said[-3000:]
+    assert why in said, said[-3000:]
+    assert (touched(since), runs()) == ([CANARY], {OLD})
+    assert stream.longest_gap(first) <= LONGEST_GAP_SECONDS
+
+
+REFUSED = [
+    ("upgrade.yml", VOTED, "propose --upgrade-height"),
+    ("site.yml", VOTED, "upgrade.yml waits for the height"),
+]
+
+
+@pytest.mark.parametrize(("playbook", "named", "why"), REFUSED, ids=["nobody voted", "not the playbook for it"])
+def test_what_may_not_run_beside_the_old_version_is_refused_first(playbook: str, named: str, why: str) -> None:
+    since = blocks.mark()
+    files = "ls /opt/ledger; readlink /opt/ledger/current; sha256sum /etc/nodeops/node.json"
+    before = hosts.at_once(lambda node: hosts.must(node, files), hosts.NODES)
+    code, said = played(playbook, named, builds.built(named))
+    assert (code != 0, why in said) == (True, True), said[-3000:]
+    assert touched(since) == []
+    assert hosts.at_once(lambda node: hosts.must(node, files), hosts.NODES) == before
+
+
+def signed(folder: Path, organisation: str, *words: str) -> None:
+    """Run a verb of `nodeops consortium` with an organisation's key, which is made of its name."""
+    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(organisation.encode()).digest())
+    file = folder / f"{organisation}.pem"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    file.chmod(0o600)
+    assert hosts.controller("consortium", *words, "--key", str(file), "--json")["changed"]
+
+
+def all_go_over_at_the_height_that_was_voted_on_and_never_back(tmp_path: Path) -> None:
+    height = stream.height() + 45
+    with version(VOTED, revision=2):
+        signed(tmp_path, "alpha", "propose", "--upgrade-height", str(height))
+        signed(tmp_path, "beta", "approve")
+        told = {**builds.artifact(builds.built(VOTED)), "nodeops_unagreed": False}
+        done = hosts.play("upgrade.yml", "-e", json.dumps(told), seconds=600)
+        assert done.returncode == 0, done.stdout[-4000:]
+        assert f"of {height}" in done.stdout
+        assert runs() == {VOTED}
+        back = hosts.play("rollback.yml")
+    said = " ".join(back.stdout.split())
+    assert (back.returncode != 0, "v0.2.0 -> v0.1.0" in said) == (True, True), said[-3000:]
+    assert runs() == {VOTED}
+
+
+if FULL:
+    test_a_vote = all_go_over_at_the_height_that_was_voted_on_and_never_back

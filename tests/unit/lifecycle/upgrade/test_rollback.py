@@ -1,0 +1,128 @@
+"""Going back: what is asked before, what is done, what is put right when it does not work. And leave at a height."""
+
+from pathlib import Path
+
+import pytest
+
+from nodeops.core.errors import NodeopsError, Refused, Timeout
+from nodeops.document.load import load_consortium
+from nodeops.document.models import NodeDocument
+from nodeops.document.resolve import resolve
+from nodeops.host.units import systemd
+from nodeops.host.units.service import Observed
+from nodeops.ledger.node.worked import Worked
+from nodeops.lifecycle.upgrade import height, rollback
+from nodeops.lifecycle.upgrade.height import AtHeight
+from nodeops.lifecycle.upgrade.policy import Planned, Standing
+from nodeops.quorum.leave import Asked
+from nodeops.quorum.policy import Request
+from tests.contract.rules.tree import ROOT
+
+FORMER = Worked(configuration="a" * 64, version="v0.1.0", files={})
+UNIT = systemd.Unit("ledger.service", True, True, "active", True, False, 7, 0)
+
+
+class Host:
+    """A host on which v0.1.1 is installed; what was done is noted in order."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.installed: str | None = "v0.1.1"
+        self.former: Worked | None = FORMER
+        self.carried: Planned | None = None
+        self.document: NodeDocument = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
+
+    def back(self, only_from: str = "") -> list[str]:
+        found = rollback.plan(self.document, only_from)
+        changes = rollback.go_back(Asked(self.document, Request(), 1), found, 20, lambda _: None)
+        return [change.what for change in changes]
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Host:
+    made = Host()
+    monkeypatch.setattr(rollback, "installed_version", lambda _: made.installed)
+    monkeypatch.setattr(rollback, "carried", lambda *_: made.carried)
+    monkeypatch.setattr(rollback, "observe", lambda _: Observed(UNIT, "b" * 64, "a" * 64))
+    monkeypatch.setattr(rollback.worked, "former", lambda _: made.former)
+    monkeypatch.setattr(rollback.worked, "put_back", lambda _, kept: made.done.append(f"put back {kept.version}"))
+    monkeypatch.setattr(rollback, "restart", lambda *_: made.done.append("restarted"))
+    return made
+
+
+def test_it_goes_back_through_the_restart_that_asks_the_gate(host: Host) -> None:
+    assert host.back("v0.1.1") == ["put back /opt/ledger", "restart ledger.service"]
+    assert host.done == ["put back v0.1.0", "restarted"]
+
+
+def test_a_node_with_another_version_has_nothing_to_go_back_from(host: Host) -> None:
+    host.installed = "v0.1.0"
+    assert host.back("v0.1.1") == []
+    assert host.back() == []
+    assert host.done == []
+
+
+def nothing_kept(host: Host) -> None:
+    host.former = None
+
+
+def nothing_installed(host: Host) -> None:
+    host.installed = None
+
+
+def by_vote(host: Host) -> None:
+    host.carried = Planned("v0.1.1", 100)
+
+
+def another_series(host: Host) -> None:
+    host.installed = "v0.2.0"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (nothing_kept, "no former version is kept"),
+        (nothing_installed, "no version is installed"),
+        (by_vote, "went over to v0.1.1 at height 100 by vote"),
+        (another_series, "v0.2.0 -> v0.1.0"),
+    ],
+)
+def test_it_is_refused_with_the_reason_before_anything_is_changed(host: Host, spoil: object, why: str) -> None:
+    spoil(host)  # type: ignore[operator]
+    assert rollback.changes(host.document, rollback.plan(host.document)) == []
+    with pytest.raises(Refused, match=why) as caught:
+        host.back()
+    assert caught.value.hint
+    assert host.done == []
+
+
+def test_what_the_restart_says_is_said(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The restart itself puts the newer version back."""
+
+    def dead(*_: object) -> None:
+        raise Timeout("the ledger does not stay up")
+
+    monkeypatch.setattr(rollback, "restart", dead)
+    with pytest.raises(NodeopsError, match="does not stay up"):
+        host.back()
+
+
+PLAN = Planned("v0.2.0", 100)
+LEAVE = {
+    "at the height": (Standing("v0.2.0", "v0.1.0", 100, PLAN), ""),
+    "restarted there": (Standing("v0.2.0", None, reached=PLAN), ""),
+    "too early": (Standing("v0.2.0", "v0.1.0", 99, PLAN), "too early"),
+    "nobody voted": (Standing("v0.2.0", "v0.1.0", 99), "no plan for it has been reached"),
+}
+
+
+@pytest.mark.parametrize(("seen", "why"), LEAVE.values(), ids=LEAVE)
+def test_leave_at_a_height(host: Host, monkeypatch: pytest.MonkeyPatch, seen: Standing, why: str) -> None:
+    ledger = host.document.ledger.model_copy(update={"version": "v0.2.0", "platform": "cosmos"})
+    asked = AtHeight(host.document.model_copy(update={"ledger": ledger}), Request(), 1)
+    monkeypatch.setattr(height, "standing", lambda _: seen)
+    if why:
+        with pytest.raises(Refused, match=why):
+            asked.wait(lambda _: None)
+    else:
+        assert asked.wait(lambda _: None).seen is None
