@@ -3,53 +3,37 @@ package main
 import (
 	abci "github.com/cometbft/cometbft/abci/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
-	txtypes "github.com/cosmos/cosmos-sdk/types/tx"
 )
 
-// The shortest signature there is: of ed25519 and of secp256k1. Those of several keys hold at least one of them.
-const leastSignatureBytes = 64
-
 // judging refuses a proposed block that no honest proposer makes: with bytes that are no transaction, with a transaction
-// that nobody signed, or with more gas than a block may use. Without it one validator could fill a block with scraps, each
-// of which leaves a result that every reader of that block has to fetch. Only what the bytes say counts, never the state:
-// whatever passed a mempool's check passes here, so the blocks of honest proposers cannot be refused.
+// without a message, or with more gas than a block may use. Without it one validator could fill a block with scraps of a
+// few bytes, each of which leaves a result that every reader of that block has to fetch. A rule that an honest block could
+// break would stop the chain, so nothing is asked but what every mempool asks (baseapp: decoding, validateBasicTxMsgs) and
+// every proposer keeps (DefaultProposalHandler: the gas of a block). Signatures are not looked at: keys exist that need none.
 func judging(decode sdk.TxDecoder) sdk.ProcessProposalHandler {
 	return func(ctx sdk.Context, proposed *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
-		left := mostGas(ctx)
+		var wanted, limit uint64
+		if block := ctx.ConsensusParams().Block; block != nil && block.MaxGas > 0 {
+			limit = uint64(block.MaxGas)
+		}
 		for _, bytes := range proposed.Txs {
-			gas, signed := said(decode, bytes)
-			if !signed || gas > left {
+			transaction, err := decode(bytes)
+			if err != nil || len(transaction.GetMsgs()) == 0 {
 				return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}, nil
 			}
-			left -= gas
+			gas := gasOf(transaction)
+			if limit > 0 && (gas > limit || wanted > limit-gas) {
+				return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}, nil
+			}
+			wanted += gas
 		}
 		return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_ACCEPT}, nil
 	}
 }
 
-// mostGas is what all transactions of a block may want together; no limit is written as a negative number, or as none.
-func mostGas(ctx sdk.Context) uint64 {
-	if block := ctx.ConsensusParams().Block; block != nil && block.MaxGas > 0 {
-		return uint64(block.MaxGas)
+func gasOf(transaction sdk.Tx) uint64 {
+	if charged, ok := transaction.(sdk.FeeTx); ok {
+		return charged.GetGas()
 	}
-	return ^uint64(0)
-}
-
-// said returns the gas that a transaction wants, and whether it is one that carries a message and whole signatures.
-func said(decode sdk.TxDecoder, bytes []byte) (uint64, bool) {
-	found, err := decode(bytes)
-	if err != nil {
-		return 0, false
-	}
-	var raw txtypes.TxRaw
-	transaction, charged := found.(sdk.FeeTx)
-	if !charged || len(found.GetMsgs()) == 0 || raw.Unmarshal(bytes) != nil || len(raw.Signatures) == 0 {
-		return 0, false
-	}
-	for _, signature := range raw.Signatures {
-		if len(signature) < leastSignatureBytes {
-			return 0, false
-		}
-	}
-	return transaction.GetGas(), true
+	return 0
 }

@@ -56,6 +56,9 @@ def draft(at: Session, since: Path | None, upgrade_height: int | None) -> Draft:
     found = judged(old, new, at.profile)
     if failures(found):
         raise Refused("this revision may not be proposed:\n  " + "\n  ".join(failures(found)), where="consortium.yml")
+    if upgrade_height and not any(one.kind == "upgrade" for one in effects(old, new)):
+        hint = "leave it out: nodes go over one at a time, or the version stays"
+        raise Refused("this revision has no upgrade that waits for a height", where="--upgrade-height", hint=hint)
     _refuse_fork(at, old)
     known, names = ground(at, upgrade_height)
     wrong = contradictions(old, known)

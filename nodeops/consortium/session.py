@@ -110,9 +110,14 @@ def _first(asks: Asks, working: Consortium, via: str | None) -> tuple[CometBft, 
     raise HostError("no node of ours answers for the chain:\n  " + "\n  ".join(reasons), hint="nodeops fleet status says why")
 
 
+def published_keys(folder: Path) -> dict[str, str]:
+    """Return the validator key (base64) of each node, as members published them; also of nodes that left."""
+    return {name: one.validator_key.value for name, one in read_folder(folder).published.items()}
+
+
 def names_by_key(folder: Path) -> dict[str, str]:
     """Return the node of each validator key (base64), as members published them."""
-    return {one.validator_key.value: name for name, one in read_folder(folder).published.items()}
+    return {key: name for name, key in published_keys(folder).items()}
 
 
 def ground(at: Session, upgrade_height: int | None = None) -> tuple[Ground, Names]:

@@ -19,7 +19,8 @@ T = TypeVar("T")
 
 Location = tuple[str, ...]
 # Groups of the inventory, and what Ansible itself gives a meaning to. The platform's name is a group too.
-RESERVED_NAMES = frozenset({"all", "localhost", "monitors", "nodes", "repositories", "ungrouped", "validator", "witness"})
+_GROUPS = {"all", "leavers", "localhost", "monitors", "nodes", "repositories", "ungrouped", "validator", "witness"}
+RESERVED_NAMES = frozenset(_GROUPS)
 
 # Ansible's groups of hosts that our playbooks make in the middle of a run.
 _OURS = "nodeops-"

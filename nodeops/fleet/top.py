@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result, Table
@@ -26,7 +26,7 @@ _SEVERITIES = ("critical", "warning", "info")
 class _Value(BaseModel):
     name: str
     labels: dict[str, str]
-    value: float
+    value: Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Answer(BaseModel):
@@ -38,7 +38,7 @@ class Alert(BaseModel):
 
     labels: dict[str, str]
     annotations: dict[str, str] = {}
-    since: Annotated[datetime, Field(alias="startsAt")]
+    since: Annotated[AwareDatetime, Field(alias="startsAt")]
 
     @property
     def rank(self) -> tuple[int, str, str]:

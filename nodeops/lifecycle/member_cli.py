@@ -52,6 +52,7 @@ def _candidate(document: NodeDocument, driver: Driver, status: NodeStatus, publi
 
 @changes_host()
 def retire(
+    node: Annotated[str, typer.Option("--node", help="The node that was proven to have left.")],
     keys: Annotated[str, typer.Option("--keys", metavar="|".join(CHOICES), help="What becomes of the keys on this host.")],
     height: Annotated[
         int, typer.Option("--proven-at", min=1, max=MAX_INTEGER, help="The height at which it was proven to have no power.")
@@ -71,9 +72,9 @@ def retire(
     if choice is None:
         raise InputError(f"'{keys}' is none of the choices", where="--keys", allowed=", ".join(CHOICES))
     document = load_node_document()
-    order = Order(choice, height, validator_key, archive)
+    order = Order(node, choice, height, validator_key, archive)
     changes, receipt = host.retire(document, order, dry_run=dry_run)
-    begun = host.observe(document).begun
+    begun = host.observe(document, validator_key).begun
     emit(
         Result({"receipt": receipt, "begun": begun}, lines=[f"{one.what}: {one.why}" for one in changes], changes=changes),
         as_json,

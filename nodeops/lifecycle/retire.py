@@ -25,12 +25,13 @@ _QUESTION_SECONDS = 3.0
 _BEGUN, _DONE = "retire", "retired"
 
 
-def observe(document: NodeDocument) -> Seen:
-    """Return this host as it is. Raise HostError when it may not be looked at."""
-    at, begun = layout(document), _begun(document)
+def observe(document: NodeDocument, proven_key: str) -> Seen:
+    """Return this host as it is, and what a retirement of the proven key began. Raise HostError when it may not be looked at."""
+    at, begun = layout(document), _begun(document, proven_key)
     ledger = systemd.unit(document.ledger.unit)
     units = [systemd.unit(name) for name in _UNITS]
     return Seen(
+        node=document.node.name,
         masked=_unit_file(document).is_symlink(),
         runs=ledger.pid != 0,
         units=tuple(one.name for one in units if one.loaded and (one.active or one.enabled)),
@@ -48,7 +49,7 @@ def retire(document: NodeDocument, order: Order, *, dry_run: bool) -> tuple[list
 
     Raise Refused and InputError as the plan does, HostError when the host fails: then the next run goes on.
     """
-    seen = observe(document)
+    seen = observe(document, order.validator_key)
     require_allowed(seen, order)
     if dry_run:
         return plan(seen, order), _receipt(document)
@@ -135,8 +136,10 @@ def _note(document: NodeDocument, kind: str, data: Mapping[str, Any]) -> None:
     notes.append(_book(document), document.node.name, kind, data)
 
 
-def _begun(document: NodeDocument) -> Mapping[str, Any]:
-    return next((one.data for one in reversed(notes.read(_book(document))[0]) if one.kind == _BEGUN), {})
+def _begun(document: NodeDocument, key: str) -> Mapping[str, Any]:
+    """Return with what the newest retirement of a key began: the host may have had another key, and another archive, before."""
+    found = (one.data for one in reversed(notes.read(_book(document))[0]) if one.kind == _BEGUN)
+    return next((data for data in found if data["validator_key"] == key), {})
 
 
 def _ended(document: NodeDocument) -> bool:

@@ -20,11 +20,12 @@ _WHERE = "lifecycle retire"
 
 @dataclass(frozen=True)
 class Order:
-    """What is to become of the keys, and what was proven: at a height this validator key (base64) had no power.
+    """What is to become of the keys, and what was proven of a node: at a height its validator key (base64) had no power.
 
     `archive` is the SHA-256 of the archive of the keys that admins hold, "" without one.
     """
 
+    node: str
     keys: Keys
     height: int
     validator_key: str
@@ -33,14 +34,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Seen:
-    """The host as it is.
+    """The host of a node as it is.
 
     `masked`, `runs`: the ledger's unit. `units` are other units of ours that serve members and run or come at boot. `files` are
     the key files that are there; `validator_key` is the public part (base64) of the one among them, None without one. `votes`
     is what the own ledger says of its voting power, with its height, None when it does not answer. `begun` and `archive` are
-    the choice with which a retirement began and the archive that was named then. `restoring`: keys wait for a restore.
+    the choice with which a retirement of the proven key began, and the archive named then. `restoring`: keys wait for a restore.
     """
 
+    node: str
     masked: bool
     runs: bool
     units: tuple[str, ...]
@@ -54,6 +56,9 @@ class Seen:
 
 def require_allowed(seen: Seen, order: Order) -> None:
     """Raise Refused for an order that could harm."""
+    if seen.node != order.node:
+        what = f"this host is that of {seen.node}, not of {order.node}: a node that only changed its name did not leave"
+        raise Refused(what, where=_WHERE, hint="see which host the address leads to: nodeops consortium drift")
     if seen.restoring:
         raise Refused("a restore of keys is not over on this host", where=_WHERE, hint="nodeops backup restore ends it")
     # A key that was overwritten and not removed yet is that of a run which was killed.

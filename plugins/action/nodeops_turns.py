@@ -4,7 +4,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from nodeops.lifecycle.upgrade.policy import turns
+from nodeops.lifecycle.upgrade.policy import mixed, turns
 
 
 class ActionModule(ActionBase):
@@ -20,7 +20,10 @@ class ActionModule(ActionBase):
             {"answers": {"type": "dict", "required": True}, "powers": {"type": "dict", "required": True}}
         )
         answers = {str(name): answer for name, answer in given["answers"].items()}
-        found = turns(answers, {str(name): int(power) for name, power in given["powers"].items()})
+        powers = {str(name): int(power) for name, power in given["powers"].items()}
+        if trouble := mixed(answers, powers):
+            return {"failed": True, "msg": trouble}
+        found = turns(answers, powers)
         planned = sorted(name for name, answer in answers.items() if answer.get("way") in ("wait", "height"))
         pairs = [*((name, "nodeops_turns") for name in found.order), *((name, "nodeops_height") for name in planned)]
         what = {"turns": found.order, "canary": [found.canary or "none"], "by vote": planned}

@@ -12,9 +12,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from nodeops.console import JsonFlag, emit
 from nodeops.consortium.drift.compare import OnChain, Row, chain_rows, drift_result, monitor_rows, node_rows
 from nodeops.consortium.drift.departed import Proven, departed, still_known
+from nodeops.consortium.kept import left
 from nodeops.consortium.options import InventoryOption, ViaOption
 from nodeops.consortium.proven import proven_validators
-from nodeops.consortium.session import Session, names_by_key, session
+from nodeops.consortium.session import Session, published_keys, session
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.result import Result
 from nodeops.ledger.cosmos.group import members
@@ -38,7 +39,7 @@ def drift(context: typer.Context, inventory: InventoryOption = None, via: ViaOpt
     """Compare the file in force with the chain, with each node of ours and each monitor. Exits with 1 when anything differs."""
     with session(context, inventory, via) as at:
         chain = _on_chain(at)
-        keys = {name: key for key, name in names_by_key(at.folder).items()}
+        keys = published_keys(at.folder)
         rows = [*chain_rows(at.working, keys, chain), *_host_rows(at)]
         emit(drift_result(rows, chain.height), as_json)
 
@@ -55,12 +56,19 @@ def departed_node(
     Exits with 1 when it may not. playbooks/leave.yml asks it.
     """
     with session(context, inventory, via) as at:
-        keys = {name: key for key, name in names_by_key(at.folder).items()}
+        keys = published_keys(at.folder)
         seen = _proven(at)
-        found = departed(node, keys.get(node), at.working, seen, datetime.now(UTC))
+        found = departed(node, keys, at.working, seen, datetime.now(UTC))
         found = [*found, still_known(node, list(_host_rows(at)))]
-        data = {"node": node, "height": seen.height, "validator_key": keys.get(node)}
+        data = {"node": node, "height": seen.height, "validator_key": keys.get(node), "admins_changed": _admins_changed(at, node)}
         emit(Result(data, findings=found), as_json)
+
+
+def _admins_changed(at: Session, node: str) -> bool:
+    """Tell whether the admins of a node's organisation are others than when its host was made: it encrypts to those."""
+    gone, before = left(at.folder, at.working).get(node, (None, at.working))
+    then, now = ((one.organisations.get(gone.organisation) if gone else None) for one in (before, at.working))
+    return bool(then and now and then.admins != now.admins)
 
 
 def _on_chain(at: Session) -> OnChain:

@@ -1,6 +1,6 @@
 """May the host of a node that left be retired? Judged by what is proven from the genesis, and by our own hosts. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,18 +27,28 @@ class Proven:
     keys: Collection[str]
 
 
-def departed(node: str, key: str | None, working: Consortium, seen: Proven, now: datetime) -> list[Finding]:
+def departed(node: str, keys: Mapping[str, str], working: Consortium, seen: Proven, now: datetime) -> list[Finding]:
     """Return whether a node is out of the file in force, out of the chain's validators, and the others go on without it.
 
-    `key` is the validator key that it published, None when nobody knows it.
+    `keys` are the validator keys (base64) that nodes published, by name.
     """
-    return [_file(node, working), in_force(seen.mark, mark_of(working)), _power(node, key, seen), _goes_on(working, seen, now)]
+    there = [_file(node, working), in_force(seen.mark, mark_of(working))]
+    return [*there, _alone(node, keys, working), _power(node, keys.get(node), seen), _goes_on(working, seen, now)]
 
 
 def _file(node: str, working: Consortium) -> Finding:
     if node not in working.nodes:
         return Finding("departed.file", Verdict.PASS, "consortium.yml is without it", f"revision {working.revision} is")
     return _no("file", "consortium.yml is without it", f"revision {working.revision} names {node}", f"write {_WITHOUT}")
+
+
+def _alone(node: str, keys: Mapping[str, str], working: Consortium) -> Finding:
+    """A node that changed its name has its key and its host still."""
+    expected = "no member has its key"
+    same = sorted(name for name, key in keys.items() if name in working.nodes and name != node and key == keys.get(node))
+    if not same:
+        return Finding("departed.name", Verdict.PASS, expected, "none has")
+    return _no("name", expected, f"{', '.join(same)} has: {node} only changed its name", f"remove identities/{node}.yml")
 
 
 def _power(node: str, key: str | None, seen: Proven) -> Finding:
@@ -61,12 +71,13 @@ def _goes_on(working: Consortium, seen: Proven, now: datetime) -> Finding:
 
 def still_known(node: str, rows: Sequence[Row]) -> Finding:
     """Return whether a host of ours still is as the revision with the node made it."""
-    expected, whats = "no host of ours is told of it any more", ("document", "targets")
+    # "node": it could not be asked, so nobody knows.
+    expected, whats = "no host of ours is told of it any more", ("document", "targets", "node")
     late = sorted({one.where for one in rows if one.verdict is Verdict.FAIL and one.what in whats})
     if not late:
         return Finding("departed.hosts", Verdict.PASS, expected, f"none is told of {node}")
     hint = "ansible-playbook playbooks/site.yml, and playbooks/monitoring.yml where there are monitors"
-    return _no("hosts", expected, f"not made what the file says yet: {', '.join(late)}", hint)
+    return _no("hosts", expected, f"not made what the file says yet, or silent: {', '.join(late)}", hint)
 
 
 def _no(what: str, expected: str, actual: str, hint: str) -> Finding:

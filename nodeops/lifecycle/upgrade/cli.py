@@ -19,7 +19,7 @@ from nodeops.lifecycle.upgrade import rollback as back
 from nodeops.lifecycle.upgrade.evidence import Wanted
 from nodeops.lifecycle.upgrade.observe import standing
 from nodeops.lifecycle.upgrade.policy import Going, going
-from nodeops.lifecycle.upgrade.watch import Watch
+from nodeops.lifecycle.upgrade.watch import Watch, turn_seconds
 from nodeops.lifecycle.upgrade.watch import step_aside as step
 from nodeops.lifecycle.upgrade.watch import watch as wait_until_shown
 from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
@@ -67,11 +67,15 @@ def watch(
 ) -> None:
     """Wait until the chain shows that this node works with the others since its process began; keep what it was started from."""
     document = load_node_document()
-    found = Watch(document, Wanted(blocks, proposal, another_round), tuple(filter(None, peers.split(","))))
+    # Who has little power proposes seldom: that is waited for longer, and not at all where it takes too long.
+    turn = turn_seconds(document) if proposal else None
+    found = Watch(document, Wanted(blocks, turn is not None, another_round), tuple(filter(None, peers.split(","))))
     with console(stderr=True).status("watching the chain") as shown:
-        seen = wait_until_shown(found, timeout, progress(shown))
+        seen = wait_until_shown(found, max(timeout, 2 * (turn or 0)), progress(shown))
     worked.keep(document, observe(document))
-    emit(Result({"other_rounds": seen.other_rounds, "own": seen.own}, lines=[f"the chain shows it: {seen}"]), as_json)
+    unseen = ["a block of its own takes too long to come, and was not waited for"] if proposal and turn is None else []
+    lines = [f"the chain shows it: {seen}", *unseen]
+    emit(Result({"other_rounds": seen.other_rounds, "own": seen.own}, lines=lines), as_json)
 
 
 @changes_host()
@@ -108,9 +112,12 @@ def rollback(
     found = back.plan(document, only_from)
     if dry_run or found.way == "none":
         finding = _finding("rollback", "this node may go back", found)
-        emit(Result({"way": found.way}, lines=[found.why], findings=[finding], changes=back.changes(document, found)), as_json)
+        emit(
+            Result({"way": found.way}, lines=[found.why], findings=[finding], changes=back.changes(document, found, only_from)),
+            as_json,
+        )
         return
     asked = Asked(document, request(document, roll, chain_stands, force), patience)
     with console(stderr=True).status("waiting for leave to stop the node") as shown:
-        doing = back.go_back(asked, found, timeout, progress(shown))
+        doing = back.go_back(asked, found, only_from, timeout, progress(shown))
     emit(Result({"way": found.way}, changes=doing), as_json)

@@ -127,13 +127,24 @@ def turns(answers: Mapping[str, Mapping[str, Any]], powers: Mapping[str, int], w
     order = _by_power(waiting, powers)
     voters = [name for name in _by_power(answers, powers) if powers[name]]
     old = [name for name in voters if name in waiting]
-    gone = [name for name in voters if name not in waiting]
+    gone = [name for name in voters if answers[name].get("way") == "none"]
     canary = (gone or old)[0] if old else None
     if canary in gone:
         # Witnesses keep their place in front of it.
         order = [*(name for name in order if not powers[name]), str(canary), *old]
     aside = [name for name in reversed(old) if name != canary]
     return Turns(order, canary, aside)
+
+
+def mixed(answers: Mapping[str, Mapping[str, Any]], powers: Mapping[str, int]) -> str:
+    """Return what is wrong where some validators wait for a height and others would go in their turn; "" where nothing is."""
+    voters = [name for name in sorted(answers) if powers[name]]
+    turn = [name for name in voters if answers[name].get("way") == "turn"]
+    planned = [name for name in voters if answers[name].get("way") in ("wait", "height")]
+    if not (turn and planned):
+        return ""
+    waits = f"{', '.join(planned)} wait for the height that was voted on"
+    return f"{waits}, and {', '.join(turn)} would go before: start or mend these first, or leave them out (--limit)"
 
 
 def _by_power(names: Iterable[str], powers: Mapping[str, int]) -> list[str]:

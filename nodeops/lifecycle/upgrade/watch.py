@@ -105,6 +105,14 @@ def step_aside(asked: Asked, timeout_seconds: float, report: Report) -> str:
     return ""
 
 
+def turn_seconds(document: NodeDocument) -> float | None:
+    """Return for how long a block of its own may take to come; None without a vote, and where that is too long to wait for."""
+    driver = driver_for(document)
+    own, every = driver.status().voting_power, driver.validators().validators
+    seconds = aside_seconds(sum(one.power for one in every) / own, block_seconds(driver)) if own else None
+    return None if seconds is None or seconds > _MOST_ASIDE_SECONDS else seconds
+
+
 def aside_seconds(turns: float, block: float) -> float:
     """Return for how long a validator must be away to miss its turn, which comes once in so many blocks, for sure. Pure."""
     return (ceil(turns) + 2) * block + _ROUND_SECONDS

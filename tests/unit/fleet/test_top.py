@@ -136,14 +136,27 @@ def test_alerts_stand_worst_first_and_once() -> None:
     assert result.lines[-1] == "3 alerts fire"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"values": [{"name": 1}]}', "\x1b[2J"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"values": [{"name": 1}]}',
+        "\x1b[2J",
+        exported(("disk_stage", {"mountpoint": "/"}, 0)).replace("0.42", '"nan"'),
+    ],
+)
 def test_a_host_may_say_anything(text: str) -> None:
     result = report(text)
     assert "no valid answer" in row(result)["height"]
     assert [one.id for one in result.findings] == ["cu-1.exporter"]
 
 
-@pytest.mark.parametrize("text", ["", "{}", '[{"labels": 1}]', '[{"labels": {}, "startsAt": "soon"}]'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", '[{"labels": 1}]', '[{"labels": {}, "startsAt": "soon"}]', '[{"labels": {}, "startsAt": "2026-01-01T00:00:00"}]'],
+)
 def test_a_monitor_that_says_nothing_is_no_peace(text: str) -> None:
     result = report(exported(), text)
     assert result.lines[-1] == "alerts: not known, no monitor of yours answers"

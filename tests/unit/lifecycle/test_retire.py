@@ -12,11 +12,12 @@ from nodeops.lifecycle import retire
 from nodeops.lifecycle.retire_plan import DAMAGED, Order, Seen, archive_of, plan, require_allowed
 
 FILES = ("keys/priv_validator_key.json", "keys/node_key.json")
-SEEN = Seen(False, True, ("nodeops-mesh.service",), FILES, "K", (100, 0))
-KEPT, SHREDDED, ARCHIVED = (Order(keys, 100, "K") for keys in ("kept", "shredded", "archived"))
+SEEN = Seen("n-1", False, True, ("nodeops-mesh.service",), FILES, "K", (100, 0))
+KEPT, SHREDDED, ARCHIVED = (Order("n-1", keys, 100, "K") for keys in ("kept", "shredded", "archived"))
 REFUSED = {
     "it has power, it says, at a newer block": (replace(SEEN, votes=(101, 1)), SHREDDED),
     "it has power at the block that was proven": (replace(SEEN, votes=(100, 1)), SHREDDED),
+    "a node that was renamed": (replace(SEEN, node="n-2"), SHREDDED),
     "another key": (replace(SEEN, validator_key="L"), KEPT),
     "a damaged key before anything began": (replace(SEEN, validator_key=DAMAGED), SHREDDED),
     "a restore is not over": (replace(SEEN, restoring=True), KEPT),
@@ -98,11 +99,11 @@ class _Host:
         monkeypatch.setattr(retire, "_carry_out", self.carry_out)
         self.dies_before = -1
 
-    def observe(self, _: object) -> Seen:
+    def observe(self, _: object, key: str) -> Seen:
         files = tuple(str(self.folder / name) for name in ("priv_validator_key.json", "node_key.json"))
-        masked, begun = (self.folder / "masked").exists(), retire._begun(self.document).get("keys")  # type: ignore[arg-type]
+        masked, begun = (self.folder / "masked").exists(), retire._begun(self.document, key).get("keys")  # type: ignore[arg-type]
         there = tuple(file for file in files if Path(file).exists())
-        return Seen(masked, not masked, (), there, "K" if files[0] in there else None, None, "", begun)
+        return Seen("n-1", masked, not masked, (), there, "K" if files[0] in there else None, None, "", begun)
 
     def carry_out(self, _: object, change: object) -> None:
         if self.dies_before == 0:
@@ -128,6 +129,14 @@ class _Document:
         self.paths = {"state": str(folder)}
         self.node = self
         self.name = "beta-1"
+
+
+def test_what_began_for_another_key_says_nothing_of_this_one(tmp_path: Path) -> None:
+    """A host that was retired once and used again has new keys, in no archive yet."""
+    document = _Document(tmp_path)
+    retire._note(document, "retire", {"keys": "archived", "archive": "a" * 64, "validator_key": "before"})  # type: ignore[arg-type]
+    assert retire._begun(document, "K") == {}  # type: ignore[arg-type]
+    assert retire._begun(document, "before")["keys"] == "archived"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("before", [0, 1, 2])

@@ -17,18 +17,20 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 NEW = changed(drop("beta-1"))
 SEEN = Proven(mark_of(NEW), 100, NOW, 3, 3, {"a", "b"})
 CASES = {
-    "it left": (NEW, "its key", SEEN, []),
-    "the file names it": (first(), "its key", replace(SEEN, mark=mark_of(first())), ["departed.file"]),
-    "a file that is not in force": (NEW, "its key", replace(SEEN, mark=mark_of(first())), ["consortium.in_force"]),
-    "the chain has its key": (NEW, "a", SEEN, ["departed.power"]),
-    "nobody knows its key": (NEW, None, SEEN, ["departed.power"]),
-    "the chain stands": (NEW, "its key", replace(SEEN, time=NOW - timedelta(minutes=5)), ["departed.quorum"]),
+    "it left": (NEW, {"beta-1": "its key"}, SEEN, []),
+    "the file names it": (first(), {"beta-1": "its key"}, replace(SEEN, mark=mark_of(first())), ["departed.file"]),
+    "a file that is not in force": (NEW, {"beta-1": "its key"}, replace(SEEN, mark=mark_of(first())), ["consortium.in_force"]),
+    "the chain has its key": (NEW, {"beta-1": "a"}, SEEN, ["departed.power"]),
+    "nobody knows its key": (NEW, {}, SEEN, ["departed.power"]),
+    "it has another name now": (NEW, {"beta-1": "its key", "alpha-1": "its key"}, SEEN, ["departed.name"]),
+    "who left before had its key too": (NEW, {"beta-1": "its key", "beta-0": "its key"}, SEEN, []),
+    "the chain stands": (NEW, {"beta-1": "its key"}, replace(SEEN, time=NOW - timedelta(minutes=5)), ["departed.quorum"]),
 }
 
 
-@pytest.mark.parametrize(("file", "key", "seen", "refused"), CASES.values(), ids=CASES)
-def test_what_is_refused(file, key, seen, refused):
-    found = departed("beta-1", key, file, seen, NOW)
+@pytest.mark.parametrize(("file", "keys", "seen", "refused"), CASES.values(), ids=CASES)
+def test_what_is_refused(file, keys, seen, refused):
+    found = departed("beta-1", keys, file, seen, NOW)
     assert [one.id for one in found if one.verdict is Verdict.FAIL] == refused
 
 
@@ -36,6 +38,7 @@ ROWS = {
     "all are": ([Row("alpha-1", "document", "", "", Verdict.PASS)], "pass"),
     "one is not": ([Row("alpha-1", "document", "", "an older one")], "fail"),
     "a monitor asks it": ([Row("m", "targets", "", "asks it")], "fail"),
+    "one that could not be asked": ([Row("alpha-1", "node", "it answers", "no answer")], "fail"),
     "another trouble": ([Row("alpha-1", "firewall", "", "drift"), Row("beta-2", "peers", "", "one is down")], "pass"),
 }
 

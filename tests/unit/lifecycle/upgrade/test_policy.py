@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodeops.document.profile import load_profile
-from nodeops.lifecycle.upgrade.policy import Distance, Planned, Standing, going, going_back, turns
+from nodeops.lifecycle.upgrade.policy import Distance, Planned, Standing, going, going_back, mixed, turns
 
 COSMOS, COMETBFT = load_profile("cosmos"), load_profile("cometbft")
 AT = Standing("v0.1.0", "v0.1.0", 90)
@@ -94,6 +94,24 @@ def test_everybody_who_waits_has_one_turn_and_the_canary_is_before_all_that_vote
     assert voting[:1] == ([found.canary] if found.canary else [])
     assert found.canary not in found.aside
     assert set(found.aside) <= waiting
+
+
+MIXED = {
+    "all in their turn": ({"a-1": "turn", "a-2": "none"}, ""),
+    "all wait": ({"a-1": "wait", "a-2": "height", "a-3": "none"}, ""),
+    "one would go before": ({"a-1": "wait", "a-2": "turn"}, "a-1 wait for the height"),
+    "one stands there, one would go": ({"a-1": "turn", "a-2": "height"}, "a-1 would go before"),
+    "a witness is no vote": ({"a-1": "wait", "w-1": "turn"}, ""),
+}
+
+
+@pytest.mark.parametrize(("ways", "said"), MIXED.values(), ids=MIXED)
+def test_nobody_goes_in_a_turn_while_others_wait_for_a_height(ways: dict[str, str], said: str) -> None:
+    answers = {name: {"way": way} for name, way in ways.items()}
+    powers = {name: 0 if name.startswith("w") else 1 for name in ways}
+    assert said in mixed(answers, powers)
+    assert bool(mixed(answers, powers)) is bool(said)
+    assert turns(answers, powers).canary not in {name for name, way in ways.items() if way in ("wait", "height")}
 
 
 def test_how_far_a_height_is() -> None:
