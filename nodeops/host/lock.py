@@ -31,8 +31,12 @@ Report = Callable[[str], None]
 Verb = Callable[..., None]
 
 
+# What this process holds the host by, while a verb that changes it runs.
+_HELD: list[int] = []
+
+
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path) -> Iterator[int]:
     """Hold a folder while the block runs. Raise Refused when another process holds it, HostError when it is missing."""
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -41,13 +45,13 @@ def held(folder: Path) -> Iterator[None]:
         raise HostError(f"cannot be opened: {error.strerror}", where=str(folder), hint=hint) from error
     try:
         _lock(handle, folder)
-        yield
+        yield handle
     finally:
         os.close(handle)
 
 
 @contextlib.contextmanager
-def waited(folder: Path, seconds: float, report: Report = lambda _: None) -> Iterator[None]:
+def waited(folder: Path, seconds: float, report: Report = lambda _: None) -> Iterator[int]:
     """Hold a folder while the block runs, waiting so long for whoever holds it. Raise as `held` does after that."""
 
     def told(state: RetryCallState) -> None:
@@ -57,8 +61,7 @@ def waited(folder: Path, seconds: float, report: Report = lambda _: None) -> Ite
     again = retry_if_exception_type(Refused)
     attempts = Retrying(retry=again, stop=until, wait=pause, before_sleep=told, reraise=True)
     with contextlib.ExitStack() as stack:
-        attempts(lambda: stack.enter_context(held(folder)))
-        yield
+        yield attempts(lambda: stack.enter_context(held(folder)))
 
 
 def _lock(handle: int, folder: Path) -> None:
@@ -117,8 +120,25 @@ def _host(seconds: float) -> Iterator[None]:
     folder = turn_folder(Path(host_paths()["state"]))
     with contextlib.ExitStack() as stack:
         with console(stderr=True).status("waiting for this host") as shown:
-            stack.enter_context(waited(folder, seconds, progress(shown)))
+            _HELD.append(stack.enter_context(waited(folder, seconds, progress(shown))))
+        stack.callback(_HELD.pop)
         yield
+
+
+@contextlib.contextmanager
+def let_go() -> Iterator[None]:
+    """Let others have the host while a verb that holds it only waits, for hours maybe: the next may be the urgent one.
+
+    Whoever waits looks anew afterwards. Where this process does not hold the host, nothing happens.
+    """
+    if not _HELD:
+        yield
+        return
+    fcntl.flock(_HELD[-1], fcntl.LOCK_UN)
+    try:
+        yield
+    finally:
+        fcntl.flock(_HELD[-1], fcntl.LOCK_EX)
 
 
 def holder(handle: int) -> str:

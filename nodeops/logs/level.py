@@ -134,7 +134,7 @@ def take_back(document: NodeDocument, where: Places, timeout: float, report: Rep
     return changes
 
 
-def _turn(where: Places) -> contextlib.AbstractContextManager[None]:
+def _turn(where: Places) -> contextlib.AbstractContextManager[object]:
     if os.geteuid() != 0:
         raise HostError("the log level is for root to change", where="nodeops logs level", hint="run with sudo")
     where.state.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from nodeops.core.errors import NodeopsError, Refused, Timeout
 from nodeops.document.models import NodeDocument
 from nodeops.document.profile import load_profile
+from nodeops.host.lock import let_go
 from nodeops.ledger.answers import ValidatorSet
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.live import is_reachable
@@ -69,13 +70,20 @@ def look(node: NodeDocument, request: Request) -> Passage:
     """Return whether this node may be restarted now. A ledger that listens nowhere has no peers, so nobody counts on it."""
     if not is_reachable(node):
         return Passage("open", "the ledger takes no part: it listens nowhere")
-    try:
-        seen = observe(node, driver_for(node, _QUESTION_SECONDS))
-    except NodeopsError:
-        seen = None
+    seen = _seen(node)
     if seen is not None and seen.moving and seen.own in seen.live:
-        seen = replace(seen, leases=_leases(node, seen))
+        leases = _leases(node, seen)
+        # Leases may take a minute to read, and who was live then may be gone: the answer is of now.
+        seen = _seen(node)
+        seen = replace(seen, leases=leases) if seen else None
     return replace(leave(request, seen, load_profile(node.ledger.platform).quorum, node.ledger.block_seconds), seen=seen)
+
+
+def _seen(node: NodeDocument) -> Standing | None:
+    try:
+        return observe(node, driver_for(node, _QUESTION_SECONDS))
+    except NodeopsError:
+        return None
 
 
 def _leases(node: NodeDocument, seen: Standing) -> Leases:
@@ -110,7 +118,8 @@ def ask(
         if now - since >= _PATIENCE_SECONDS.get(found.verdict, patience_seconds) or now - began >= patience_seconds:
             raise _no(node, found, now - began)
         report(f"may not stop yet: {found.why}")
-        time.sleep(min(_MOST_PAUSE_SECONDS, max(_LEAST_PAUSE_SECONDS, node.ledger.block_seconds / 2)))
+        with let_go():
+            time.sleep(min(_MOST_PAUSE_SECONDS, max(_LEAST_PAUSE_SECONDS, node.ledger.block_seconds / 2)))
 
 
 def note_forced(node: NodeDocument, reason: str, found: Passage) -> None:

@@ -1,6 +1,6 @@
 """What the chain has, what it needs, who may go, and what is left after that: by node, not for one node alone. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from nodeops.document.models import Member
@@ -28,13 +28,17 @@ class Voter:
 
 @dataclass(frozen=True)
 class Outlook:
-    """The validators of a chain at a height, its rule, and the leases that hold, first in the ledger's order first."""
+    """The validators of a chain at a height, its rule, and the leases that hold, first in the ledger's order first.
+
+    `untold` are nodes with power of which nobody told which of the nameless validators they are.
+    """
 
     height: int
     moving: bool
     voters: Sequence[Voter]
     rule: Quorum
     leases: Sequence[Lease] = ()
+    untold: Set[str] = frozenset()
 
     @property
     def total(self) -> int:
@@ -67,12 +71,19 @@ class Outlook:
         """
         own = [place for place, one in enumerate(self.leases) if one.node in names]
         ahead = self.leases[: own[-1]] if len(own) == len(set(names)) and own else self.leases
-        return sum(one.power for one in self.signing([one.node for one in ahead if one.node not in names]))
+        others = [one for one in ahead if one.node not in names]
+        return sum(one.power for one in self.signing([one.node for one in others])) + self._untold(others)
+
+    def _untold(self, leases: Collection[Lease]) -> int:
+        """Return the power under leases of nodes of which nobody told whose vote is theirs: they are taken to sign."""
+        return sum(one.power for one in leases if one.node in self.untold)
 
     def allows(self, names: Collection[str]) -> bool:
         """Tell whether blocks go on without these nodes, and without those that leases let go."""
+        if not self.moving or self.untold & set(names):
+            return False
         going = sum(one.power for one in self.signing(names))
-        return self.moving and (not going or can_lose(going + self.promised(names), self.live, self.total, self.rule))
+        return not going or can_lose(going + self.promised(names), self.live, self.total, self.rule)
 
     def left(self, names: Collection[str]) -> int:
         """Return the power that may be lost after these nodes and those that leases let go."""
@@ -93,6 +104,8 @@ class Outlook:
         promised = self.promised(names)
         under = f", {promised} under leases of others" if promised else ""
         whose = " and ".join(names)
+        if untold := sorted(self.untold & set(names)):
+            return f"{self.counted()}; which vote is that of {', '.join(untold)} is not told here: it joined after the founding"
         if not self.allows(names):
             return f"{self.counted()}{under}; {whose} may not go{' together' if len(names) > 1 else ''}"
         left = self.left(names)
@@ -109,4 +122,7 @@ def outlook(
         Voter(names.get(address, ""), owners.get(names.get(address, ""), ""), address, power, address in seen.live)
         for address, power in seen.powers.items()
     ]
-    return Outlook(seen.height, seen.moving, sorted(found, key=lambda one: (not one.name, one.name, one.address)), rule, leases)
+    voters = sorted(found, key=lambda one: (not one.name, one.name, one.address))
+    untold = {one.name for one in members if one.power and addresses.get(one.name) not in seen.powers}
+    strangers = any(not one.name for one in voters)
+    return Outlook(seen.height, seen.moving, voters, rule, leases, frozenset(untold if strangers else ()))

@@ -32,7 +32,7 @@ LISTS_FRESH_SECONDS = 3600.0
 AWAITED = Change("wait for the node", "the host was rebooted")
 _REBOOT_DELAY_SECONDS = 2
 # What an upgrade and a reboot may take; a run that is killed leaves a lease that ends then.
-_LEASE_SECONDS = 1800
+_LEASE_SECONDS, _REASON = 1800, "patch"
 _ACTION_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
 
@@ -75,7 +75,7 @@ def apply(work: Run, wait_seconds: float) -> tuple[list[Change], bool]:
         _require_lists()
         plan = _required(work)
         part = part_taken(work.document) if plan.changes else None
-        held = part is not None and part.votes and hold.begin(work.document, _LEASE_SECONDS, "patch", work.report)
+        held = part is not None and part.votes and hold.begin(work.document, _LEASE_SECONDS, _REASON, work.report)
         try:
             if plan.changes:
                 work.gate.spare(work.report)
@@ -86,7 +86,7 @@ def apply(work: Run, wait_seconds: float) -> tuple[list[Change], bool]:
             return [*done, *_reboot(work, plan, held)], bool(plan.reboot)
         finally:
             if held and memory.reboot_begun(work.document) is None:
-                hold.end(work.document, work.report)
+                hold.end(work.document, _REASON, work.report)
 
 
 def _require_lists() -> None:
@@ -209,7 +209,7 @@ def await_part(document: NodeDocument, timeout_seconds: float, report: Callable[
     memory.end_reboot(document)
     memory.note(document, "rebooted", {"boot": boot()})
     if begun.get("leased"):
-        hold.end(document, report)
+        hold.end(document, _REASON, report)
     return True
 
 

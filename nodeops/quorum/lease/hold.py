@@ -9,6 +9,7 @@ from nodeops.quorum.lease.store import open_leases_to_write
 from nodeops.records.backend import knows_authors
 
 _WRITE_SECONDS = 60.0
+SHOWS_LESS = "this node shows less of the ledger than a moment ago"
 
 
 def begin(document: NodeDocument, seconds: int, reason: str, report: Callable[[str], None]) -> bool:
@@ -28,7 +29,7 @@ def begin(document: NodeDocument, seconds: int, reason: str, report: Callable[[s
             why = read.book.objection(step, organisation, read.now)
             if not why:
                 entry = store.write(step, _WRITE_SECONDS)
-                why = store.read().judged[entry.hash]
+                why = store.read().judged.get(entry.hash, SHOWS_LESS)
     except NodeopsError as error:
         why = error.what
     if why:
@@ -36,13 +37,17 @@ def begin(document: NodeDocument, seconds: int, reason: str, report: Callable[[s
     return not why
 
 
-def end(document: NodeDocument, report: Callable[[str], None]) -> None:
-    """Release the lease on this host's node. One that cannot be released ends by itself, which is reported."""
+def end(document: NodeDocument, reason: str, report: Callable[[str], None]) -> None:
+    """Release the lease on this host's node that `begin` acquired for a reason; one that somebody else has by now stays.
+
+    One that cannot be released ends by itself, which is reported.
+    """
     try:
         store, pen = open_leases_to_write(document)
         with pen.alone(_WRITE_SECONDS):
             read = store.read()
-            if read.book.of(document.node.name, read.now):
+            held = read.book.of(document.node.name, read.now)
+            if held and (held.author, held.reason) == (document.node.name, reason):
                 store.write(Release(node=document.node.name, after=read.height), _WRITE_SECONDS)
     except NodeopsError as error:
         report(f"the lease was not released, and ends by itself: {error.what}")

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodeops.console import console, progress
-from nodeops.core.errors import InputError, Refused
+from nodeops.core.errors import HostError, InputError, Refused
 from nodeops.core.result import Change, Result
 from nodeops.core.spoken_time import duration
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.quorum.lease.bounds import BOUNDS, LONGEST_SECONDS, SHORTEST_SECONDS
 from nodeops.quorum.lease.entries import MOST_HEIGHT, Acquire, Release, Renew, Step, memo_of
+from nodeops.quorum.lease.hold import SHOWS_LESS
 from nodeops.quorum.lease.policy import Lease, Reading
 from nodeops.quorum.lease.promised import shown_time
 from nodeops.quorum.lease.store import LeaseStore, open_leases, open_leases_to_write
@@ -118,6 +119,8 @@ def _judged(store: LeaseStore, asked: Asked, step: Step) -> Reading:
     """Write, and return the book with it. Raise Refused where the order of the ledger made nothing of it."""
     entry = store.write(step, asked.timeout_seconds)
     read = store.read()
+    if entry.hash not in read.judged:
+        raise HostError(SHOWS_LESS, where=asked.node, hint="nodeops quorum lease list says what became of it")
     if why := read.judged[entry.hash]:
         raise _refused(asked, f"another entry was first: {why}")
     return read

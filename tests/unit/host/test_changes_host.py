@@ -145,3 +145,14 @@ def test_no_agent_is_switched_beneath_a_verb(own_host):
     with pytest.raises(Refused), lock.held(lock.turn_folder(own_host)):
         pytest.fail("two at work")
     os.close(handle)
+
+
+def test_who_only_waits_lets_others_have_the_host(own_host, tmp_path):
+    """A restart that waits for a lease of others to end, for hours maybe, is in nobody's way."""
+    with lock._host(0):
+        with lock.let_go():
+            assert second(own_host, tmp_path, "--wait", "0").returncode == HostError.exit_code
+        assert second(own_host, tmp_path, "--wait", "0").returncode == Refused.exit_code
+    assert second(own_host, tmp_path, "--wait", "0").returncode == HostError.exit_code
+    with lock.let_go():
+        pass

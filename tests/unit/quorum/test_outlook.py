@@ -54,3 +54,8 @@ def test_a_validator_whose_name_nobody_told_is_counted_and_shown_by_its_address(
     found = seen(addresses={name: address for name, address in ADDRESSES.items() if name != "c-2"})
     assert (found.live, found.voters[-1].shown) == (7, f"validator {ADDRESSES['c-2'][:12]}")
     assert "c-2" not in found.may_go()
+    # Which vote is its own is not known: it may be one that is needed, and a lease on it takes what it may take.
+    assert not found.allows(["c-2"])
+    assert "c-2 is not told" in found.said(["c-2"])
+    leased = seen(addresses={name: address for name, address in ADDRESSES.items() if name != "c-2"}, leases=("c-2",))
+    assert leased.promised(["a-1"]) == 1

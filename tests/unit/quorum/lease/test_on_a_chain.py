@@ -217,10 +217,11 @@ def test_work_that_takes_long_holds_a_lease_and_goes_on_without_one(hosts: dict[
     assert not hold.begin(own, 600, "patch", told.append)
     assert not hold.begin(other, 600, "patch", told.append)
     assert told[-1] == "no lease: the chain can lose 1 voting power, 1 of it is under leases (alpha-1), 1 is meter's"
-    hold.end(own, told.append)
-    hold.end(own, told.append)
+    hold.end(own, "a disk", told.append)
+    assert holders(hosts["billing"]) == ["alpha-1"]
+    hold.end(own, "patch", told.append)
     assert holders(hosts["billing"]) == []
     gone = own.model_copy(update={"paths": {**own.paths, "authors": "/nonexistent"}})
     assert not hold.begin(gone, 600, "patch", told.append)
-    hold.end(gone, told.append)
+    hold.end(gone, "patch", told.append)
     assert told[-1].startswith("the lease was not released, and ends by itself: ")
