@@ -24,6 +24,8 @@ from nodeops.artifacts.own_source import read_source
 from nodeops.artifacts.plan import (
     ELF_HEADER_BYTES,
     FolderBuild,
+    FromFile,
+    FromUrl,
     GoBuild,
     Manifest,
     Recipe,
@@ -70,12 +72,19 @@ def fetch(
     profile, machine = load_profile(platform), architecture(arch)
     named = recipe(profile, checked_version(version), override)
     wanted = read_source(named.folder) if isinstance(named, OwnSource) else named
-    folder = cache_folder("artifacts", cache) / platform / version / f"linux-{machine}"
+    folder = cache_folder("artifacts", cache) / platform / version / _target(machine, wanted)
     with locked(folder, say):
         kept = None if refresh else read_entry(folder)
         if kept is not None and answers(kept, wanted):
             return _artifact(folder, kept, fresh=False)
         return _artifact(folder, _make(folder, profile.binary, wanted, machine, say), fresh=True)
+
+
+def _target(machine: str, wanted: Recipe) -> str:
+    """Return the folder of a binary below its version. One that somebody names by its digest stands beside the one that is
+    built, in whose place another run may be copying it to hosts just now."""
+    own = f"-{wanted.sha256[:16]}" if isinstance(wanted, FromUrl | FromFile) else ""
+    return f"linux-{machine}{own}"
 
 
 def _artifact(folder: Path, manifest: Manifest, fresh: bool) -> Artifact:

@@ -11,7 +11,8 @@ from nodeops.artifacts import fetch
 VERSION = "v0.38.21"
 PROGRAM = b"\x7fELF\x02\x01" + bytes(12) + (62).to_bytes(2, "little") + bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(PROGRAM).hexdigest()
-WHOLE = [f"cometbft/{VERSION}/linux-amd64/{name}" for name in ("cometbft", "manifest.json")]
+TARGET = f"linux-amd64-{SHA256[:16]}"
+WHOLE = [f"cometbft/{VERSION}/{TARGET}/{name}" for name in ("cometbft", "manifest.json")]
 
 
 def from_file(path: Path, sha256: str = SHA256) -> dict[str, str]:

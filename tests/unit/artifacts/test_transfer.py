@@ -14,7 +14,7 @@ import pytest
 from nodeops.artifacts import fetch, transfer
 from nodeops.artifacts.cache import locked
 from nodeops.core.errors import HostError, InputError
-from tests.unit.artifacts.samples import PROGRAM, SHA256, VERSION, WHOLE, child, files, from_url, get
+from tests.unit.artifacts.samples import PROGRAM, SHA256, TARGET, VERSION, WHOLE, child, files, from_url, get
 
 Served = Callable[[http.server.BaseHTTPRequestHandler, int], None]
 
@@ -143,7 +143,7 @@ def test_two_fetches_at_once_transfer_once(cache: Path, serve: Callable[[Served]
         send(request)
 
     url = serve(count)
-    target = cache / "cometbft" / VERSION / "linux-amd64"
+    target = cache / "cometbft" / VERSION / TARGET
     with locked(target):
         processes = [child(cache, from_url(url)) for _ in range(2)]
     answers = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
