@@ -76,9 +76,10 @@ class Net:
             f'[p2p]\nladdr = "tcp://127.0.0.1:{p2p}"\npersistent_peers = "{peers}"\npex = false\nallow_duplicate_ip = true\n'
             f'addr_book_strict = false\n[consensus]\ntimeout_commit = "300ms"\n{STATE_SYNC}'
         )
+        # Blocks come quickly here: a snapshot that was offered must be there still when it is fetched, seconds later.
         (home / "config/app.toml").write_text(
             f'minimum-gas-prices = "0upower"\n[api]\nenable = false\n[grpc]\nenable = false\n'
-            f"[state-sync]\nsnapshot-interval = {self.snapshots}\nsnapshot-keep-recent = 2\n"
+            f"[state-sync]\nsnapshot-interval = {self.snapshots}\nsnapshot-keep-recent = 50\n"
         )
         return home
 
