@@ -77,7 +77,7 @@ def still_known(node: str, rows: Sequence[Row]) -> Finding:
     if not late:
         return Finding("departed.hosts", Verdict.PASS, expected, f"none is told of {node}")
     hint = "ansible-playbook playbooks/site.yml, and playbooks/monitoring.yml where there are monitors"
-    return _no("hosts", expected, f"not made what the file says yet, or silent: {', '.join(late)}", hint)
+    return _no("hosts", expected, f"not made what the file says yet: {', '.join(late)}", hint)
 
 
 def _no(what: str, expected: str, actual: str, hint: str) -> Finding:
