@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from nodeops.document.jumps import jump
 from nodeops.document.models import Consortium
 from nodeops.document.profile import load_profile
 from nodeops.document.resolve import differences
 from nodeops.ledger.founding.genesis import founding_powers, threshold
+from nodeops.ledger.jumps import jump
 
 Kind = Literal[
     "organisation in",

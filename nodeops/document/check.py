@@ -21,7 +21,6 @@ Location = tuple[str, ...]
 # Groups of the inventory, and what Ansible itself gives a meaning to. The platform's name is a group too.
 _GROUPS = {"all", "leavers", "localhost", "monitors", "nodes", "repositories", "ungrouped", "validator", "witness"}
 RESERVED_NAMES = frozenset(_GROUPS)
-
 # Ansible's groups of hosts that our playbooks make in the middle of a run.
 _OURS = "nodeops-"
 

@@ -11,6 +11,7 @@ import typer
 
 from nodeops.console import console, finite, plain_text
 from nodeops.core.errors import InputError
+from nodeops.core.finding import Finding, Verdict
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder, managed_nodes
 from nodeops.document.models import Consortium
@@ -18,6 +19,7 @@ from nodeops.document.resolve import host_paths
 from nodeops.fleet.crew import Crew
 from nodeops.fleet.reply import Reply
 from nodeops.fleet.ssh import Host, Limits, read_ssh_config
+from nodeops.ledger.founding.gather import read_folder
 
 InventoryOption = Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)]
 ConnectOption = Annotated[
@@ -83,3 +85,13 @@ def with_progress(crew: Crew, command: str) -> Iterator[Reply]:
             waited.discard(reply.node)
             shown.update(plain_text(f"waiting for {', '.join(sorted(waited))}"))
             yield reply
+
+
+def published(folder: Path) -> tuple[dict[str, str], tuple[Finding, ...]]:
+    """Return the validator addresses that members published, and a finding when they cannot be read: status must still work."""
+    expected = "the members' identities can be read"
+    try:
+        known = read_folder(folder).published
+    except InputError as error:
+        return {}, (Finding("fleet.identities", Verdict.WARN, expected, f"{error.where}: {error.what}", error.hint),)
+    return {name: identity.validator_address for name, identity in known.items()}, ()

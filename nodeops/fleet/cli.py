@@ -11,8 +11,7 @@ import typer
 from nodeops.console import JsonFlag, console, emit, finite, plain_text
 from nodeops.core.result import Result
 from nodeops.fleet.answer import answer_of
-from nodeops.fleet.ask import ConnectOption, InventoryOption, NodeOption, fleet_of, on_host, with_progress
-from nodeops.fleet.published import published
+from nodeops.fleet.ask import ConnectOption, InventoryOption, NodeOption, fleet_of, on_host, published, with_progress
 from nodeops.fleet.reply import Reply, as_data, headed, worst_code
 from nodeops.fleet.report import fleet_report, for_people
 from nodeops.fleet.ssh import Limits

@@ -4,11 +4,10 @@ from datetime import UTC, datetime
 
 from nodeops.console import JsonFlag, emit
 from nodeops.fleet.answer import answer_of
-from nodeops.fleet.ask import AnswerOption, ConnectOption, InventoryOption, NodeOption, fleet_of
+from nodeops.fleet.ask import AnswerOption, ConnectOption, InventoryOption, NodeOption, fleet_of, published
 from nodeops.fleet.backups import backups_report
 from nodeops.fleet.disks import disks_report
 from nodeops.fleet.meshes import mesh_report, votes_of
-from nodeops.fleet.published import published
 from nodeops.fleet.ssh import Limits
 from nodeops.fleet.table import Seen
 

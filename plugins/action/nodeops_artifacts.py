@@ -8,7 +8,7 @@ from ansible.utils.display import Display
 
 from nodeops.artifacts.fetch import fetch
 from nodeops.core.errors import NodeopsError
-from nodeops.document.jumps import refuse_jumps
+from nodeops.ledger.jumps import refuse_jumps
 
 
 class ActionModule(ActionBase):

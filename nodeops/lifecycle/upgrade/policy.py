@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nodeops.document.jumps import jump
 from nodeops.document.profile import Profile
+from nodeops.ledger.jumps import jump
 
 Way = Literal["none", "turn", "wait", "height", "refused"]
 

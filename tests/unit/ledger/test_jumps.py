@@ -3,8 +3,8 @@
 import pytest
 
 from nodeops.core.errors import Refused
-from nodeops.document.jumps import jump, refuse_jumps
 from nodeops.document.profile import JumpRule, known_platforms, load_profile
+from nodeops.ledger.jumps import jump, refuse_jumps
 
 CASES = [
     ("cometbft", "v0.38.21", "v0.38.26", "rolling"),
