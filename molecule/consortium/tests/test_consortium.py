@@ -225,8 +225,8 @@ def retired(beta: Controller, go: tuple[str, ...]) -> None:
     assert (receipt["host"], receipt["kind"], receipt["data"]["keys"]) == ("beta-2", "retired", "shredded")
     again = beta.plays(*go)
     assert "changed=0" in again.stdout, again.stdout[-3000:]
-    words = ("--keys", "kept", "--proven-at", str(receipt["data"]["height"]), "--validator-key", receipt["data"]["validator_key"])
-    kept = hosts.verb("beta-2", "lifecycle", "retire", *words, codes=(4,))
+    proof = ("--proven-at", str(receipt["data"]["height"]), "--validator-key", receipt["data"]["validator_key"])
+    kept = hosts.verb("beta-2", "lifecycle", "retire", "--node", "beta-2", "--keys", "kept", *proof, codes=(4,))
     assert "they cannot be kept any more" in kept["error"]["what"]
 
 
