@@ -71,7 +71,9 @@ def _panels() -> list[object]:
                 Column("Last try", f"{by} (nodeops_backup_failed{{{NODES}}})", said={"0": ("made", GOOD), "1": ("FAILED", ILL)}),
                 Column("Holds", f"{by} (nodeops_backup_size_bytes{{{NODES}}})", unit="bytes"),
                 Column("Took", f"{by} (nodeops_backup_duration_seconds{{{NODES}}})", unit="s", decimals=0),
-                Column("Drill", f"{by} (nodeops_backup_drill_failed{{{NODES}}})", said={"0": ("passed", GOOD), "1": ("FAILED", ILL)}),
+                Column(
+                    "Drill", f"{by} (nodeops_backup_drill_failed{{{NODES}}})", said={"0": ("passed", GOOD), "1": ("FAILED", ILL)}
+                ),
                 Column("Drilled", f"{by} ({_DRILLED})", unit="s", steps=_DRILLS, decimals=0),
             ],
             width=12,

@@ -95,7 +95,7 @@ def _votes() -> list[object]:
 
 def _network() -> list[object]:
     """Return votes beside paths: what is ill at the same time, on the same node, explains more than either alone."""
-    interval, target = (f"max(nodeops_consensus_block_{name}_seconds{{{NETWORK}}})" for name in ("interval", "target"))
+    interval, pause = (f"max(nodeops_consensus_block_{name}_seconds{{{NETWORK}}})" for name in ("interval", "pause"))
     return [
         lines(
             "Votes missed beside paths",
@@ -111,8 +111,8 @@ def _network() -> list[object]:
         ),
         lines(
             "Pace",
-            "Seconds from one block to the next, beside what the consortium file asks for.",
-            {"interval": interval, "asked for": target},
+            "Seconds from one block to the next, beside the pause after each that the consortium file asks for: the rest is voting.",
+            {"interval": interval, "pause": pause},
             "s",
             width=8,
             least=0,

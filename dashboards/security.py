@@ -4,7 +4,21 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.fleet import each
 from dashboards.pages import NODE_PAGE, NODES, page
-from dashboards.panels import ALL_IS_GOOD, DAYS_LEFT, GOOD, ILL, NONE_IS_GOOD, ODD, ON, SOME_IS_ODD, Column, bars, lines, number, rows
+from dashboards.panels import (
+    ALL_IS_GOOD,
+    DAYS_LEFT,
+    GOOD,
+    ILL,
+    NONE_IS_GOOD,
+    ODD,
+    ON,
+    SOME_IS_ODD,
+    Column,
+    bars,
+    lines,
+    number,
+    rows,
+)
 
 _SINCE = ("oldest_security", "lists")
 

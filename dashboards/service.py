@@ -48,9 +48,7 @@ def _numbers() -> list[object]:
     month = f"min({kept(_CHAIN, '30d')})"
     measured = f"max(count_over_time({_CHAIN}[30d])) * {_SLICE_SECONDS} / {_MONTH_SECONDS}"
     return [
-        number(
-            "Objective", "Share of time that is promised.", "max(nodeops:objective:ratio)", "percentunit", PLAIN, decimals=3
-        ),
+        number("Objective", "Share of time that is promised.", "max(nodeops:objective:ratio)", "percentunit", PLAIN, decimals=3),
         number("Chain, 30 days", "Share of time with new blocks.", month, "percentunit", PLAIN, decimals=3),
         number("Chain, budget left", "Of what 30 days may lack.", left(month), "percentunit", _BUDGET, decimals=0),
         number(

@@ -92,8 +92,8 @@ def _progress(status: LedgerStatus, driver: Driver) -> Iterator[Sample]:
 
 
 def _pace(newest_first: Sequence[BlockCommit], document: NodeDocument) -> Iterator[Sample]:
-    """Yield how long a block took lately, beside how long it is to take."""
-    yield Sample("consensus_block_target_seconds", document.ledger.block_seconds)
+    """Yield how long a block took lately, beside the pause after each that is asked for."""
+    yield Sample("consensus_block_pause_seconds", document.ledger.block_seconds)
     if len(newest_first) > 1:
         newest, oldest = newest_first[0], newest_first[-1]
         blocks = newest.height - oldest.height

@@ -127,7 +127,9 @@ def measured(lost: int, ledger: tuple[int, int, int] | None) -> Measured:
         (0, {"b": None, "c": (1, 500, 0)}, []),
     ],
 )
-def test_what_probes_do_not_see_is_a_warning(lost: int, ledgers: dict[str, tuple[int, int, int] | None], warned: list[str]) -> None:
+def test_what_probes_do_not_see_is_a_warning(
+    lost: int, ledgers: dict[str, tuple[int, int, int] | None], warned: list[str]
+) -> None:
     found = list(ledger_findings(seen(lost, **ledgers)))
     assert [one.id for one in found] == [f"mesh.ledger.a-{name}" for name in warned]
     assert {one.verdict for one in found} <= {Verdict.WARN}
