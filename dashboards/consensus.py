@@ -99,7 +99,7 @@ def _network() -> list[object]:
     return [
         lines(
             "Votes missed beside paths",
-            "Of each node, the share of votes that is missing, and the mean loss of the paths to it: both at once is the network.",
+            "Each node's share of missing votes, and the mean loss of the paths to it: both at once is the network.",
             {
                 "{{node}} votes": f"1 - ({SIGNED.replace(NETWORK, NODES)})",
                 "{{node}} loss": f'label_replace(avg by (peer) ({LOSS.replace(NODES, _ASKED)}), "node", "$1", "peer", "(.*)")',
@@ -111,7 +111,7 @@ def _network() -> list[object]:
         ),
         lines(
             "Pace",
-            "Seconds from one block to the next, beside the pause after each that the consortium file asks for: the rest is voting.",
+            "Seconds from block to block, beside the pause that the consortium file asks for: the rest is voting.",
             {"interval": interval, "pause": pause},
             "s",
             width=8,

@@ -57,7 +57,7 @@ def write_state(document: NodeDocument, remembered: Remembered) -> None:
 
 
 def write_drill(document: NodeDocument, at: float, passed: bool) -> None:
-    """Keep when the last drill ended (Unix seconds) and whether it passed. The book of receipts, which says more, is root's alone."""
+    """Keep when the last drill ended (Unix seconds) and whether it passed. The book of receipts says more, to root alone."""
     text = json.dumps({"at": at, "passed": passed})
     write_atomic(Path(document.paths["backup_state"]) / _DRILL_FILE, text.encode() + b"\n", _MODE)
 

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -92,9 +93,15 @@ def test_only_the_ledgers_port_and_the_peer_count() -> None:
 def seen(lost: int = 0, **ledgers: tuple[int, int, int] | None) -> Seen:
     return Seen.model_validate(
         {
-            **{"uptime": time.clock_gettime(time.CLOCK_BOOTTIME), "tree": "t", "node": "a", "noise": measured(0, None)},
-            **{"paths": {name: measured(lost, one) for name, one in ledgers.items()}, "without_certificate": ["z"]},
-            **{"strangers": 0, "forged": 0, "too_many": 0},
+            "uptime": time.clock_gettime(time.CLOCK_BOOTTIME),
+            "tree": "t",
+            "node": "a",
+            "noise": measured(0, None),
+            "paths": {name: measured(lost, one) for name, one in ledgers.items()},
+            "without_certificate": ["z"],
+            "strangers": 0,
+            "forged": 0,
+            "too_many": 0,
         }
     )
 
@@ -144,10 +151,8 @@ def test_a_row_says_retransmits_and_mtu() -> None:
 def test_the_metrics_are_the_catalogues(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("nodeops.mesh.metrics.read", lambda _: seen(b=(1, 500, 50), c=(0, 0, 0)))
 
-    class Document:
-        paths = {"mesh_status": str(tmp_path)}
-
-    names = {(one.name, one.labels.get("peer")): one.value for one in checked(look(Document()), "mesh")}
+    node = SimpleNamespace(paths={"mesh_status": str(tmp_path)})
+    names = {(one.name, one.labels.get("peer")): one.value for one in checked(look(node), "mesh")}
     assert names["mesh_ledger_retransmits_total", "b"] == 50
     assert names["mesh_path_mtu_bytes", "b"] == 1400
     assert ("mesh_path_mtu_bytes", "c") not in names
