@@ -16,8 +16,8 @@ from nodeops.document.models import NodeDocument
 from nodeops.metrics.collector import Collector, Sample
 
 _MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-# There while systemd runs the unit of package prometheus-node-exporter: one look, no process, no bus.
-_NODE_EXPORTER = Path("/sys/fs/cgroup/system.slice/prometheus-node-exporter.service")
+# A link that systemd keeps for journald while the unit of package prometheus-node-exporter is active: no process, no bus to ask.
+_NODE_EXPORTER = Path("/run/systemd/units/invocation:prometheus-node-exporter.service")
 _PRESSURE = Path("/proc/pressure")
 _TOTAL = re.compile(r"^some .*\btotal=([0-9]+)$", re.MULTILINE)
 _MICROSECONDS = 1e6
@@ -25,7 +25,7 @@ _MICROSECONDS = 1e6
 
 def look(_: NodeDocument) -> Iterator[Sample]:
     """Yield the host's own metrics."""
-    elsewhere = _NODE_EXPORTER.is_dir()
+    elsewhere = _NODE_EXPORTER.is_symlink()
     yield Sample("host_left_to_node_exporter", float(elsewhere))
     yield Sample("boot_timestamp_seconds", psutil.boot_time())
     yield Sample("clock_timestamp_seconds", time.time())

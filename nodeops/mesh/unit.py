@@ -125,7 +125,7 @@ class _Publisher:
             self._shows_connections = False
             warn(f"the kernel does not show the ledger's connections: {error.strerror}")
             return
-        port = self._document.ports["p2p"].port
+        port = self._document.ledger.ports["p2p"].port
         for peer in self._prober.peers.values():
             if peer.asked and peer.name != SELF:
                 peer.carriage.looked(now, between(found, port, peer.addresses))
