@@ -292,18 +292,3 @@ def test_a_ledger_that_does_not_answer_is_down(node):
 def test_a_dead_rpc_port_is_a_ledger_that_is_down(node):
     """The real driver, and nobody who listens."""
     assert value(list(ledger_metrics.LedgerLook()(node)), "ledger_up") == 0
-
-
-def test_what_node_exporter_says_is_left_to_it_while_it_runs(node, tmp_path, monkeypatch):
-    unit = tmp_path / "invocation:prometheus-node-exporter.service"
-    monkeypatch.setattr(host_metrics, "_NODE_EXPORTER", unit)
-    whole = {one.name for one in host_metrics.look(node)}
-    assert value(host_metrics.look(node), "host_left_to_node_exporter") == 0
-    # As systemd writes it: it leads nowhere.
-    unit.symlink_to("0123abcd")
-    left = list(host_metrics.look(node))
-    assert value(left, "host_left_to_node_exporter") == 1
-    # What alerts and dashboards of ours ask for is there still.
-    assert {one.name for one in left} == {"host_left_to_node_exporter", "boot_timestamp_seconds", "clock_timestamp_seconds"}
-    unit.unlink()
-    assert {one.name for one in host_metrics.look(node)} == whole
