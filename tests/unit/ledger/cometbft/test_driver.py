@@ -163,7 +163,7 @@ def test_a_real_process_answers_every_question(process: Process) -> None:
 
 
 def metas(heights: list[int]) -> dict[str, Any]:
-    """Answer `blockchain` as CometBFT does: the newest first, a number as text; a block holds as many as its height's last digit."""
+    """Answer `blockchain` as CometBFT does: newest first, numbers as text; a block holds as many as its height's last digit."""
     return {"block_metas": [{"header": {"height": str(one), "chain_id": CHAIN}, "num_txs": str(one % 10)} for one in heights]}
 
 
@@ -181,6 +181,5 @@ def test_transactions_are_counted_twenty_blocks_at_a_time() -> None:
 
 @pytest.mark.parametrize("heights", [[3, 2], [4, 3, 2], []])
 def test_a_node_that_answers_other_blocks_is_not_believed(heights: list[int]) -> None:
-    with answering({"blockchain": metas(heights)}) as url:
-        with pytest.raises(HostError, match="asked for the heights 1 to 3"):
-            driver(url).transactions(1, 3)
+    with answering({"blockchain": metas(heights)}) as url, pytest.raises(HostError, match="asked for the heights 1 to 3"):
+        driver(url).transactions(1, 3)
