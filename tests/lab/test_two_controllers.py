@@ -1,4 +1,4 @@
-"""Two controllers begin with the same fresh host at the same moment: nothing is half done, and what one may not do yet it says."""
+"""Two controllers begin with the same fresh host at the same moment: nothing is half done."""
 
 import shutil
 import subprocess
