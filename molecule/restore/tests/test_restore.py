@@ -245,7 +245,7 @@ def test_a_drill_passes_and_is_written_down_and_leaves_nothing() -> None:
     )
     hosts.verb(LOST, "ledger", "wait", "--blocks", "2")
     done = hosts.verb(LOST, "backup", "drill")
-    passed = dict.fromkeys(("drill.files", "drill.signing_state", "drill.genesis", "drill.block"), "pass")
+    passed = dict.fromkeys(("drill.files", "drill.signing_state", "drill.genesis", "drill.block", "drill.newest"), "pass")
     # These hosts have no admins to seal keys for.
     assert {one["id"]: one["verdict"] for one in done["findings"]} == {**passed, "drill.keys": "warn"}
     assert done["rto_seconds"] > 0 and f"{HOME}/config/genesis.json" in done["files"]
