@@ -162,6 +162,9 @@ def judge_place(repository: str) -> Finding:
     expected = "a kind of repository into which the tests of nodeops make backups"
     if repository.startswith(("rest:https:", "/")):
         return Finding("backup.place", Verdict.PASS, expected, "it is")
+    if repository.startswith(("sftp://", "s3:https:")):
+        text = "it is; whoever has this node may remove there, unless that side keeps snapshots or locks objects"
+        return Finding("backup.place", Verdict.PASS, expected, text)
     hint = "drill every backup: nodeops backup drill; see yourself who may remove there"
     return Finding("backup.place", Verdict.NOT_TESTABLE_HERE, expected, f"{repository.partition(':')[0]}: not tested", hint)
 

@@ -181,7 +181,7 @@ def test_ssh_is_told_all_and_nothing_else(place, end):
 
 @pytest.mark.parametrize(
     ("place", "verdict"),
-    [("rest:https://a/b", "pass"), ("sftp://a@b/c", NOT_HERE), ("s3:https://a/b", NOT_HERE)],
+    [("rest:https://a/b", "pass"), ("/a", "pass"), ("sftp://a@b/c", "pass"), ("s3:https://a/b", "pass"), ("b2:a:b", NOT_HERE)],
 )
 def test_a_kind_of_repository_that_no_test_uses_is_said(place, verdict):
     assert judge_place(place).verdict is Verdict(verdict)
