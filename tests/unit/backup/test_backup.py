@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,22 @@ def test_a_snapshot_that_somebody_removed_is_missed(host, capsys):
     _run_restic(host, "forget", asked(host, capsys, "list")[1]["snapshots"][-1]["id"])
     code, said = asked(host, capsys, "status")
     assert (code, {one["id"]: one["verdict"] for one in said["findings"]}["backup.history"]) == (1, "fail")
+
+
+def test_a_clock_that_was_wrong_by_a_day_is_told_and_hides_no_missing_backup(host, capsys):
+    """The node's clock, or somebody who has its password: restic writes down any time that it is told."""
+    tomorrow = datetime.now(UTC).astimezone() + timedelta(days=1)
+    words = ("backup", "--host=cu-1", f"--time={tomorrow:%Y-%m-%d %H:%M:%S}", "--json")
+    said = _run_restic(host, *words, "--tag=class=b,height=7", str(host / "ledger"))
+    name = json.loads(said.splitlines()[-1])["snapshot_id"][:8]
+    _run_restic(host, *words, "--tag=class=mark", f"--tag=of={name}", str(host / "node.json"))
+    code, found = asked(host, capsys, "status")
+    judged = {one["id"]: one for one in found["findings"]}
+    assert (code, judged["backup.age"]["verdict"]) == (1, "fail")
+    assert name in judged["backup.age"]["actual"] and "in the future" in judged["backup.age"]["actual"]
+    made = asked(host, capsys, "run")[1]["snapshot"]
+    assert {name, made} <= {one["id"] for one in asked(host, capsys, "list")[1]["snapshots"]}
+    assert asked(host, capsys, "status")[0] == 1
 
 
 @pytest.mark.parametrize("kind", ["data", "index", "snapshots"])
