@@ -12,6 +12,7 @@ from nodeops.document.fields import (
     Address,
     ChainId,
     Duty,
+    GenesisTime,
     Name,
     Network,
     PortNumber,
@@ -35,13 +36,16 @@ class Model(BaseModel):
 
 
 class Ledger(Model):
-    """Which ledger all members run. `block_seconds` is the pause after a commit; `application` an ABCI socket."""
+    """Which ledger all members run. `block_seconds` is the pause after a commit; `application` an ABCI socket. With
+    `genesis_time` (UTC, in quotes: "2026-01-31T08:00:00Z") each organisation makes the same genesis; without it one does for all.
+    """
 
     platform: Name
     version: Version
     chain: ChainId
     block_seconds: Annotated[float, Field(ge=0.1, le=600)] = 1.0
     application: Socket | None = None
+    genesis_time: Annotated[GenesisTime | None, UNSAID] = None
 
 
 class Organisation(Model):

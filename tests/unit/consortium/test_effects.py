@@ -93,6 +93,7 @@ REFUSED = {
     ),
     "so much power that what votes now is not enough": ([admit("beta-2", 2)], "revision.quorum"),
     "another chain": ([ledger(chain="other-1")], "revision.chain"),
+    "another genesis time": ([ledger(genesis_time="2026-01-31T08:00:00Z")], "revision.chain"),
     "another platform": ([ledger(platform="cometbft")], "revision.chain"),
     "a node that changes hands": ([lambda new: new["nodes"]["beta-2"].update(organisation="gamma")], "revision.moved"),
     "one that commits alone": ([power("alpha-1", 4), power("alpha-2", 3)], "revision.alone"),

@@ -1,6 +1,7 @@
 """Gathering identities into an inventory folder: what is published, what is missing, and every refusal."""
 
 import fcntl
+import hashlib
 import json
 import os
 
@@ -274,3 +275,42 @@ def test_two_controllers_in_one_folder_do_not_meet(tmp_path):
         assert "another nodeops" in refused(tmp_path, answers(*ALL))
     finally:
         os.close(handle)
+
+
+AGREED_TIME = CONSORTIUM.model_copy(
+    update={"ledger": CONSORTIUM.ledger.model_copy(update={"genesis_time": "2026-01-30T12:00:00Z"})}
+)
+
+
+def test_with_an_agreed_time_each_organisation_makes_the_same_bytes(tmp_path):
+    made = []
+    for own, later in (("a", "2026-01-31T08:00:00Z"), ("b", "2026-02-02T09:30:00Z")):
+        folder = tmp_path / own
+        folder.mkdir()
+        managed = tuple(name for name in ALL if name.startswith(own))
+        publish(folder, *(name for name in ALL if name not in managed))
+        gather(folder, AGREED_TIME, answers(*managed), managed, genesis_time=later)
+        made.append((folder / "genesis.json").read_bytes())
+    assert made[0] == made[1]
+    assert json.loads(made[0])["genesis_time"] == "2026-01-30T12:00:00Z"
+
+
+def test_with_an_agreed_time_the_digest_that_was_compared_is_held_against_what_is_made(tmp_path):
+    publish(tmp_path, "a1", "a2")
+    right = hashlib.sha256(str(run(tmp_path, answers("b1", "b2"), ("b1", "b2"), AGREED_TIME, dry_run=True).genesis_text).encode())
+    before = written(tmp_path)
+    with pytest.raises(Refused, match="not the genesis that was agreed on"):
+        run(tmp_path, answers("b1", "b2"), ("b1", "b2"), AGREED_TIME, agreed="0" * 64)
+    assert written(tmp_path) == before
+    assert run(tmp_path, answers("b1", "b2"), ("b1", "b2"), AGREED_TIME, agreed=right.hexdigest()).missing == []
+
+
+def test_an_agreed_time_that_has_not_come_is_waited_for(tmp_path):
+    early = gather(tmp_path, AGREED_TIME, answers(*ALL), ALL, genesis_time="2026-01-30T11:59:59Z")
+    assert early.missing == ["genesis.json: made once its time has come: 2026-01-30T12:00:00Z"]
+
+
+def test_a_genesis_of_another_time_than_the_agreed_one_is_refused(tmp_path):
+    run(tmp_path, answers(*ALL))
+    with pytest.raises(Refused, match="genesis_time is '2026-01-31T08:00:00Z', '2026-01-30T12:00:00Z' is usual"):
+        run(tmp_path, answers(*ALL), consortium=AGREED_TIME)
