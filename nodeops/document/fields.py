@@ -95,6 +95,7 @@ Instant = Annotated[
     str, StringConstraints(pattern=r"^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\.[0-9]{1,9})?Z$")
 ]
 GenesisTime = Annotated[Instant, AfterValidator(_genesis_time)]
+NodeId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Duty = Literal["validator", "witness"]
 
 

@@ -15,6 +15,7 @@ from nodeops.document.fields import (
     GenesisTime,
     Name,
     Network,
+    NodeId,
     PortNumber,
     Socket,
     SshKey,
@@ -61,13 +62,16 @@ class Organisation(Model):
 
 
 class Node(Model):
-    """One ledger process on one host. Validators have power >= 1, witnesses have none."""
+    """One ledger process on one host. Validators have power >= 1, witnesses have none. `former_node_id` (in quotes): peers knew
+    it by this id once, and its host makes another key.
+    """
 
     organisation: Name
     duty: Duty
     address: Address
     power: Annotated[int, Field(ge=0, le=MAX_POWER)] | None = None
     site: Words | None = None
+    former_node_id: Annotated[NodeId | None, UNSAID] = None
 
     @model_validator(mode="before")
     @classmethod

@@ -4,6 +4,7 @@ nothing.
 The tests are one story, in this order.
 """
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -70,9 +71,10 @@ def record_key(node: str) -> str:
     return str(hosts.verb(node, "ledger", "identity")["record_key"])
 
 
-def leave(tree: dict[str, Any], old: str, until: int) -> None:
-    """A node leaves, and the key for records of another one is let go."""
+def leave(tree: dict[str, Any], old: str, until: int, node_id: str) -> None:
+    """A node leaves, and two keys of another one are let go: that for records, and that for peers."""
     del tree["nodes"]["beta-2"]
+    tree["nodes"]["alpha-1"]["former_node_id"] = node_id
     tree["former"] = [{"organisation": "alpha", "name": "alpha-1", "record_key": old, "until": until}]
 
 
@@ -172,13 +174,14 @@ def test_it_is_taken_out_again_and_then_all_must_agree(controllers: dict[str, Co
     assert gamma.signs("approve")["outcome"].startswith("in force: revision 4")
 
 
-def test_a_node_leaves_its_host_is_retired_and_a_key_for_records_replaced(controllers: dict[str, Controller]) -> None:
+def test_a_node_leaves_its_host_is_retired_and_two_keys_of_another_replaced(controllers: dict[str, Controller]) -> None:
     alpha, beta, gamma = controllers.values()
     hosts.must("alpha-1", "echo first > /tmp/first && nodeops record add /tmp/first")
     old, until = record_key("alpha-1"), int(hosts.verb("alpha-1", "ledger", "status")["height"])
+    before = dict(hosts.verb("alpha-1", "ledger", "identity"))
     for one in (alpha, beta, gamma):
         one.takes(gamma)
-        one.edit(lambda tree: leave(tree, old, until))
+        one.edit(lambda tree: leave(tree, old, until, before["node_id"]))
     go = ("leave.yml", "--limit", "beta-2", "-e", "leave_keys=shredded")
     assert "consortium.in_force" in failing(beta.says("departed", "beta-2", code=1))
     assert alpha.signs("propose")["changed"]
@@ -194,6 +197,7 @@ def test_a_node_leaves_its_host_is_retired_and_a_key_for_records_replaced(contro
     for node in ("alpha-1", "gamma-1"):
         traces = f"nft list ruleset | grep -F {left}; grep -F {left} /var/lib/ledger/config/config.toml /etc/nodeops/node.json"
         assert hosts.run(node, traces).out == ""
+    rekeyed("alpha-1", before)
     retired(beta, go)
     assert record_key("alpha-1") != old
     assert beta.published("alpha-1")["record_key"] == record_key("alpha-1")
@@ -201,6 +205,19 @@ def test_a_node_leaves_its_host_is_retired_and_a_key_for_records_replaced(contro
     hosts.must("alpha-1", "echo second > /tmp/second && nodeops record add /tmp/second && nodeops record verify /tmp/second")
     # What the key before signed stays proven, also on a node of another organisation.
     hosts.must("gamma-1", "echo first > /tmp/first && nodeops record verify /tmp/first")
+
+
+def rekeyed(node: str, before: dict[str, Any]) -> None:
+    """Another node knows it by its new id, and it votes with its old key."""
+    now = hosts.verb(node, "ledger", "identity")
+    assert now["node_id"] != before["node_id"]
+    assert now["validator_key"] == before["validator_key"]
+    eventually(str(before["validator_address"]), votes=True)
+    peers = {one["name"]: one["node_id"] for one in hosts.verb("gamma-1", "ledger", "peers", codes=(0, 1))["peers"]}
+    assert peers[node] == now["node_id"]
+    assert hosts.run("gamma-1", f"grep -F {before['node_id']} /var/lib/ledger/config/config.toml").code == 1
+    (note,) = [json.loads(line) for line in hosts.must(node, "cat /var/lib/nodeops/keys.jsonl").splitlines()]
+    assert note["data"] == {"key": "node key", "old": before["node_id"], "new": now["node_id"]}
 
 
 def retired(beta: Controller, go: tuple[str, ...]) -> None:

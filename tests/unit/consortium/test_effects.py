@@ -143,3 +143,5 @@ def test_people_see_power_and_ports_and_who_restarts():
     assert "every node closes port 26656 (p2p) to 192.0.2.2 (alpha-2, alpha)" in lines
     assert "peers change, so these nodes restart one at a time: alpha-1, beta-1, beta-2, gamma-1" in lines
     assert consequences(first(), changed(threshold(3)), PROFILE) == []
+    rekeyed = changed(lambda tree: tree["nodes"]["beta-1"].update(former_node_id="1" * 40))
+    assert consequences(first(), rekeyed, PROFILE)[-1].startswith("peers change, so these nodes restart one at a time: alpha-1,")
