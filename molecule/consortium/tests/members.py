@@ -3,6 +3,7 @@
 An organisation's made-up key is its name's SHA-256.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from typing import Any
 import hosts
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 ORGANISATIONS = ("alpha", "beta", "gamma")
 _ORGANISATION = {name: node["organisation"] for name, node in hosts.declared("nodes").items()}
@@ -32,11 +33,18 @@ Host {names}
 """
 
 
+def _made_up(name: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
+
+
+def account(name: str) -> str:
+    """Return the public half of an organisation's key, as the consortium file names it."""
+    return base64.b64encode(_made_up(name).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+
+
 def pem(folder: Path, name: str) -> Path:
     """Write an organisation's key as its custodian has it."""
-    seed = hashlib.sha256(name.encode()).digest()
-    file = folder / f"{name}.pem"
-    key = Ed25519PrivateKey.from_private_bytes(seed)
+    file, key = folder / f"{name}.pem", _made_up(name)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
         handle.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return file
@@ -53,7 +61,6 @@ class Controller:
         tree["ledger"]["genesis_time"] = genesis_time
         self.file.write_text(yaml.safe_dump(tree), encoding="utf-8")
         shutil.copytree(hosts.SCENARIO / "group_vars", self.folder / "group_vars")
-        self.chooses(nodeops_manages=[name])
         self._reaches()
 
     @property
@@ -69,6 +76,11 @@ class Controller:
         lines = (hosts.SCENARIO / ".lab" / "known_hosts").read_text(encoding="utf-8").splitlines(keepends=True)
         own = [line for line in lines if line.split(",")[0] in self.nodes]
         (self.folder / "known_hosts").write_text("".join(own), encoding="utf-8")
+        self.manages_own()
+
+    def manages_own(self) -> None:
+        """Manage the organisation's nodes, and reach no other."""
+        self.chooses(nodeops_manages=[self.name])
         where = "".join(f"Host {node}\n  HostName {hosts.ADDRESS[node]}\n" for node in self.nodes)
         config = where + _SSH.format(names=" ".join(self.nodes), folder=self.folder)
         (self.folder / "ssh_config").write_text(config, encoding="utf-8")

@@ -129,9 +129,8 @@ def _same(at: Situation, shown: Identity, published: Identity) -> None:
     in the place of one that was let go.
     """
     folder, name, bare = at.folder, shown.node, {"record_key": None}
-    if _let_go(at.consortium, published):
-        bare |= {"node_id": shown.node_id}
-    if shown.model_copy(update=bare) == published.model_copy(update=bare):
+    like = published.model_copy(update={"node_id": shown.node_id}) if _let_go(at.consortium, published) else published
+    if shown.model_copy(update=bare) == like.model_copy(update=bare):
         if published.record_key in (None, shown.record_key):
             return
         text = f"{name} shows {'another key' if shown.record_key else 'no key'} for records than the one it published"
