@@ -11,3 +11,18 @@ def controllers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Controlle
     folder = tmp_path_factory.mktemp("controllers")
     agreed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {name: Controller(folder, name, agreed) for name in ORGANISATIONS}
+
+
+@pytest.fixture
+def alpha(controllers: dict[str, Controller]) -> Controller:
+    return controllers["alpha"]
+
+
+@pytest.fixture
+def beta(controllers: dict[str, Controller]) -> Controller:
+    return controllers["beta"]
+
+
+@pytest.fixture
+def gamma(controllers: dict[str, Controller]) -> Controller:
+    return controllers["gamma"]
