@@ -48,6 +48,17 @@ def newest_kept(folder: Path) -> int:
     return max((int(file.stem) for file in (folder / REVISIONS_FOLDER).glob("*.yml") if _NUMBER.fullmatch(file.stem)), default=0)
 
 
+def all_kept(folder: Path) -> list[Consortium]:
+    """Return every revision that was kept, the oldest first. A file that cannot be read any more is left out."""
+    found = []
+    for number in range(1, newest_kept(folder) + 1):
+        try:
+            found.append(load_consortium(kept_file(folder, number)))
+        except NodeopsError:
+            continue
+    return found
+
+
 def keep(folder: Path, consortium: Consortium) -> Path | None:
     """Keep the working file as the revision that it is, and return where; None when it was kept before.
 
