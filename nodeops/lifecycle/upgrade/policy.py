@@ -89,6 +89,31 @@ def _voted(plan: Planned, height: int) -> Going:
     return Going("wait", f"{words}; this one is at {height}", "", plan.height)
 
 
+@dataclass(frozen=True)
+class Known:
+    """Versions that a host knows: installed (the next start takes it), running, the last that took part, the one before that."""
+
+    installed: str
+    runs: str | None
+    last: str | None
+    former: str | None
+
+
+def way_back(known: Known, only_from: str = "") -> tuple[str, str | None] | None:
+    """Return the version that a node goes back from, and the one that it goes back to; None where it is not on `only_from`.
+
+    To what took part last, unless that is what it comes from. A run that was killed after its first file is gone on with: the
+    former version is installed, and the process or what is kept as the last is `only_from` still.
+    """
+    start = only_from or known.installed
+    goal = next((one for one in (known.last, known.former) if one and one != start), known.former)
+    if not only_from and known.former == known.installed:
+        # It went back already, and what took part last is what it came from.
+        goal = known.former
+    begun = known.runs == start or (known.last == start and known.installed == goal)
+    return (start, goal) if known.installed == start or begun else None
+
+
 def going_back(profile: Profile, runs: str, former: str | None, carried: Planned | None) -> Going:
     """Return whether a node may go back to the version that it took part with before.
 

@@ -12,39 +12,37 @@ from nodeops.ledger.node.service import observe
 from nodeops.ledger.node.worked import Worked
 from nodeops.lifecycle.restart import Report, restart
 from nodeops.lifecycle.upgrade.observe import carried, installed_version, running_version
-from nodeops.lifecycle.upgrade.policy import Going, going_back
+from nodeops.lifecycle.upgrade.policy import Going, Known, going_back, way_back
 from nodeops.quorum.leave import Asked
 
 
 def plan(document: NodeDocument, only_from: str = "") -> Going:
     """Return whether this node may go back, and why. With `only_from`, a node on another version has nothing to go back from."""
-    now = installed_version(document)
-    if now is None:
+    known = _known(document)
+    if known is None:
         return Going("refused", "no version is installed here", "run site.yml, which installs nodes")
-    begun = _begun(document, now, only_from)
-    if only_from and now != only_from and not begun:
-        return Going("none", f"{now} is installed, not {only_from}")
-    before, back = only_from if begun else now, target(document, only_from)
-    profile, name = load_profile(document.ledger.platform), back.version if back else None
-    at_once = going_back(profile, before, name, None)
-    return going_back(profile, before, name, carried(document, before)) if at_once.way == "turn" else at_once
+    way = way_back(known, only_from)
+    if way is None:
+        return Going("none", f"{known.installed} is installed, not {only_from}")
+    start, goal = way
+    profile = load_profile(document.ledger.platform)
+    at_once = going_back(profile, start, goal, None)
+    return going_back(profile, start, goal, carried(document, start)) if at_once.way == "turn" else at_once
 
 
-def _begun(document: NodeDocument, now: str, only_from: str) -> bool:
-    """Tell whether a run that goes back was killed between files and restart: the process is that of `only_from` still."""
-    return bool(only_from) and now != only_from and running_version(document) == only_from
+def _known(document: NodeDocument) -> Known | None:
+    last, former, now = worked.read(document), worked.former(document), installed_version(document)
+    if now is None:
+        return None
+    return Known(now, running_version(document), last.version if last else None, former.version if former else None)
 
 
 def target(document: NodeDocument, only_from: str = "") -> Worked | None:
-    """Return what this node goes back to: what it took part with last, unless it comes from that; else the version before.
-
-    A version that was installed and never took part is nothing that was kept, so the last that was is the one to go back to.
-    """
-    now, former = installed_version(document), worked.former(document)
-    kept = [one for one in (worked.read(document), former) if one]
-    if now is not None and _begun(document, now, only_from):
-        return next((one for one in kept if one.version == now), None)
-    return next((one for one in kept if one.version != now), former)
+    """Return what this node goes back to: what it took part with last, unless it comes from that; else the version before."""
+    known = _known(document)
+    way = way_back(known, only_from) if known else None
+    kept = (worked.read(document), worked.former(document))
+    return next((one for one in kept if one and way and one.version == way[1]), None)
 
 
 def changes(document: NodeDocument, found: Going, only_from: str = "") -> list[Change]:
@@ -53,10 +51,9 @@ def changes(document: NodeDocument, found: Going, only_from: str = "") -> list[C
     if found.way != "turn" or back is None:
         return []
     now = str(installed_version(document))
-    return [
-        Change(f"put back {Path(document.ledger.paths['current']).parent}", found.why, now, str(back)),
-        Change(f"restart {document.ledger.unit}", "it goes back to what it took part with before", now, back.version),
-    ]
+    files = Change(f"put back {Path(document.ledger.paths['current']).parent}", found.why, now, str(back))
+    again = Change(f"restart {document.ledger.unit}", "it goes back to what it took part with before", now, back.version)
+    return [files, again]
 
 
 def go_back(asked: Asked, found: Going, only_from: str, timeout_seconds: float, report: Report) -> list[Change]:

@@ -84,6 +84,14 @@ def test_a_run_that_was_killed_before_the_restart_is_gone_on_with(host: Host) ->
     assert host.done == ["put back v0.1.0", "restarted"]
 
 
+def test_a_run_that_was_killed_after_the_restart_is_gone_on_with(host: Host) -> None:
+    """Nobody has seen yet that it takes part: also where its process is dead."""
+    host.installed = "v0.1.0"
+    for host.runs in ("v0.1.0", None):
+        host.back("v0.1.1")
+    assert host.done == ["put back v0.1.0", "restarted"] * 2
+
+
 def nothing_kept(host: Host) -> None:
     host.former = None
 
