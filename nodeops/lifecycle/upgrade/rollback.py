@@ -10,6 +10,7 @@ from nodeops.host.units.service import plan_restart
 from nodeops.ledger.node import worked
 from nodeops.ledger.node.service import observe
 from nodeops.ledger.node.worked import Worked
+from nodeops.lifecycle import recompute
 from nodeops.lifecycle.restart import Report, restart
 from nodeops.lifecycle.upgrade.observe import carried, installed_version, running_version
 from nodeops.lifecycle.upgrade.policy import Going, Known, going_back, way_back
@@ -53,17 +54,19 @@ def changes(document: NodeDocument, found: Going, only_from: str = "") -> list[C
     now = str(installed_version(document))
     files = Change(f"put back {Path(document.ledger.paths['current']).parent}", found.why, now, str(back))
     again = Change(f"restart {document.ledger.unit}", "it goes back to what it took part with before", now, back.version)
-    return [files, again]
+    return [files, *([recompute.planned(document)] if recompute.stuck(document) else []), again]
 
 
 def go_back(asked: Asked, found: Going, only_from: str, timeout_seconds: float, report: Report) -> list[Change]:
     """Go back once the others can do without this node, and return what was done. Raise Refused where it may not go back, and
-    as `restart`: when the former version does not take part either, the node is put back to the one that it had."""
+    as `restart`: when the former version does not take part either, the node is put back to the one that it had. What the newer
+    one computed and the chain did not is taken back."""
     document = asked.node
     if found.way == "refused":
         raise Refused(f"may not go back: {found.why}", where=f"the ledger of {document.node.name}", hint=found.hint)
     doing, back = changes(document, found, only_from), target(document, only_from)
     if doing and back:
+        wrong = recompute.stuck(document)
         worked.put_back(document, back)
-        restart(asked, plan_restart(observe(document), only_if_stale=False), timeout_seconds, report)
+        restart(asked, plan_restart(observe(document), only_if_stale=False), timeout_seconds, report, wrong)
     return doing

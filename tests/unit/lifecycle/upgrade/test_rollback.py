@@ -33,6 +33,7 @@ class Host:
         self.worked: Worked | None = NEWER
         self.former: Worked | None = FORMER
         self.carried: Planned | None = None
+        self.stuck = False
         self.document: NodeDocument = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
 
     def back(self, only_from: str = "") -> list[str]:
@@ -51,7 +52,8 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(rollback.worked, "read", lambda _: made.worked)
     monkeypatch.setattr(rollback.worked, "former", lambda _: made.former)
     monkeypatch.setattr(rollback.worked, "put_back", lambda _, kept: made.done.append(f"put back {kept.version}"))
-    monkeypatch.setattr(rollback, "restart", lambda *_: made.done.append("restarted"))
+    monkeypatch.setattr(rollback, "restart", lambda *words: made.done.append("recomputed" if words[-1] else "restarted"))
+    monkeypatch.setattr(rollback.recompute, "stuck", lambda _: made.stuck)
     return made
 
 
@@ -90,6 +92,12 @@ def test_a_run_that_was_killed_after_the_restart_is_gone_on_with(host: Host) -> 
     for host.runs in ("v0.1.0", None):
         host.back("v0.1.1")
     assert host.done == ["put back v0.1.0", "restarted"] * 2
+
+
+def test_what_the_newer_version_computed_and_the_chain_did_not_is_taken_back(host: Host) -> None:
+    host.stuck = True
+    assert host.back("v0.1.1") == ["put back /opt/ledger", "recompute ledger.service", "restart ledger.service"]
+    assert host.done == ["put back v0.1.0", "recomputed"]
 
 
 def nothing_kept(host: Host) -> None:
