@@ -85,7 +85,7 @@ def _still_running(document: NodeDocument, kept: Worked | None, seen: Observed, 
 
 
 def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: NodeopsError, wrong: bool) -> NodeopsError:
-    """Put back what worked and return the error that says so. `wrong`: the state that was computed meanwhile is taken back, too."""
+    """Put back what worked and return the error that says so. `wrong`: the state that was computed is taken back, too."""
     where = f"the ledger of {work.document.node.name}"
     if kept is None:
         return replace(error, where=where, what=f"{error.what}. Nothing else that worked is kept, so nothing was put back")

@@ -13,7 +13,7 @@ from nodeops.ledger.node.rejoin import Part
 from nodeops.lifecycle import recompute
 from tests.contract.rules.tree import ROOT
 
-WRONG = '{"level":"error","module":"consensus","err":"wrong Block.Header.AppHash.  Expected 1C, got 2D","message":"CONSENSUS FAILURE"}\n'
+WRONG = '{"level":"error","err":"wrong Block.Header.AppHash.  Expected 1C, got 2D","message":"CONSENSUS FAILURE!!!"}\n'
 FINE = '{"level":"info","message":"committed state"}\n'
 
 
