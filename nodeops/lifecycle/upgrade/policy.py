@@ -54,7 +54,9 @@ def going(profile: Profile, seen: Standing, target: str) -> Going:
     if before is None:
         return Going("refused", "no version is installed here", "run site.yml, which installs nodes")
     if seen.runs == target:
-        return Going("none", f"{target} runs")
+        # A run that was killed before its restart may have left another version's files, which a boot would start.
+        left = f"{target} runs, and {seen.installed} would be started next"
+        return Going("none", f"{target} runs") if seen.installed == target else Going("turn", left)
     if seen.reached and seen.reached.name == target and seen.runs is None:
         return Going(
             "height", f"the node stands at height {seen.reached.height}, where it was to go over", "", seen.reached.height

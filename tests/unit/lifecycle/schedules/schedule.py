@@ -5,7 +5,7 @@ from functools import partial
 from random import Random
 
 from tests.unit.lifecycle.schedules import runs
-from tests.unit.lifecycle.schedules.world import BAD, NEW, OLD, Broken, Node, World
+from tests.unit.lifecycle.schedules.world import BAD, NEW, OLD, BrokenError, Node, World
 
 _SECONDS, _MORE_RUNS = 500, 6
 _FAULTS = ("dead", "partitioned", "full", "slow", "lies")
@@ -26,15 +26,15 @@ class Schedule:
         self.ends: dict[int, Callable[[], None]] = {}
 
     def play(self) -> None:
-        """Play it. Raise Broken with what happened."""
+        """Play it. Raise BrokenError with what happened."""
         try:
             for _ in range(_SECONDS):
                 self._happen()
                 self._step()
             self._mend()
             self._go_on()
-        except Broken as error:
-            raise Broken("\n".join([str(error), *self.world.told[-60:]])) from error
+        except BrokenError as error:
+            raise BrokenError("\n".join([str(error), *self.world.told[-60:]])) from error
 
     def _happen(self) -> None:
         if self.dice.random() < 0.02:
@@ -130,7 +130,7 @@ class Schedule:
             for organisation in sorted({one.organisation for one in wrong} - set(self.work)):
                 left[organisation] -= 1
                 if left[organisation] < 0:
-                    raise Broken(f"{organisation} cannot come to {self._want(organisation)}: {', '.join(map(str, wrong))}")
+                    raise BrokenError(f"{organisation} cannot come to {self._want(organisation)}: {', '.join(map(str, wrong))}")
                 self.work[organisation] = self._again(organisation)
             self._step()
         self._end()
@@ -141,7 +141,7 @@ class Schedule:
         while self.work and self.world.now < until:
             self._step()
         if self.work:
-            raise Broken(f"the runs of {', '.join(self.work)} never end")
+            raise BrokenError(f"the runs of {', '.join(self.work)} never end")
 
     def _want(self, organisation: str) -> str:
         return self.goal.get(organisation, OLD)

@@ -15,7 +15,7 @@ from nodeops.quorum import policy
 from nodeops.quorum.policy import Leases, Passage, Request, Standing
 from tests.tiers import sizes
 from tests.unit.lifecycle.schedules.schedule import Schedule
-from tests.unit.lifecycle.schedules.world import Broken
+from tests.unit.lifecycle.schedules.world import BrokenError
 
 RIGHT, RIGHT_BACK = policy.leave, upgrades.way_back
 # So many schedules find each of the broken policies; most of them within ten.
@@ -27,7 +27,7 @@ def test_quorum_is_never_lost_by_us_and_every_run_ends(many: int) -> None:
     for number in range(many):
         try:
             Schedule(number).play()
-        except Broken as error:
+        except BrokenError as error:
             pytest.fail(f"schedule {number}: {error}")
 
 
@@ -69,7 +69,7 @@ MUTANTS: list[tuple[Any, str, Callable[..., Any]]] = [
 @pytest.mark.parametrize(("room", "name", "mutant"), MUTANTS, ids=[mutant.__name__ for *_, mutant in MUTANTS])
 def test_a_broken_policy_is_noticed(room: Any, name: str, mutant: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, name, mutant)
-    with pytest.raises(Broken) as caught:
+    with pytest.raises(BrokenError) as caught:
         for number in range(ENOUGH):
             Schedule(number).play()
     assert "height" in str(caught.value)

@@ -19,7 +19,7 @@ GOOD = (OLD, NEW)
 _STALE = status.stale_after(1.0)
 
 
-class Broken(AssertionError):
+class BrokenError(AssertionError):
     """The chain was brought below its quorum by us, or a run ended half-way."""
 
 
@@ -98,8 +98,7 @@ class World:
         cut = node.seen_until if "partitioned" in node.away else None
         height = self.height if cut is None else cut
         shares = {
-            one.name: status.SignerShare(address=one.name, power=one.power, signed=1, of=1, last_height=min(one.signed, height))
-            for one in self.nodes.values()
+            one.name: status.SignerShare(signed=1, of=1, last_height=min(one.signed, height)) for one in self.nodes.values()
         }
         live = frozenset(self.nodes) if node.lies else status.live_signers(shares)
         moving = node.lies or (self.moves() and cut is None)
@@ -136,23 +135,24 @@ class World:
         return policy.leave(request, self.standing(node), RULE, 1.0)
 
     def stop(self, node: Node, found: policy.Passage) -> None:
-        """Take a node down by leave of the gate. Raise Broken where it was not to be given."""
+        """Take a node down by leave of the gate. Raise BrokenError where it was not to be given."""
         self.say(f"{node.name} is stopped: {found.why}")
-        if node.signs and self.moves() and not node.lies:
+        # Without a vote of its own lately the others do without it already.
+        votes = node.signs and node.signed > self.height - status.LIVE_WINDOW
+        if votes and self.moves() and not node.lies:
             self._judge(node)
         node.away.add("ours")
 
     def _judge(self, node: Node) -> None:
-        """Who was missing before could be known; who was let go by us counts at once, seen or not; so does what leases promise."""
+        """Count out who was missing long enough to be known, whom we let go, seen or not, and what leases promise."""
         others = [one for one in self.nodes.values() if one is not node]
         known = self.height - status.LIVE_WINDOW
         gone = [one for one in others if "ours" in one.away or one.signed <= known]
         promised = self._promised(node, gone)
         left = sum(one.power for one in others if one not in gone and one not in promised)
         if not can_lose(0, left, sum(self.powers.values()), RULE):
-            names = ", ".join(one.name for one in gone) or "nobody"
-            text = f"{node.name} was let go while {names} was gone and {', '.join(one.name for one in promised) or 'nothing'} promised"
-            raise Broken(text)
+            away, kept = (", ".join(one.name for one in some) or "nobody" for some in (gone, promised))
+            raise BrokenError(f"{node.name} was let go while {away} was gone, and leases promised {kept}")
 
     def _promised(self, node: Node, gone: Sequence[Node]) -> list[Node]:
         """Return who holds a lease before this node's own, and is there still."""

@@ -15,6 +15,7 @@ PLAN = Planned("v0.2.0", 100)
 
 GOES = {
     "it runs": (AT, "v0.1.0", "none", "v0.1.0 runs"),
+    "it runs, and another would be started": (replace(AT, installed="v0.1.9"), "v0.1.0", "turn", "v0.1.9 would be started next"),
     "a patch release": (AT, "v0.1.1", "turn", "v0.1.0 -> v0.1.1"),
     "a patch release, and back": (replace(AT, installed="v0.1.1", runs="v0.1.1"), "v0.1.0", "turn", "v0.1.1 -> v0.1.0"),
     "killed before its restart": (replace(AT, installed="v0.1.1"), "v0.1.1", "turn", "v0.1.0 -> v0.1.1"),
