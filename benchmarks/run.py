@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import disk_guard
+import lifecycle
 import metrics
 import psutil
 import witnesses
@@ -283,7 +284,9 @@ def main() -> None:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    text = report(facts, rows, [] if chosen.only else [*exporter, *disk_guard.section(), *ledgerd.section()])
+    text = report(
+        facts, rows, [] if chosen.only else [*exporter, *disk_guard.section(), *lifecycle.section(), *ledgerd.section()]
+    )
     sys.stdout.write(text)
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")
