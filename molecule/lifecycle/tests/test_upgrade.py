@@ -154,10 +154,10 @@ def a_node_that_stopped_with_another_state_computes_it_anew(tmp_path: Path) -> N
     """By hand, where nothing put it back: the wrong program ran, the right one is there again, and the state is still wrong."""
     wrong = builds.computing_another_state("v0.1.8", tmp_path)
     place, log = f"/opt/ledger/{OLD}/ledgerd", "/var/log/ledger/ledger.log"
-    hosts.must(CANARY, f"cp -p {place} /root/right && cat > /root/wrong && chmod 755 /root/wrong", given=wrong.read_bytes())
-    swap = f"size=$(stat -c %s {log}); systemctl stop ledger; cp /root/wrong {place}; systemctl start ledger"
+    hosts.must(CANARY, f"cp -p {place} /opt/right && cat > /opt/wrong && chmod 755 /opt/wrong", given=wrong.read_bytes())
+    swap = f"size=$(stat -c %s {log}); systemctl stop ledger; cp /opt/wrong {place}; systemctl start ledger"
     hosts.must(CANARY, f"{swap}; until tail -c +$size {log} | grep -q 'wrong Block.Header.AppHash'; do sleep 1; done", seconds=90)
-    hosts.must(CANARY, f"systemctl stop ledger; cp -p /root/right {place}; systemctl start ledger; sleep 15")
+    hosts.must(CANARY, f"systemctl stop ledger; cp -p /opt/right {place}; systemctl start ledger; sleep 15")
     assert hosts.run(CANARY, "nodeops ledger wait --blocks 1 --timeout 20").code, "the right program alone goes on"
     answer = hosts.verb(CANARY, "lifecycle", "restart", "--recompute", "--chain-stands", "--timeout", "60")
     assert answer["changes"][0]["what"] == "recompute ledger.service"
