@@ -1,10 +1,13 @@
 """Build agent trees on the controller: pinned libraries and this nodeops, as one archive that a host only unpacks."""
 
+import contextlib
 import gzip
 import hashlib
 import io
+import os
 import shutil
 import tarfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,8 +25,9 @@ from nodeops.host.files import write_atomic
 REFRESH_HINT = "nodeops agent build --refresh"
 MANIFEST = "manifest.json"
 _ARCHIVE = "agent.tar.gz"
-# Archives kept for each Python and machine: another checkout on this controller may be using the one before.
-_KEPT = 3
+# Archives kept for each Python and machine, and those that a run asked for so lately that it may be pushing them still: other
+# checkouts on this controller build theirs meanwhile.
+_KEPT, _IN_USE_SECONDS = 3, 2 * 3600
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -105,6 +109,8 @@ def _read(folder: Path) -> Manifest | None:
     found = hashlib.sha256(data).hexdigest()
     if (len(data), found) != (manifest.size, manifest.sha256):
         raise _changed(folder, f"it has SHA-256 {found}, its manifest says {manifest.sha256}")
+    with contextlib.suppress(OSError):
+        os.utime(folder)
     return manifest
 
 
@@ -154,6 +160,7 @@ def pack(tree: Path) -> bytes:
 
 
 def _remove_old(folder: Path) -> None:
-    siblings = [path for path in folder.parent.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    for path in sorted(siblings, key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT:]:
-        shutil.rmtree(path, ignore_errors=True)
+    used = {path: path.stat().st_mtime for path in folder.parent.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    for path in sorted(used, key=lambda path: used[path], reverse=True)[_KEPT:]:
+        if time.time() - used[path] > _IN_USE_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)

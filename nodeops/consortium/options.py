@@ -17,7 +17,11 @@ ViaOption = Annotated[
     str | None, typer.Option("--via", help="The node of yours to go through (default: the first that answers).")
 ]
 KeyOption = Annotated[
-    Path, typer.Option("--key", help="Your organisation's account key: PEM, ed25519, mode 600. It never leaves this machine.")
+    Path,
+    typer.Option(
+        "--key",
+        help="Your organisation's account key, ed25519: a PEM file of mode 600, or the .pub of one that your SSH agent holds.",
+    ),
 ]
 ProposalArgument = Annotated[
     int | None,

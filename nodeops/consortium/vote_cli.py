@@ -17,6 +17,7 @@ from nodeops.consortium.options import (
     ViaOption,
 )
 from nodeops.consortium.orders import in_words
+from nodeops.consortium.organisation_key import load_organisation_key
 from nodeops.consortium.outlook import power_table
 from nodeops.consortium.propose import draft, organisation_of, proposed
 from nodeops.consortium.review import Case, refuse_left_over
@@ -30,7 +31,6 @@ from nodeops.ledger.answers import MAX_INTEGER
 from nodeops.ledger.cosmos.account import Sent, account, send
 from nodeops.ledger.cosmos.address import founder_operator
 from nodeops.ledger.cosmos.group import proposals, validators
-from nodeops.ledger.cosmos.key_file import load_signing_key
 from nodeops.ledger.cosmos.messages import NO, YES, Packed, Vote, pack
 from nodeops.ledger.cosmos.revision import mark_of
 from nodeops.ledger.cosmos.signing_key import SigningKey
@@ -69,7 +69,7 @@ def propose(
     as_json: JsonFlag = False,
 ) -> None:
     """Propose the working consortium.yml to all organisations, as one proposal. Yours agrees to it by proposing it."""
-    signer = load_signing_key(key)
+    signer = load_organisation_key(key)
     with session(context, inventory, via) as at:
         refuse_left_over(proposals(at.driver), despite_left_over)
         made = draft(at, since, upgrade_height)
@@ -119,7 +119,7 @@ def approve(
     if digest and number is None:
         hint = "the one that was compared: nodeops consortium status names those that wait"
         raise InputError("--digest is of one proposal: name it", where="PROPOSAL", allowed="its number", hint=hint)
-    signer = load_signing_key(key)
+    signer = load_organisation_key(key)
     with session(context, inventory, via) as at:
         seen = look(at, number, since)
         found = agreeable(seen, digest)
@@ -138,7 +138,7 @@ def reject(
     as_json: JsonFlag = False,
 ) -> None:
     """Vote against a proposal. A vote cannot be changed."""
-    signer = load_signing_key(key)
+    signer = load_organisation_key(key)
     with session(context, inventory, via) as at:
         _vote(at, signer, look(at, number, None), NO, dry_run, as_json)
 
@@ -189,7 +189,7 @@ def enlist(
     as_json: JsonFlag = False,
 ) -> None:
     """Put a node's validator key on the chain, without power, so that a revision can make it a validator."""
-    signer = load_signing_key(key)
+    signer = load_organisation_key(key)
     with session(context, inventory, via) as at:
         found = read_folder(at.folder).published.get(node)
         if found is None or node not in at.working.nodes:

@@ -3,6 +3,8 @@
 Those with a network of their own are in test_scenarios_apart.py: another file, so that another lane can run them.
 """
 
+import re
+
 import pytest
 import yaml
 
@@ -72,4 +74,23 @@ def test_scenario_in_full(name):
 
 def judge(name: str, full: bool) -> None:
     done = command("molecule", "test", "--scenario-name", name, seconds=MOST_SECONDS, NODEOPS_FULL=str(int(full)))
-    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-12000:]
+    assert done.returncode == 0, why_red(done.stdout + done.stderr)
+
+
+def why_red(said: str) -> str:
+    """Return what a run of molecule says of its failures, without its frames and colours, and before all else."""
+    plain = re.sub(r"\x1b\[[0-9;]*m|^ *[│┌└─]+ ?", "", said, flags=re.M)
+    failures = plain.partition("= FAILURES")[2].partition("slowest ")[0]
+    return f"{failures or plain[-12000:]}"[:12000]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("  │ a\n  │ === FAILURES\n  │ E   1 == 2\n  │ ===== slowest 25\n  │ 3 s\n", " \nE   1 == 2\n"),
+        ("  │ TASK [x]\n\x1b[31mfatal: [alpha-1]\x1b[0m\n", "TASK [x]\nfatal: [alpha-1]"),
+    ],
+    ids=["a test failed", "a playbook failed"],
+)
+def test_what_failed_stands_before_what_was_cleaned_up_after_it(said, why):
+    assert why.split() == why_red(said).rstrip("= \n").split()

@@ -2,28 +2,15 @@
 
 import hashlib
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import wrong_state
+
 from nodeops.artifacts.cache import cache_folder
 from nodeops.artifacts.go_build import go_command
 from nodeops.artifacts.own_source import REPOSITORY, read_source
-
-# Every block leaves something in a store of the real program that the chain has not.
-_RIGHT = "\treturn &app, app.Load(true)\n"
-_WRONG = """\terr = app.Load(false)
-\tkey := app.UnsafeFindStoreKey("upgrade")
-\tapp.SetEndBlocker(func(at sdk.Context) (sdk.EndBlock, error) {
-\t\tat.KVStore(key).Set([]byte("changed"), sdk.Uint64ToBigEndian(uint64(at.BlockHeight())))
-\t\treturn app.EndBlocker(at)
-\t})
-\tif err != nil {
-\t\treturn nil, err
-\t}
-\treturn &app, app.LoadLatestVersion()
-"""
 
 
 def built(name: str) -> Path:
@@ -33,11 +20,7 @@ def built(name: str) -> Path:
 
 def computing_another_state(name: str, folder: Path) -> Path:
     """Return a release whose source was changed in a copy below `folder`: from its first block on its state is another one."""
-    source = shutil.copytree(REPOSITORY / "ledgerd", folder / "ledgerd")
-    text = (source / "app.go").read_text(encoding="utf-8")
-    assert text.count(_RIGHT) == 1
-    (source / "app.go").write_text(text.replace(_RIGHT, _WRONG), encoding="utf-8")
-    return _built(source, name)
+    return _built(wrong_state.changed(REPOSITORY / "ledgerd", folder), name)
 
 
 def _built(source: Path, name: str) -> Path:

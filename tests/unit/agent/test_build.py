@@ -137,6 +137,17 @@ def test_the_last_three_archives_are_kept(cache: Path, monkeypatch: pytest.Monke
     assert sum(tree.path.exists() for tree in built) == 3
 
 
+def test_what_a_run_asked_for_lately_is_kept_though_others_built_more(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit(monkeypatch, b"mine")
+    mine = build("3.11", cache=cache)
+    os.utime(mine.path.parent, (0, 0))
+    assert build("3.11", cache=cache).fresh is False
+    for number in range(5):
+        edit(monkeypatch, b"%d" % number)
+        build("3.11", cache=cache)
+    assert mine.path.exists()
+
+
 @pytest.mark.parametrize("damaged", ["agent.tar.gz", "manifest.json"])
 @pytest.mark.parametrize("how", ["changed", "cut", "gone"])
 def test_a_changed_archive_is_never_used(damaged: str, how: str, cache: Path) -> None:
