@@ -105,7 +105,9 @@ def begun(lines: Mapping[str, str]) -> Iterator[dict[str, str]]:
 def play(playbook: str, *options: str, seconds: int = 900) -> subprocess.CompletedProcess[str]:
     """Run a playbook of the project against the scenario."""
     words = ["ansible-playbook", "-i", str(SCENARIO / "consortium.yml"), f"playbooks/{playbook}", *options]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
+    # Ansible refuses a standard input that does not block, which whoever started the tests may have given them.
+    given = subprocess.DEVNULL
+    return subprocess.run(words, cwd=ROOT, stdin=given, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 def at_once(work: Callable[[str], Any], nodes: Iterable[str]) -> dict[str, Any]:

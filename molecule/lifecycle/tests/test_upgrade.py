@@ -55,7 +55,8 @@ def killed(folder: Path) -> None:
     words = ["ansible-playbook", "-i", str(hosts.SCENARIO / "consortium.yml"), "playbooks/upgrade.yml"]
     told = ["-e", json.dumps(builds.artifact(builds.built(NEW)))]
     with version(NEW), (folder / "said").open("wb") as said:
-        process = subprocess.Popen([*words, *told], cwd=hosts.ROOT, stdout=said, stderr=said, start_new_session=True)
+        given = subprocess.DEVNULL
+        process = subprocess.Popen([*words, *told], cwd=hosts.ROOT, stdin=given, stdout=said, stderr=said, start_new_session=True)
         until = time.monotonic() + 300
         while runs(CANARY) != {NEW}:
             assert time.monotonic() < until, (folder / "said").read_text()[-3000:]
