@@ -266,6 +266,13 @@ def report(facts: Sequence[str], rows: Sequence[Row], guard: Sequence[str]) -> s
     return "\n".join([*head, *(f"- {fact}" for fact in facts), "", *table(rows), *note, *guard, *witnesses.section()])
 
 
+def backups() -> Iterator[str]:
+    """Yield how backups do beside plain restic, and beside borg where it is installed."""
+    script = "benchmarks/backup/beside_restic.py"
+    yield from ("", "## Backups", "", f"The engine as `nodeops backup` drives it (`{script}`).", "")
+    yield from run((sys.executable, script)).splitlines()
+
+
 def main() -> None:
     """Measure everything, or what --only names, and write the results of a whole run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -284,9 +291,8 @@ def main() -> None:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    text = report(
-        facts, rows, [] if chosen.only else [*exporter, *disk_guard.section(), *lifecycle.section(), *ledgerd.section()]
-    )
+    others = [] if chosen.only else [*exporter, *disk_guard.section(), *lifecycle.section(), *ledgerd.section(), *backups()]
+    text = report(facts, rows, others)
     sys.stdout.write(text)
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Backups: which node has none, an old one, or one that fails."""
+"""Backups: which node has none, an old one, one that fails, or one that nobody ever read back."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -8,14 +8,17 @@ from dashboards.panels import GOOD, ILL, NONE_IS_GOOD, ODD, Column, Steps, lines
 _AGE = f"time() - nodeops_backup_last_timestamp_seconds{{{NODES}}}"
 # Backups are made every hour; the alert comes after 26.
 _AGES: Steps = ((None, GOOD), (3 * 3600, ODD), (26 * 3600, ILL))
+# Drills are weekly.
+_DRILLS: Steps = ((None, GOOD), (8 * 86400, ODD), (31 * 86400, ILL))
+_DRILLED = f"time() - nodeops_backup_drill_timestamp_seconds{{{NODES}}}"
 _NONE = "no backups"
 
 
 def backup() -> Dashboard:
-    """Return the dashboard of backups; what is restored is not measured yet."""
+    """Return the dashboard of backups and of drills, in which they are read back."""
     return page(
         "backup",
-        "Which node has no backup, an old one, or one that fails.",
+        "Which node has no backup, an old one, one that fails, or one that was never read back.",
         [*_numbers(), *_panels()],
         nodes="many",
         since="now-7d",
@@ -26,20 +29,33 @@ def _numbers() -> list[object]:
     failed, size = (f"sum(nodeops_backup_{name}{{{NODES}}})" for name in ("failed", "size_bytes"))
     without = f'count(up{{job="nodeops",{NODES}}} unless on (network, node) nodeops_backup_last_timestamp_seconds) or vector(0)'
     return [
-        number("Nodes without a backup", "Nodes that never made one, or do not answer.", without, "none", NONE_IS_GOOD, width=6),
-        number(
-            "Nodes whose last try failed", "They keep the backups they have.", failed, "none", NONE_IS_GOOD, width=6, none=_NONE
-        ),
+        number("Nodes without a backup", "Nodes that never made one, or do not answer.", without, "none", NONE_IS_GOOD),
+        number("Nodes whose last try failed", "They keep the backups they have.", failed, "none", NONE_IS_GOOD, none=_NONE),
         number(
             "Oldest backup",
             "Age of the newest backup of the node that has waited longest.",
             f"max({_AGE})",
             "s",
             _AGES,
-            width=6,
             none=_NONE,
         ),
-        number("Size", "What the newest backups of all nodes hold.", size, "bytes", ((None, "text"),), width=6, none=_NONE),
+        number("Size", "What the newest backups of all nodes hold.", size, "bytes", ((None, "text"),), none=_NONE),
+        number(
+            "Drills that failed",
+            "Nodes whose newest backup could not be read back, or did not fit the chain.",
+            f"sum(nodeops_backup_drill_failed{{{NODES}}})",
+            "none",
+            NONE_IS_GOOD,
+            none="no drill",
+        ),
+        number(
+            "Oldest drill",
+            "Age of the last drill of the node that has waited longest.",
+            f"max({_DRILLED})",
+            "s",
+            _DRILLS,
+            none="no drill",
+        ),
     ]
 
 
@@ -55,6 +71,10 @@ def _panels() -> list[object]:
                 Column("Last try", f"{by} (nodeops_backup_failed{{{NODES}}})", said={"0": ("made", GOOD), "1": ("FAILED", ILL)}),
                 Column("Holds", f"{by} (nodeops_backup_size_bytes{{{NODES}}})", unit="bytes"),
                 Column("Took", f"{by} (nodeops_backup_duration_seconds{{{NODES}}})", unit="s", decimals=0),
+                Column(
+                    "Drill", f"{by} (nodeops_backup_drill_failed{{{NODES}}})", said={"0": ("passed", GOOD), "1": ("FAILED", ILL)}
+                ),
+                Column("Drilled", f"{by} ({_DRILLED})", unit="s", steps=_DRILLS, decimals=0),
             ],
             width=12,
             none=_NONE,

@@ -3,16 +3,19 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.fleet import SIGNED
+from dashboards.mesh import LOSS
 from dashboards.pages import NETWORK, NODE_PAGE, NODES, page
 from dashboards.panels import ALL_IS_GOOD, GOOD, ILL, ODD, PLAIN, SOME_IS_ODD, Column, bars, lines, number, rows
 
+_ASKED = f'{NETWORK},peer=~"$node"'
+
 
 def consensus() -> Dashboard:
-    """Return the dashboard of the chain. What the network between nodes has to do with it comes with the probes."""
+    """Return the dashboard of the chain, with what the network between nodes has to do with it."""
     return page(
         "consensus",
         "The chain: who votes, what may be lost, how fast blocks come.",
-        [*_numbers(), *_votes(), *_nodes()],
+        [*_numbers(), *_votes(), *_network(), *_nodes()],
         nodes="many",
     )
 
@@ -86,6 +89,42 @@ def _votes() -> list[object]:
             "none",
             width=8,
             least=0,
+        ),
+    ]
+
+
+def _network() -> list[object]:
+    """Return votes beside paths: what is ill at the same time, on the same node, explains more than either alone."""
+    interval, pause = (f"max(nodeops_consensus_block_{name}_seconds{{{NETWORK}}})" for name in ("interval", "pause"))
+    return [
+        lines(
+            "Votes missed beside paths",
+            "Each node's share of missing votes, and the mean loss of the paths to it: both at once is the network.",
+            {
+                "{{node}} votes": f"1 - ({SIGNED.replace(NETWORK, NODES)})",
+                "{{node}} loss": f'label_replace(avg by (peer) ({LOSS.replace(NODES, _ASKED)}), "node", "$1", "peer", "(.*)")',
+            },
+            "percentunit",
+            width=8,
+            least=0,
+            most=0.1,
+        ),
+        lines(
+            "Pace",
+            "Seconds from block to block, beside the pause that the consortium file asks for: the rest is voting.",
+            {"interval": interval, "pause": pause},
+            "s",
+            width=8,
+            least=0,
+        ),
+        lines(
+            "Rounds lost",
+            "Rounds a second that came to nothing; each costs the protocol's timeouts.",
+            {"rounds": f"max(rate(nodeops_consensus_lost_rounds_total{{{NETWORK}}}[$__rate_interval]))"},
+            "none",
+            width=8,
+            least=0,
+            most=0.1,
         ),
     ]
 

@@ -11,6 +11,8 @@ from dashboards.mesh import mesh
 from dashboards.monitoring import monitoring
 from dashboards.node import node
 from dashboards.security import security
+from dashboards.service import service
+from dashboards.usage import usage
 
 FOLDER = Path(__file__).parents[1] / "roles/dashboards/files"
 
@@ -18,7 +20,7 @@ FOLDER = Path(__file__).parents[1] / "roles/dashboards/files"
 def written() -> dict[str, str]:
     """Return the text of each dashboard by the name of its file."""
     encoder = JSONEncoder(sort_keys=True, indent=1, ensure_ascii=False)
-    found = (made() for made in (fleet, node, mesh, consensus, backup, security, monitoring))
+    found = (made() for made in (fleet, node, mesh, consensus, service, usage, backup, security, monitoring))
     return {f"{one.uid}.json": encoder.encode(one) + "\n" for one in found}
 
 

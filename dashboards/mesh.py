@@ -12,6 +12,9 @@ _ASKED = f'{NETWORK},peer=~"$node"'
 LOSS = f"{_LOST} / ({_SENT} > 0)"
 # Where the prober calls a path lossy, and where alerts call a node isolated.
 LOSS_STEPS: Steps = ((None, GOOD), (LOSS_RATIO, ODD), (0.05, ILL))
+_CARRIED, _AGAIN = (f"rate(nodeops_mesh_ledger_{name}_total{{{NODES}}}[5m])" for name in ("segments", "retransmits"))
+# Of the ledger's own traffic: large packets that get lost while small probes get through.
+RETRANSMITS = f"{_AGAIN} / ({_CARRIED} > 0)"
 RTT_STEPS: Steps = ((None, GOOD), (SLOW_SECONDS / 3, ODD), (SLOW_SECONDS, ILL))
 
 
@@ -66,6 +69,8 @@ def _paths() -> object:
             Column("99th percentile", f"max {_BY_PATH} ({rtt('0.99')})", unit="s", steps=RTT_STEPS),
             Column("Jitter", f"max {_BY_PATH} (nodeops_mesh_jitter_seconds{{{NODES}}})", unit="s"),
             Column("Late a second", share, decimals=2),
+            Column("Retransmits", f"max {_BY_PATH} ({RETRANSMITS})", unit="percentunit", steps=LOSS_STEPS, decimals=1),
+            Column("Path MTU", f"max {_BY_PATH} (nodeops_mesh_path_mtu_bytes{{{NODES}}})", decimals=0),
         ],
         height=9,
     )
@@ -107,14 +112,23 @@ def _ends() -> list[object]:
 def _lines() -> list[object]:
     legend = "{{node}} to {{peer}}"
     return [
-        lines("Loss", "Share of probes lost, by path.", {legend: LOSS}, "percentunit", width=8, least=0, most=0.05),
-        lines("Round trip", "99th percentile over the last minute, by path.", {legend: rtt("0.99")}, "s", width=8, least=0),
+        lines(
+            "Retransmits",
+            "Share of what the ledger's own connections had to send again, by path.",
+            {legend: RETRANSMITS},
+            "percentunit",
+            width=6,
+            least=0,
+            most=0.05,
+        ),
+        lines("Loss", "Share of probes lost, by path.", {legend: LOSS}, "percentunit", width=6, least=0, most=0.05),
+        lines("Round trip", "99th percentile over the last minute, by path.", {legend: rtt("0.99")}, "s", width=6, least=0),
         lines(
             "Jitter",
             "How much one round trip differs from the next, by path.",
             {legend: f"nodeops_mesh_jitter_seconds{{{NODES}}}"},
             "s",
-            width=8,
+            width=6,
             least=0,
         ),
     ]

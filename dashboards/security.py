@@ -1,16 +1,32 @@
-"""Firewall, hardening, certificates, and whether all hosts follow the same file."""
+"""Firewall, hardening, pending patches, certificates, and whether all hosts follow the same file."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.fleet import each
 from dashboards.pages import NODE_PAGE, NODES, page
-from dashboards.panels import ALL_IS_GOOD, DAYS_LEFT, GOOD, ILL, NONE_IS_GOOD, ODD, ON, Column, bars, lines, number, rows
+from dashboards.panels import (
+    ALL_IS_GOOD,
+    DAYS_LEFT,
+    GOOD,
+    ILL,
+    NONE_IS_GOOD,
+    ODD,
+    ON,
+    SOME_IS_ODD,
+    Column,
+    bars,
+    lines,
+    number,
+    rows,
+)
+
+_SINCE = ("oldest_security", "lists")
 
 
 def security() -> Dashboard:
     """Return the dashboard of what keeps hosts closed."""
-    says = "Firewall, hardening, certificates, and whether all hosts follow the same file."
-    return page("security", says, [*_numbers(), *_panels(), *_tables()], nodes="many", since="now-24h")
+    says = "Firewall, hardening, pending patches, certificates, and whether all hosts follow the same file."
+    return page("security", says, [*_numbers(), *_panels(), *_tables(), *_patches()], nodes="many", since="now-24h")
 
 
 def _numbers() -> list[object]:
@@ -114,5 +130,37 @@ def _tables() -> list[object]:
             [Column("Since boot", f"{info} (nodeops_build_info{{{NODES}}})")],
             width=8,
             hidden=("organisation", "Value"),
+        ),
+    ]
+
+
+def _patches() -> list[object]:
+    chosen = ',node=~"$node"'
+    oldest, lists = (f"time() - {each(f'nodeops_patch_{one}_timestamp_seconds', more=chosen)}" for one in _SINCE)
+    security, other = (each("nodeops_patch_pending_packages", "sum", f'{chosen},class="{one}"') for one in ("security", "other"))
+    return [
+        rows(
+            "Updates",
+            "What is pending on each node, and for how long: the age of a known hole counts, not how many there are.",
+            [Column("Organisation", "organisation"), Column("Node", "node", link=NODE_PAGE)],
+            [
+                Column("Security", security, steps=SOME_IS_ODD),
+                Column("Oldest of them", oldest, unit="s", steps=((None, GOOD), (7 * 86400, ODD), (14 * 86400, ILL))),
+                Column("Other", other),
+                Column("Old programs run", each("nodeops_patch_stale_services", more=chosen), steps=SOME_IS_ODD),
+                Column("Reboot", each("nodeops_patch_reboot_required", more=chosen), said={"0": ("no", GOOD), "1": ("DUE", ODD)}),
+                Column("Lists read", lists, unit="s", steps=((None, GOOD), (2 * 86400, ODD), (14 * 86400, ILL))),
+            ],
+            width=16,
+            none="nobody looked yet: playbooks/patch.yml",
+        ),
+        lines(
+            "Pending patches of security",
+            "How many each node lacks.",
+            {"{{node}}": f'nodeops_patch_pending_packages{{class="security",{NODES}}}'},
+            "none",
+            width=8,
+            least=0,
+            none="nobody looked yet",
         ),
     ]

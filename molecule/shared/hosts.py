@@ -92,7 +92,9 @@ def begun(lines: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Run a shell line without an end as root on each host while the block runs; then give what each said."""
     options = ("-F", str(SCENARIO / "ssh_config"), *_ALONE)
     words = {node: ["ssh", *options, node, f"sudo sh -c {shlex.quote(line)}"] for node, line in lines.items()}
-    running = {node: subprocess.Popen(each, stdout=subprocess.PIPE, text=True) for node, each in words.items()}
+    none, pipe = subprocess.DEVNULL, subprocess.PIPE
+    # ssh makes an input that it shares non-blocking, and Ansible then refuses it.
+    running = {node: subprocess.Popen(each, stdin=none, stdout=pipe, text=True) for node, each in words.items()}
     said: dict[str, str] = {}
     try:
         yield said
@@ -105,9 +107,8 @@ def begun(lines: Mapping[str, str]) -> Iterator[dict[str, str]]:
 def play(playbook: str, *options: str, seconds: int = 900) -> subprocess.CompletedProcess[str]:
     """Run a playbook of the project against the scenario."""
     words = ["ansible-playbook", "-i", str(SCENARIO / "consortium.yml"), f"playbooks/{playbook}", *options]
-    # Ansible refuses a standard input that does not block, which whoever started the tests may have given them.
-    given = subprocess.DEVNULL
-    return subprocess.run(words, cwd=ROOT, stdin=given, capture_output=True, text=True, timeout=seconds, check=False)
+    none = subprocess.DEVNULL
+    return subprocess.run(words, cwd=ROOT, stdin=none, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 def at_once(work: Callable[[str], Any], nodes: Iterable[str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from nodeops.backup.state import read_state
+from nodeops.backup.state import read_drill, read_state
 from nodeops.document.models import NodeDocument
 from nodeops.metrics.collector import Collector, Sample
 
@@ -16,6 +16,10 @@ def look(document: NodeDocument) -> Iterator[Sample]:
         yield Sample("backup_last_timestamp_seconds", last.time.timestamp())
         yield Sample("backup_size_bytes", float(last.bytes))
         yield Sample("backup_duration_seconds", last.seconds)
+    if (drill := read_drill(document)) is not None:
+        at, passed = drill
+        yield Sample("backup_drill_timestamp_seconds", at)
+        yield Sample("backup_drill_failed", float(not passed))
 
 
 COLLECTOR = Collector("backup", look, interval_seconds=60, deadline_seconds=5)

@@ -1,4 +1,4 @@
-"""What a host remembers of its backups: the newest whole one, when one was tried last, and why that failed."""
+"""What a host remembers of its backups: the newest whole one, when one was tried last, why that failed, and the last drill."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from nodeops.core.errors import HostError
 from nodeops.document.models import NodeDocument
 from nodeops.host.files import write_atomic
 
-_FILE = "last.json"
+_FILE, _DRILL_FILE = "last.json", "drilled.json"
 # The exporter, which has no rights, reads it too. What opens a repository is cut out of every error (settings.py).
 _MODE = 0o644
 
@@ -54,6 +54,24 @@ def write_state(document: NodeDocument, remembered: Remembered) -> None:
     file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     text = json.dumps(asdict(remembered), default=lambda moment: moment.isoformat())
     write_atomic(file, text.encode() + b"\n", _MODE)
+
+
+def write_drill(document: NodeDocument, at: float, passed: bool) -> None:
+    """Keep when the last drill ended (Unix seconds) and whether it passed. The book of receipts says more, to root alone."""
+    text = json.dumps({"at": at, "passed": passed})
+    write_atomic(Path(document.paths["backup_state"]) / _DRILL_FILE, text.encode() + b"\n", _MODE)
+
+
+def read_drill(document: NodeDocument) -> tuple[float, bool] | None:
+    """Return when the last drill ended and whether it passed; None before the first. Raise HostError for a damaged file."""
+    file = Path(document.paths["backup_state"]) / _DRILL_FILE
+    try:
+        said = json.loads(file.read_bytes())
+        return float(said["at"]), bool(said["passed"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HostError("cannot be read", where=str(file), hint="nodeops backup drill writes it anew") from error
 
 
 def _file(document: NodeDocument) -> Path:

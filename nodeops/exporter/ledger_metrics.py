@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nodeops.core.errors import NodeopsError
 from nodeops.document.models import NodeDocument
@@ -23,7 +23,7 @@ class LedgerLook:
 
     def __init__(self) -> None:
         self._recent: deque[BlockCommit] = deque(maxlen=SIGNED_WINDOW)
-        self._signed = self._missed = 0
+        self._signed = self._missed = self._proposed = self._lost_rounds = self._transactions = 0
 
     def __call__(self, document: NodeDocument) -> Iterator[Sample]:
         """Return what the ledger says; only that it is down when it does not answer."""
@@ -44,6 +44,10 @@ class LedgerLook:
         yield Sample("consensus_voting_power", status.voting_power)
         yield Sample("consensus_signed_total", self._signed)
         yield Sample("consensus_missed_total", self._missed)
+        yield Sample("consensus_proposed_total", self._proposed)
+        yield Sample("consensus_lost_rounds_total", self._lost_rounds)
+        yield Sample("ledger_transactions_total", self._transactions)
+        yield from _pace(list(self._recent), document)
         yield from self._quorum(document, status, driver.validators())
 
     def _count(self, status: LedgerStatus, driver: Driver) -> None:
@@ -55,7 +59,12 @@ class LedgerLook:
         new = sorted(driver.commits(first, last), key=lambda one: one.height) if first <= last else []
         self._recent.extendleft(new)
         # What was before the exporter began belongs to nobody's counter.
-        if status.voting_power and not first_time:
+        if first_time or not new:
+            return
+        self._lost_rounds += sum(one.round for one in new)
+        self._proposed += sum(one.proposer == status.validator_address for one in new)
+        self._transactions += driver.transactions(first, last)
+        if status.voting_power:
             signed = sum(status.validator_address in one.signers for one in new)
             self._signed += signed
             self._missed += len(new) - signed
@@ -80,6 +89,15 @@ def _progress(status: LedgerStatus, driver: Driver) -> Iterator[Sample]:
         yield Sample("ledger_head_timestamp_seconds", status.block_time.timestamp())
     if claims := driver.peer_heights():
         yield Sample("ledger_lag_blocks", max(0, max(claims.values()) - status.height))
+
+
+def _pace(newest_first: Sequence[BlockCommit], document: NodeDocument) -> Iterator[Sample]:
+    """Yield how long a block took lately, beside the pause after each that is asked for."""
+    yield Sample("consensus_block_pause_seconds", document.ledger.block_seconds)
+    if len(newest_first) > 1:
+        newest, oldest = newest_first[0], newest_first[-1]
+        blocks = newest.height - oldest.height
+        yield Sample("consensus_block_interval_seconds", (newest.time - oldest.time).total_seconds() / blocks)
 
 
 def collector() -> Collector:

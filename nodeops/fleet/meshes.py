@@ -13,7 +13,7 @@ from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
 from nodeops.fleet.table import Seen as Network
 from nodeops.mesh.seen import Measured, Seen
 from nodeops.mesh.verdict import Standing, blames, is_noisy, pairs, standing, view
-from nodeops.mesh.view import findings, lost, milliseconds
+from nodeops.mesh.view import findings, ledger_findings, lost, milliseconds
 from nodeops.mesh.votes import Voter, judged
 
 _TROUBLE_CHARACTERS = 200
@@ -48,6 +48,7 @@ def mesh_report(replies: Sequence[Reply], nodes: Sequence[str], votes: Votes | N
     # A node whose prober does not run is silent for everyone, though its network may be fine.
     noisy = frozenset(node for node, said in answers.items() if isinstance(said, str) or is_noisy(said))
     causes = blames(views, noisy)
+    connections = (one for node, said in seen.items() for one in ledger_findings(_of_members(node, said, nodes)))
     explained = judged(votes.voters, pairs(views), causes, votes.rule) if votes else ()
     data: dict[str, Any] = {
         "nodes": {
@@ -59,7 +60,7 @@ def mesh_report(replies: Sequence[Reply], nodes: Sequence[str], votes: Votes | N
         data,
         tables=[_matrix(seen, nodes)],
         lines=["", "a row asks a column: median round trip of the last minute, and what was lost of it"],
-        findings=[*_silent(answers), *findings(causes, views), *explained],
+        findings=[*_silent(answers), *findings(causes, views), *explained, *connections],
     )
 
 
@@ -80,6 +81,11 @@ def votes_of(seen: Network) -> Votes | None:
 def _known(row: Mapping[str, Standing], nodes: Sequence[str]) -> dict[str, Standing]:
     """Return what a host says of members; it may say anything of anybody."""
     return {name: said for name, said in row.items() if name in nodes}
+
+
+def _of_members(node: str, said: Seen, nodes: Sequence[str]) -> Seen:
+    """Return what a host says of members, under the name by which it was asked."""
+    return said.model_copy(update={"node": node, "paths": {name: one for name, one in said.paths.items() if name in nodes}})
 
 
 def _matrix(seen: Mapping[str, Seen], nodes: Sequence[str]) -> Table:

@@ -33,6 +33,9 @@ class Driver(Protocol):
     def commits(self, first: int, last: int) -> list[BlockCommit]:
         """Return the commits of the heights `first` to `last`, newest first."""
 
+    def transactions(self, first: int, last: int) -> int:
+        """Return how many transactions the blocks of the heights `first` to `last` hold together."""
+
     def app_hash(self, height: int) -> str:
         """Return the hash of the application's state that the header of a height carries."""
 

@@ -17,7 +17,7 @@ from nodeops.mesh import unit
 from nodeops.mesh.seen import Seen
 from nodeops.mesh.status import read, tree
 from nodeops.mesh.verdict import blames, is_noisy, view
-from nodeops.mesh.view import findings, milliseconds, paths_table
+from nodeops.mesh.view import findings, ledger_findings, milliseconds, paths_table
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -42,7 +42,7 @@ def report(found: Seen) -> Result:
         found.model_dump(mode="json"),
         tables=[paths_table(found)],
         lines=[f"the last minute; {noise}; {refused}"],
-        findings=list(findings(causes, views)),
+        findings=[*findings(causes, views), *ledger_findings(found)],
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nodeops.document.models import NodeDocument
-from nodeops.mesh.seen import Measured
+from nodeops.mesh.seen import Carried, Measured
 from nodeops.mesh.status import read
 from nodeops.metrics.collector import Collector, Sample
 
@@ -33,6 +33,16 @@ def _path(one: Measured, peer: dict[str, str]) -> Iterator[Sample]:
         yield Sample("mesh_rtt_seconds", one.rtt_p99, {**peer, "quantile": "0.99"})
     if one.jitter is not None:
         yield Sample("mesh_jitter_seconds", one.jitter, peer)
+    if one.ledger is not None:
+        yield from _carried(one.ledger, peer)
+
+
+def _carried(one: Carried, peer: dict[str, str]) -> Iterator[Sample]:
+    yield Sample("mesh_ledger_connections", one.connections, peer)
+    yield Sample("mesh_ledger_segments_total", one.segments, peer)
+    yield Sample("mesh_ledger_retransmits_total", one.retransmitted, peer)
+    if one.mtu is not None:
+        yield Sample("mesh_path_mtu_bytes", one.mtu, peer)
 
 
 COLLECTOR = Collector("mesh", look, interval_seconds=10, deadline_seconds=5)

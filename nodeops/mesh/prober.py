@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from nodeops.mesh.carried import Carriage
 from nodeops.mesh.keys import Shared
 from nodeops.mesh.packet import ANSWER, QUESTION, Packet, opened, packed, sender
 from nodeops.mesh.window import Window
@@ -38,6 +39,7 @@ class Peer:
     shared: Shared
     asked: bool
     window: Window = field(default_factory=Window)
+    carriage: Carriage = field(default_factory=Carriage)
     _allowance: float = _ANSWERS_AT_ONCE
     _allowed_at: float = 0.0
 

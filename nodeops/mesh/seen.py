@@ -8,6 +8,20 @@ _Count = Annotated[int, Field(ge=0)]
 _Seconds = Annotated[float, Field(ge=0, le=1e9)]
 
 
+class Carried(BaseModel):
+    """What the ledger's own connections to a peer carried, as the kernel counts it: segments with data, and those sent again.
+
+    Counted since the prober began, and over the last minute; `mtu` in bytes, None without a connection.
+    """
+
+    connections: _Count
+    mtu: _Count | None
+    segments: _Count
+    retransmitted: _Count
+    recent_segments: _Count
+    recent_retransmitted: _Count
+
+
 class Measured(BaseModel):
     """What one node sees of another: counted since its prober started, measured over the last minute. Times in seconds."""
 
@@ -23,6 +37,8 @@ class Measured(BaseModel):
     rtt_p99: _Seconds | None
     jitter: _Seconds | None
     silent_seconds: _Seconds | None
+    # None of a prober that cannot say: an older one, or where the kernel shows no connections.
+    ledger: Carried | None = None
 
 
 class Seen(BaseModel):

@@ -12,7 +12,8 @@ from pathlib import Path
 from nodeops.core.errors import HostError, InputError
 from nodeops.document.models import NodeDocument
 from nodeops.host.units.notify import notify
-from nodeops.mesh import keys, status
+from nodeops.mesh import keys, status, tcp
+from nodeops.mesh.carried import between
 from nodeops.mesh.prober import SELF, Peer, Prober, open_sockets, warn
 from nodeops.mesh.ring import peers
 
@@ -100,6 +101,7 @@ class _Publisher:
     def __init__(self, document: NodeDocument, prober: Prober, missing: list[str]):
         self._document, self._prober, self._missing = document, prober, missing
         self._written = 0.0
+        self._shows_connections = True
         self._said: Mapping[str, int] = dict(vars(prober.refused))
 
     def tick(self) -> None:
@@ -107,10 +109,26 @@ class _Publisher:
         if now - self._written < status.WRITE_SECONDS:
             return
         self._written = now
+        self._look_at_the_ledger(now)
         found = status.seen(self._document.node.name, self._prober.peers, self._prober.refused, self._missing)
         status.write(Path(self._document.paths["mesh_status"]), found)
         notify("WATCHDOG=1")
         self._say()
+
+    def _look_at_the_ledger(self, now: float) -> None:
+        """Take down what the ledger's own connections carried. A kernel that does not show them is asked once."""
+        if not self._shows_connections:
+            return
+        try:
+            found = tcp.established()
+        except OSError as error:
+            self._shows_connections = False
+            warn(f"the kernel does not show the ledger's connections: {error.strerror}")
+            return
+        port = self._document.ledger.ports["p2p"].port
+        for peer in self._prober.peers.values():
+            if peer.asked and peer.name != SELF:
+                peer.carriage.looked(now, between(found, port, peer.addresses))
 
     def _say(self) -> None:
         for reason, count in vars(self._prober.refused).items():

@@ -17,6 +17,10 @@ def test_the_house_is_seen():
     assert {"ledger_up", "disk_stage", "collector_up"} <= metrics.catalogued(ROOT) & set(metrics.exported(ROOT))
 
 
+def test_no_alert_is_bare():
+    assert_kept(metrics.bare_alerts)
+
+
 def test_breaches_are_found(plant):
     root = plant(
         {
@@ -33,4 +37,4 @@ def test_breaches_are_found(plant):
 def test_bare_alerts_are_found(plant):
     rule = "{alert: A, expr: up == 0, labels: {severity: high}, annotations: {summary: x, runbook_url: RUNBOOKS/B.md}}"
     root = plant({metrics.RULES: f"groups: [{{name: g, rules: [{rule}]}}]", f"{metrics.RUNBOOKS}/C.md": "# C"})
-    assert len(list(metrics.bare_alerts(root))) == 4
+    assert len(list(metrics.bare_alerts(root))) == 5

@@ -37,7 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def command(*words: str | Path, seconds: int = LAB_SECONDS, **environment: str) -> subprocess.CompletedProcess[str]:
     """Return a finished command with its output; whether it succeeded is for the test to say."""
     argv, env = [str(word) for word in words], {**ENVIRONMENT, **environment}
-    return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=seconds, check=False)
+    none = subprocess.DEVNULL
+    return subprocess.run(argv, cwd=ROOT, env=env, stdin=none, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 @dataclass(frozen=True)

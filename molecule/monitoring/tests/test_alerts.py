@@ -137,6 +137,18 @@ def test_nobody_without_a_certificate_is_answered() -> None:
         assert f"127.0.0.1:{place['port']}" in listening
 
 
+@pytest.mark.parametrize("unit", ["prometheus", "prometheus-alertmanager"])
+def test_the_exposure_of_its_units(unit: str) -> None:
+    said = hosts.must(MONITOR, f"systemd-analyze security --no-pager {unit}.service | tail -n 1")
+    assert float(said.split(":")[1].split()[0]) <= 1.5
+    pid = hosts.must(MONITOR, f"systemctl show -p MainPID --value {unit}").strip()
+    assert hosts.must(MONITOR, f"stat -c %U /proc/{pid}").strip() == "prometheus"
+    assert int(hosts.must(MONITOR, f"awk '/^CapEff/ {{print $2}}' /proc/{pid}/status"), 16) == 0
+    inside = f"nsenter --mount --target {pid}"
+    assert hosts.run(MONITOR, f"{inside} touch /etc/prometheus/x").code != 0
+    assert "PRIVATE" not in hosts.run(MONITOR, f"{inside} cat {document()['paths']['monitoring_key']}").out
+
+
 # With TLS 1.3 a server says that it wants a certificate when the client reads.
 STRANGER = """
 import ssl, sys, urllib.request

@@ -68,3 +68,16 @@ def test_custom_metrics_are_exported_and_bad_ones_named() -> None:
         time.sleep(1)
     assert "bad.prom is refused" in hosts.must("beta-1", "journalctl -u nodeops-exporter --no-pager | cat")
     hosts.must("beta-1", f"rm {folder}/good.prom {folder}/bad.prom")
+
+
+def test_what_node_exporter_says_is_left_to_it_while_it_runs() -> None:
+    """With a stand-in for Debian's package: what is looked at is its unit, from within the exporter's sandbox."""
+    assert values("beta-1", "host_left_to_node_exporter") == {"": 0}
+    hosts.must("beta-1", "systemd-run --quiet --collect --unit prometheus-node-exporter sleep 600")
+    try:
+        assert values("beta-1", "host_left_to_node_exporter") == {"": 1}
+        assert values("beta-1", "memory_total_bytes") == {}
+        assert values("beta-1", "clock_timestamp_seconds")
+    finally:
+        hosts.must("beta-1", "systemctl stop prometheus-node-exporter")
+    assert values("beta-1", "memory_total_bytes")

@@ -52,6 +52,27 @@ def test_a_path_that_is_cut_and_a_node_that_is_cut_off_are_told_apart() -> None:
         assert [one["id"] for one in shown["findings"]] == ["mesh.uplink.beta-1"]
 
 
+def test_what_the_ledgers_own_connections_lose_is_seen_while_probes_get_through() -> None:
+    found = hosts.controller("document", "show", "alpha-1", "--json")["document"]["ledger"]["ports"]["p2p"]["port"]
+    rule = f"ip saddr {hosts.ADDRESS['alpha-2']} tcp {{}} {found} numgen random mod 100 < 30 drop;"
+    chain = "type filter hook prerouting priority -300; " + " ".join(rule.format(end) for end in ("dport", "sport"))
+    hosts.must("beta-1", "nft -f -", given=f"table ip deaf {{ chain c {{ {chain} }}; }}".encode())
+    try:
+        end = time.monotonic() + 2 * WAIT
+        while "mesh.ledger.alpha-2-beta-1" not in (seen := {one["id"]: one for one in shown("alpha-2")["findings"]}):
+            assert time.monotonic() < end, shown("alpha-2")["paths"]
+            time.sleep(3)
+    finally:
+        hosts.must("beta-1", "nft delete table ip deaf")
+    assert seen["mesh.ledger.alpha-2-beta-1"]["verdict"] == "warn"
+    assert {name for name in seen if not name.startswith("mesh.ledger.")} == {"mesh"}, "no path and no node is blamed"
+    assert {one["ledger"]["mtu"] for one in shown("alpha-1")["paths"].values()} == {1500}
+
+
+def shown(node: str) -> Any:
+    return hosts.verb(node, "mesh", "show")
+
+
 def test_the_unit_is_closed_and_nobody() -> None:
     said = hosts.must("alpha-2", "systemd-analyze security --no-pager nodeops-mesh.service | tail -n 1")
     assert float(said.split(":")[1].split()[0]) <= 1.5

@@ -1,9 +1,11 @@
 """What is written into the book of receipts: why a key was put back, which refusals words took away, and how a drill went."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from nodeops.backup.restore.plan import Decision, Facts
+from nodeops.backup.state import write_drill
 from nodeops.core.printable import printable
 from nodeops.document.models import NodeDocument
 from nodeops.receipts.book import Book, opened
@@ -46,6 +48,7 @@ def drilled(document: NodeDocument, snapshot: str, height: int, note: str, passe
             return
         intent = book.intend([replace(_receipt(document, "drill", height, height, ""), name=snapshot)])[0]
         book.append([settled(intent, "done" if passed else "aborted", note)])
+    write_drill(document, time.time(), passed)
 
 
 def _abort(book: Book, note: str) -> None:

@@ -1,8 +1,9 @@
 """What makes a host ill, and what makes it well again: two scripts for each fault. Pure.
 
 The way back is armed on the host, as a timer of its systemd, before the fault is made: so it comes whatever becomes of the
-command that asked for it. Delay is not among them: it needs kernel modules that containers do not get (sch_netem, nft queue).
-Nor is a wrong clock: all hosts of a lab share the machine's.
+command that asked for it. Delay is not among them yet: kernels where this was tried have neither sch_netem nor nft's queue, and
+the target NFQUEUE of iptables needs iptables and a program that holds packets back on every host. A wrong clock cannot be: all
+hosts of a lab share the machine's.
 """
 
 import ipaddress

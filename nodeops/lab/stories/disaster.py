@@ -126,7 +126,7 @@ def _seal(lost: Lost, at: Path) -> None:
     line = f"ls {shlex.join(opening)} 2>/dev/null | tar c --absolute-names --files-from=- {shlex.join(files)}"
     ssh = ["ssh", "-F", str(lost.lab.folder / SSH_CONFIG_FILE), lost.node, shlex.join(["sudo", "-n", "sh", "-c", line])]
     seal = ["age", "--encrypt", "--recipients-file", str(at / "admin.pub"), "--output", str(at / "keys.age")]
-    with subprocess.Popen(ssh, stdout=subprocess.PIPE) as streaming:
+    with subprocess.Popen(ssh, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as streaming:
         _run(seal, stdin=streaming.stdout)
     if streaming.returncode:
         raise HostError(f"gave no keys: ssh left with code {streaming.returncode}", where=lost.node, hint="nodeops lab ssh")

@@ -33,7 +33,9 @@ def tell(steps: Iterable[Step], console: Console) -> None:
 
 def quietly(words: Sequence[str]) -> int:
     """Return the exit code of a command whose output nobody needs."""
-    return subprocess.run(_found(words), timeout=_COMMAND_SECONDS, check=False, capture_output=True).returncode
+    return subprocess.run(
+        _found(words), timeout=_COMMAND_SECONDS, check=False, stdin=subprocess.DEVNULL, capture_output=True
+    ).returncode
 
 
 def _run(step: Step, console: Console) -> None:

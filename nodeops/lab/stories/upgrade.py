@@ -139,7 +139,9 @@ def _gone_over(folder: Path, target: str, given: Mapping[str, Any]) -> None:
     out.print(f"\n$ ansible-playbook playbooks/upgrade.yml            # to {target}; what it says: {log}", soft_wrap=True)
     told = Told()
     with log.open("wb") as said, _written(folder, node, target, told):
-        running = subprocess.Popen([*play, "--extra-vars", json.dumps(given)], stdout=said, stderr=said, cwd=PROJECT)
+        # Ansible refuses an input that ssh, beside it, has made non-blocking.
+        words = [*play, "--extra-vars", json.dumps(given)]
+        running = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=PROJECT)
         table = subprocess.Popen([str(beside / "nodeops"), "fleet", "status", "--watch", "--inventory", str(folder)])
         until = time.monotonic() + _SECONDS
         try:
@@ -166,12 +168,16 @@ def _ssh(folder: Path, node: str, line: str) -> list[str]:
     return ["ssh", "-F", str(folder / SSH_CONFIG_FILE), "-o", "ConnectTimeout=5", node, f"sudo -n sh -c {shlex.quote(line)}"]
 
 
+def _answered(folder: Path, node: str, line: str, seconds: float) -> "subprocess.CompletedProcess[bytes]":
+    words = _ssh(folder, node, line)
+    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False)
+
+
 @contextmanager
 def _written(folder: Path, node: str, run: str, told: Told) -> Iterator[None]:
     """Write a record a second on a node while the block runs."""
-    writing = subprocess.Popen(
-        _ssh(folder, node, _WRITE.format(run=run)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    words, none = _ssh(folder, node, _WRITE.format(run=run)), subprocess.DEVNULL
+    writing = subprocess.Popen(words, stdin=none, stdout=subprocess.PIPE, stderr=none, text=True)
     try:
         yield
     finally:
@@ -181,7 +187,7 @@ def _written(folder: Path, node: str, run: str, told: Told) -> Iterator[None]:
 
 def _note(folder: Path, node: str, told: Told) -> None:
     """Note the times of the newest blocks. A node that is being restarted does not answer; it has them all afterwards."""
-    done = subprocess.run(_ssh(folder, node, "nodeops status --json"), capture_output=True, timeout=30, check=False)
+    done = _answered(folder, node, "nodeops status --json", 30)
     try:
         recent = json.loads(done.stdout)["recent"]
         told.blocks |= {int(one["height"]): datetime.fromisoformat(one["time"]).timestamp() for one in recent}
@@ -193,6 +199,6 @@ def _lost(folder: Path, node: str, run: str, told: Told) -> None:
     """Raise HostError unless each record that the node took is proven."""
     files = " ".join(f"{_FILES}/{run}-{number}" for number in told.taken)
     line = f"nodeops ledger wait --blocks 2 > /dev/null 2>&1; nodeops record verify {files} --json"
-    done = subprocess.run(_ssh(folder, node, line), capture_output=True, timeout=120, check=False)
+    done = _answered(folder, node, line, 120)
     if not told.taken or done.returncode:
         raise HostError("records that it took are not proven", where=node, hint=f"nodeops record verify {_FILES}/{run}-*")

@@ -28,6 +28,8 @@ from nodeops.ledger.cometbft.blocks import (
 # types/params.go and types/validator_set.go (MaxVotesCount): no set is larger.
 MAX_VALIDATORS = 10_000
 _MAX_PEERS = 1_000
+# rpc/core/blocks.go: `blockchain` answers no more blocks at once.
+METAS_LIMIT = 20
 _ADDRESS_BYTES = 20
 _HASH_BYTES = 32
 
@@ -174,6 +176,21 @@ class ValidatorsPage(Answer):
     block_height: Int64
     validators: Annotated[list[_Keyed], Field(max_length=100)]
     total: Annotated[Int64, Field(ge=1, le=MAX_VALIDATORS)]
+
+
+class _Header(Answer):
+    height: Height
+
+
+class _BlockMeta(Answer):
+    header: _Header
+    num_txs: Annotated[Int64, Field(ge=0)]
+
+
+class BlockMetas(Answer):
+    """`blockchain`: of each block only how many transactions it holds."""
+
+    block_metas: Annotated[list[_BlockMeta], Field(max_length=METAS_LIMIT)]
 
 
 class BroadcastAnswer(Answer):

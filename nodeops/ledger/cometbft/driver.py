@@ -12,6 +12,8 @@ from nodeops.core.printable import printable
 from nodeops.document.models import NodeDocument
 from nodeops.ledger.answers import ApplicationRefused, BlockCommit, LedgerStatus, Peer, Validator, ValidatorSet
 from nodeops.ledger.cometbft.answers import (
+    METAS_LIMIT,
+    BlockMetas,
     BroadcastAnswer,
     ConsensusAnswer,
     NetInfoAnswer,
@@ -118,6 +120,17 @@ class CometBft:
         app_hash, time = hexadecimal(header.app_hash), moment(header.time)
         made = hexadecimal(header.proposer_address), commit.round
         return BlockCommit(height, hexadecimal(commit.block_id.hash), app_hash, time, frozenset(signers), *made)
+
+    def transactions(self, first: int, last: int) -> int:
+        """Return how many transactions the blocks of the heights `first` to `last` hold together."""
+        return sum(self._transactions(low, min(low + METAS_LIMIT - 1, last)) for low in range(first, last + 1, METAS_LIMIT))
+
+    def _transactions(self, first: int, last: int) -> int:
+        answer = self.rpc.call("blockchain", minHeight=first, maxHeight=last)
+        found = {one.header.height: one.num_txs for one in self._checked("blockchain", BlockMetas, answer).block_metas}
+        if set(found) != set(range(first, last + 1)):
+            raise self._lie("blockchain", f"asked for the heights {first} to {last}, answers {len(found)} others")
+        return sum(found.values())
 
     def app_hash(self, height: int) -> str:
         """Return the hash of the application's state after the block below `height`, as that header carries it."""

@@ -12,6 +12,7 @@ from tests.contract.rules.tree import ours, parsed, text_files, yaml
 CATALOGUE = "nodeops/metrics/collectors"
 RULES = "roles/monitoring/files/rules.yml"
 RUNBOOKS = "docs/runbooks"
+DASHBOARDS = "roles/dashboards/files"
 SEVERITIES = {"critical", "warning", "none"}
 _NAME = re.compile(r"\bnodeops_[a-z][a-z0-9_]*\b")
 # Places that speak of metrics by their full name.
@@ -72,13 +73,16 @@ def alerts(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def bare_alerts(root: Path) -> Iterator[str]:
-    """Yield alerts without severity, summary or the link to their runbook, and runbooks without their alert."""
+    """Yield alerts without severity, summary, or the links to their runbook and dashboard, and runbooks without their alert."""
     found, pages = alerts(root), {path.stem for path in ours(root / RUNBOOKS, "*.md")}
+    dashboards = {f"/d/{path.stem}" for path in ours(root / DASHBOARDS, "*.json")}
     for name, rule in found.items():
         says = rule.get("annotations", {})
         if rule.get("labels", {}).get("severity") not in SEVERITIES:
             yield f"{name} has no severity of {', '.join(sorted(SEVERITIES))}"
         if not says.get("summary") or says.get("runbook_url") != f"RUNBOOKS/{name}.md":
             yield f"{name} has no summary, or not the link to its runbook"
+        if says.get("dashboard") not in dashboards:
+            yield f"{name} has no dashboard that there is"
     yield from (f"{name} has no page in {RUNBOOKS}" for name in sorted(set(found) - pages))
     yield from (f"{RUNBOOKS}/{name}.md is the page of no alert" for name in sorted(pages - set(found)))

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ import pytest
 from nodeops.agent import metrics as agent_metrics
 from nodeops.backup import metrics as backup_metrics
 from nodeops.backup.policy import Last
-from nodeops.backup.state import Remembered, write_state
+from nodeops.backup.state import Remembered, write_drill, write_state
 from nodeops.core.errors import HostError
 from nodeops.disk import metrics as disk_metrics
 from nodeops.exporter import certificate_metrics, certificates, collectors, host_metrics, ledger_metrics, text_files, unit_metrics
@@ -128,7 +128,16 @@ class Ledger:
 
     def commits(self, first, last):
         self.asked = (first, last)
-        return [BlockCommit(height, "", "", datetime.now(UTC), self.signers) for height in range(last, first - 1, -1)]
+        start = datetime(2026, 11, 1, tzinfo=UTC)
+        heights = range(last, first - 1, -1)
+        # Every fifth block took a second round; two validators propose in turn.
+        return [
+            BlockCommit(one, "", "", start + timedelta(seconds=2 * one), self.signers, (OWN, OTHER)[one % 2], int(one % 5 == 0))
+            for one in heights
+        ]
+
+    def transactions(self, first, last):
+        return 3 * (last - first + 1)
 
 
 def ledger(node, chain=None, look=None):
@@ -138,6 +147,7 @@ def ledger(node, chain=None, look=None):
 def backups(node, **changes):
     last = Last("0123abcd", datetime(2026, 11, 1, tzinfo=UTC), 5, 1, 2.5)
     write_state(node, Remembered(**{"last": last, "tried": last.time, "error": "", "begun": True, **changes}))
+    write_drill(node, 1.8e9, passed=True)
     return list(backup_metrics.look(node))
 
 
@@ -145,7 +155,31 @@ def test_a_backup_that_failed_leaves_the_last_one_known(node):
     assert list(backup_metrics.look(node)) == []
     found = {one.name: one.value for one in backups(node, error="down")}
     assert (found["backup_failed"], found["backup_last_timestamp_seconds"]) == (1, datetime(2026, 11, 1, tzinfo=UTC).timestamp())
-    assert [one.name for one in backups(node, last=None, error="down")] == ["backup_failed"]
+    assert [one.name for one in backups(node, last=None, error="down")][:1] == ["backup_failed"]
+
+
+def test_a_drill_that_failed_is_told_from_one_that_passed_and_from_none(node):
+    backups(node)
+    assert value(backup_metrics.look(node), "backup_drill_failed") == 0
+    write_drill(node, 1.9e9, passed=False)
+    found = list(backup_metrics.look(node))
+    assert (value(found, "backup_drill_failed"), value(found, "backup_drill_timestamp_seconds")) == (1, 1.9e9)
+    (open_path(node, "backup_state") / "drilled.json").write_text("{")
+    with pytest.raises(HostError, match="cannot be read"):
+        list(backup_metrics.look(node))
+    (open_path(node, "backup_state") / "drilled.json").unlink()
+    assert value(backup_metrics.look(node), "backup_drill_failed") is None
+
+
+def test_rounds_that_came_to_nothing_proposals_and_transactions_are_counted_once(node):
+    chain, look = Ledger(), ledger_metrics.LedgerLook()
+    first = ledger(node, chain, look)
+    counters = ("consensus_lost_rounds_total", "consensus_proposed_total", "ledger_transactions_total")
+    assert [value(first, name) for name in counters] == [0, 0, 0]
+    assert value(first, "consensus_block_interval_seconds") == 2.0
+    chain.height = 111
+    assert [value(ledger(node, chain, look), name) for name in counters] == [3, 6, 33]
+    assert [value(ledger(node, chain, look), name) for name in counters] == [3, 6, 33]
 
 
 def units(node, monkeypatch):

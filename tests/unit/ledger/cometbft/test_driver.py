@@ -160,3 +160,26 @@ def test_a_real_process_answers_every_question(process: Process) -> None:
         node.app_hash(status.height + 1000)
     with pytest.raises(HostError, match="is a node of chain"):
         CometBft(Rpc(process.url), "another").status()
+
+
+def metas(heights: list[int]) -> dict[str, Any]:
+    """Answer `blockchain` as CometBFT does: newest first, numbers as text; a block holds as many as its height's last digit."""
+    return {"block_metas": [{"header": {"height": str(one), "chain_id": CHAIN}, "num_txs": str(one % 10)} for one in heights]}
+
+
+def test_transactions_are_counted_twenty_blocks_at_a_time() -> None:
+    asked = []
+
+    def answer(params: Mapping[str, Any]) -> Any:
+        asked.append((int(params["minHeight"]), int(params["maxHeight"])))
+        return metas(list(range(asked[-1][1], asked[-1][0] - 1, -1)))
+
+    with answering({"blockchain": answer}) as url:
+        assert driver(url).transactions(1, 45) == sum(one % 10 for one in range(1, 46))
+    assert asked == [(1, 20), (21, 40), (41, 45)]
+
+
+@pytest.mark.parametrize("heights", [[3, 2], [4, 3, 2], []])
+def test_a_node_that_answers_other_blocks_is_not_believed(heights: list[int]) -> None:
+    with answering({"blockchain": metas(heights)}) as url, pytest.raises(HostError, match="asked for the heights 1 to 3"):
+        driver(url).transactions(1, 3)
