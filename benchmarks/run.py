@@ -18,7 +18,9 @@ from functools import partial
 from pathlib import Path
 
 import disk_guard
+import mesh
 import metrics
+import monitor
 import psutil
 import witnesses
 from rich.console import Console
@@ -265,6 +267,14 @@ def report(facts: Sequence[str], rows: Sequence[Row], guard: Sequence[str]) -> s
     return "\n".join([*head, *(f"- {fact}" for fact in facts), "", *table(rows), *note, *guard, *witnesses.section()])
 
 
+def watched() -> list[str]:
+    """Return what watching costs: the exporter on a node, and a monitor of a thousand."""
+    consortium = load_consortium(INVENTORY)
+    node, watcher = managed_nodes(consortium, INVENTORY)[0], next(iter(consortium.monitors))
+    run((*PLAY, "playbooks/monitoring.yml"))
+    return [*metrics.section(INVENTORY, node), *monitor.section(INVENTORY, node, watcher)]
+
+
 def main() -> None:
     """Measure everything, or what --only names, and write the results of a whole run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -278,12 +288,12 @@ def main() -> None:
         fill_caches()
         facts = list(machine())
         rows = [measured(bench) for bench in wanted]
-        exporter = [] if chosen.only else metrics.section(INVENTORY, managed_nodes(load_consortium(INVENTORY), INVENTORY)[0])
+        watching = [] if chosen.only else watched()
     finally:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    text = report(facts, rows, [] if chosen.only else [*exporter, *disk_guard.section(), *ledgerd.section()])
+    text = report(facts, rows, [] if chosen.only else [*watching, *mesh.section(), *disk_guard.section(), *ledgerd.section()])
     sys.stdout.write(text)
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")
