@@ -18,10 +18,8 @@ from functools import partial
 from pathlib import Path
 
 import disk_guard
-import mesh
-import metrics
-import monitor
 import psutil
+import watching
 import witnesses
 from rich.console import Console
 
@@ -267,12 +265,11 @@ def report(facts: Sequence[str], rows: Sequence[Row], guard: Sequence[str]) -> s
     return "\n".join([*head, *(f"- {fact}" for fact in facts), "", *table(rows), *note, *guard, *witnesses.section()])
 
 
-def watched() -> list[str]:
-    """Return what watching costs: the exporter on a node, and a monitor of a thousand."""
-    consortium = load_consortium(INVENTORY)
-    node, watcher = managed_nodes(consortium, INVENTORY)[0], next(iter(consortium.monitors))
-    run((*PLAY, "playbooks/monitoring.yml"))
-    return [*metrics.section(INVENTORY, node), *monitor.section(INVENTORY, node, watcher)]
+def backups() -> Iterator[str]:
+    """Yield how backups do beside plain restic, and beside borg where it is installed."""
+    script = "benchmarks/backup/beside_restic.py"
+    yield from ("", "## Backups", "", f"The engine as `nodeops backup` drives it (`{script}`).", "")
+    yield from run((sys.executable, script)).splitlines()
 
 
 def main() -> None:
@@ -288,12 +285,12 @@ def main() -> None:
         fill_caches()
         facts = list(machine())
         rows = [measured(bench) for bench in wanted]
-        watching = [] if chosen.only else watched()
+        watched = [] if chosen.only else watching.section(INVENTORY, lambda book: run((*PLAY, book)))
     finally:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    text = report(facts, rows, [] if chosen.only else [*watching, *mesh.section(), *disk_guard.section(), *ledgerd.section()])
+    text = report(facts, rows, [] if chosen.only else [*watched, *disk_guard.section(), *ledgerd.section(), *backups()])
     sys.stdout.write(text)
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")

@@ -1,6 +1,7 @@
 """The `nodeops` command: puts the rooms' verbs together and turns errors into messages and exit codes."""
 
 import importlib
+import resource
 import signal
 import sys
 from collections.abc import Collection, Sequence
@@ -139,6 +140,8 @@ def _leave_on_signals() -> None:
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line. Known errors become a message and a named exit code, never a traceback."""
     _leave_on_signals()
+    # A core would hold what was read: keys, passwords. Programs that are started inherit it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     argv = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in argv
     try:

@@ -5,6 +5,7 @@ Ratios count: a second on one machine is not a second on another.
 """
 
 import argparse
+import hashlib
 import os
 import random
 import resource
@@ -14,10 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nodeops.backup.policy import by_block
 from nodeops.backup.restic import Restic
 
 _FILES, _NEW, _GONE = 60, 6, 3
@@ -73,7 +75,23 @@ def ours(at: Path, data: Path) -> Way:
         if damage := engine.check():
             raise SystemExit(damage)
 
-    return Way("nodeops", {"begin": engine.init, "full": save, "incremental": save, "verify": verify, "restore": restore})
+    def drill() -> None:
+        newest = by_block(engine.snapshots(_HOST))[-1].id
+        engine.restore_size(newest)
+        engine.restore(newest, at / "ours-drill")
+        read_and_remove(at / "ours-drill")
+
+    steps = {"begin": engine.init, "full": save, "incremental": save, "verify": verify, "restore": restore, "drill": drill}
+    return Way("nodeops", steps)
+
+
+def read_and_remove(folder: Path) -> None:
+    """Take the digest of every file, as a drill does, and remove them."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as opened:
+                hashlib.file_digest(opened, "sha256")
+    shutil.rmtree(folder)
 
 
 def restic(at: Path, data: Path) -> Way:
@@ -85,20 +103,30 @@ def restic(at: Path, data: Path) -> Way:
 
     save = step("backup", str(data))
     back = step("restore", "latest", "--verify", f"--target={at / 'restic-back'}")
-    return Way(
-        "restic",
-        {"begin": step("init"), "full": save, "incremental": save, "verify": step("check", "--read-data"), "restore": back},
-    )
+    into = step("restore", "latest", "--verify", f"--target={at / 'restic-drill'}")
+
+    def drill() -> None:
+        into()
+        read_and_remove(at / "restic-drill")
+
+    verify = step("check", "--read-data")
+    steps = {"begin": step("init"), "full": save, "incremental": save, "verify": verify, "restore": back, "drill": drill}
+    return Way("restic", steps)
 
 
 def borg(at: Path, data: Path) -> Way:
     """Return borg's way; its repository is encrypted too."""
     environment = {"BORG_REPO": str(at / "borg"), "BORG_PASSPHRASE": _PASSWORD, "BORG_BASE_DIR": str(at / "borg-base")}
-    back = at / "borg-back"
+    back, into = at / "borg-back", at / "borg-drill"
     back.mkdir()
 
     def step(*words: str, cwd: Path = at) -> Callable[[], None]:
         return lambda: run(["borg", *words], environment, cwd)
+
+    def drill() -> None:
+        into.mkdir()
+        step("extract", "::second", cwd=into)()
+        read_and_remove(into)
 
     return Way(
         "borg",
@@ -108,6 +136,7 @@ def borg(at: Path, data: Path) -> Way:
             "incremental": step("create", "::second", str(data)),
             "verify": step("check", "--verify-data"),
             "restore": step("extract", "::second", cwd=back),
+            "drill": drill,
         },
     )
 
@@ -132,23 +161,33 @@ def one_run(megabytes: int, at: Path, found: dict[tuple[str, str], list[tuple[fl
             found.setdefault((step, way.name), []).append(measured(way.steps[step]))
 
 
+def table(megabytes: int, runs: int) -> Iterator[str]:
+    """Measure, and yield a table: medians of all runs."""
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            one_run(megabytes, Path(folder), found)
+    plain = {key[0]: medians(times) for key, times in found.items() if key[1] == "restic"}
+    yield f"{megabytes} MB in {_FILES} files, {_NEW} new and {_GONE} gone before the incremental one, median of {runs} runs:"
+    yield from ("", "| step | engine | seconds | CPU | seconds beside restic | CPU beside restic |", "|---|---|---|---|---|---|")
+    for (step, name), times in found.items():
+        (wall, cpu), (wall_of_plain, cpu_of_plain) = medians(times), plain[step]
+        yield f"| {step} | {name} | {wall:.1f} | {cpu:.1f} | {wall / wall_of_plain:.2f} | {cpu / cpu_of_plain:.2f} |"
+
+
+def medians(times: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return the medians of seconds and of seconds of processor."""
+    return statistics.median(wall for wall, _ in times), statistics.median(cpu for _, cpu in times)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=500)
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
-    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for _ in range(given.runs):
-        with tempfile.TemporaryDirectory() as folder:
-            one_run(given.megabytes, Path(folder), found)
-    plain = {step: statistics.median(wall for wall, _ in times) for (step, name), times in found.items() if name == "restic"}
-    lines = [f"{given.megabytes} MB in {_FILES} files, median of {given.runs} runs", ""]
-    lines += ["| step | engine | seconds | CPU | beside restic |", "|---|---|---|---|---|"]
-    for (step, name), times in found.items():
-        wall, cpu = (statistics.median(one) for one in zip(*times, strict=True))
-        lines.append(f"| {step} | {name} | {wall:.1f} | {cpu:.1f} | {wall / plain[step]:.2f} |")
-    sys.stdout.write("\n".join(lines) + "\n")
+    for line in table(given.megabytes, given.runs):
+        sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Class B is small, irreplaceable and can be copied while the node runs: the ledge
 nodeops its own files. Keys (class A) and chain data (class C) are never in it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ KEYS, STATE, MARK = "a", "b", "mark"
 MOST_HOURS = 26.0
 _SET_UP = "nodeops backup run; ansible-playbook playbooks/backup.yml sets up what is missing"
 # A clock may differ that much from the one that made the backup.
-_SKEW = timedelta(minutes=5)
+SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,30 @@ def whole(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     return [one for one in snapshots if one.id in marked and one.tags.get("class") != MARK]
 
 
+def by_block(snapshots: Sequence[Snapshot], tip: int | None = None) -> list[Snapshot]:
+    """Return snapshots by the block at which each was made, the oldest first: clocks may be wrong, blocks are agreed.
+
+    One that was made while the ledger was silent comes after the one before it by time. Those that claim a block which the
+    chain does not have yet, where its `tip` is known, come before all others: nothing makes them the newest.
+    """
+    ranked: list[tuple[int, datetime, int]] = []
+    last = 0
+    for number, one in enumerate(snapshots := sorted(snapshots, key=lambda one: one.time)):
+        said = one.tags.get("height")
+        height = last if said is None else height_of(said)
+        if tip is not None and height > tip:
+            height = -1
+        elif said is not None:
+            last = max(height, 0)
+        ranked.append((height, one.time, number))
+    return [snapshots[number] for _, _, number in sorted(ranked)]
+
+
+def height_of(said: str) -> int:
+    """Return a height that a tag says, -1 for anything that is none: whoever has a node writes what they like."""
+    return int(said) if re.fullmatch(r"[0-9]{1,18}", said, re.ASCII) else -1
+
+
 def judge_history(snapshots: Sequence[Snapshot], last: Last | None) -> Finding:
     """Judge whether the repository still has the backup that this host made last: only someone else can have removed it."""
     expected = "the repository has the backup that this host made last"
@@ -125,7 +150,7 @@ def judge_age(snapshots: Sequence[Snapshot], now: datetime, most: timedelta) -> 
         return Finding("backup.age", Verdict.FAIL, expected, "there is none", "nodeops backup run")
     newest = max(snapshots, key=lambda one: one.time)
     age = now - newest.time
-    if age < -_SKEW:
+    if age < -SKEW:
         hint = "compare the clocks of this host and of the one that made it"
         return Finding("backup.age", Verdict.FAIL, expected, f"{newest.id} is {_hours(-age)} in the future", hint)
     verdict = Verdict.PASS if age <= most else Verdict.FAIL
@@ -137,6 +162,9 @@ def judge_place(repository: str) -> Finding:
     expected = "a kind of repository into which the tests of nodeops make backups"
     if repository.startswith(("rest:https:", "/")):
         return Finding("backup.place", Verdict.PASS, expected, "it is")
+    if repository.startswith(("sftp://", "s3:https:")):
+        text = "it is; whoever has this node may remove there, unless that side keeps snapshots or locks objects"
+        return Finding("backup.place", Verdict.PASS, expected, text)
     hint = "drill every backup: nodeops backup drill; see yourself who may remove there"
     return Finding("backup.place", Verdict.NOT_TESTABLE_HERE, expected, f"{repository.partition(':')[0]}: not tested", hint)
 

@@ -19,14 +19,16 @@ NO_ANSWER = ("does not answer", _WAY_HINT)
 
 
 def reach(settings: Mapping[str, str]) -> None:
-    """Return when a REST repository answers over TLS that is trusted, and lets this node in; others are not asked.
+    """Return when a repository answers over TLS that is trusted, and lets this node in; others are not asked.
 
-    Raise HostError that says which of these is not so.
+    Raise HostError that says which of these is not so. Whether S3 lets a node in only a signature would tell, which is the
+    engine's: any answer will do.
     """
     address = settings["RESTIC_REPOSITORY"]
-    if not address.startswith("rest:https:"):
+    kind, _, place = address.partition(":")
+    if kind not in ("rest", "s3") or not place.startswith("https:"):
         return
-    parts = urlsplit(address.removeprefix("rest:"))
+    parts = urlsplit(place)
     try:
         code = _answer(parts, settings.get("BACKUP_CACERT"))
     except ssl.SSLCertVerificationError as error:
@@ -35,7 +37,7 @@ def reach(settings: Mapping[str, str]) -> None:
     except (OSError, http.client.HTTPException) as error:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise HostError(f"does not answer: {said}", where=f"repository {parts.hostname}:{parts.port}", hint=_WAY_HINT) from error
-    if code in (401, 403):
+    if kind == "rest" and code in (401, 403):
         raise HostError(NOT_LET_IN[0], where="repository", hint=NOT_LET_IN[1])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from fabric import Config, Connection
 from invoke.exceptions import ThreadException
-from paramiko import (  # type: ignore[import-untyped]
+from paramiko import (
     AuthenticationException,
     BadHostKeyException,
     HostKeys,
@@ -22,8 +22,8 @@ from paramiko import (  # type: ignore[import-untyped]
     SSHConfig,
     SSHException,
 )
-from paramiko.hostkeys import InvalidHostKey  # type: ignore[import-untyped]
-from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize  # type: ignore[import-untyped]
+from paramiko.hostkeys import InvalidHostKey
+from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize
 
 from nodeops.core.errors import InputError
 from nodeops.fleet.reply import OUTPUT_LIMIT_BYTES, OutputCounter, OutputTooLongError, Reply, State, not_run, one_line

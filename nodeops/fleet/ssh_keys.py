@@ -5,8 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from paramiko import Agent, PKey, SSHException  # type: ignore[import-untyped]
-from paramiko.pkey import PublicBlob  # type: ignore[import-untyped]
+from paramiko import Agent, PKey, SSHException
+from paramiko.pkey import PublicBlob
 
 from nodeops.fleet.ssh_choices import SshChoices
 

@@ -31,6 +31,7 @@ options:
       owner: {description: User., type: str, default: root}
       group: {description: Group., type: str, default: root}
       validate: {description: Command that must succeed on the new file., type: str}
+      once: {description: "Other content that stands there is never replaced, but refused.", type: bool, default: false}
   links:
     description: Symbolic links, replaced in one step.
     type: list
@@ -65,6 +66,7 @@ FILE_OPTIONS = {
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
     "validate": {"type": "str"},
+    "once": {"type": "bool", "default": False},
 }
 LINK_OPTIONS = {"path": {"type": "path", "required": True}, "target": {"type": "str", "required": True}}
 
@@ -81,6 +83,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     changed = [item for item in module.params["files"] if differs(item)]
+    refuse_other(module, changed)
     links = [item for item in module.params["links"] if read_link(item["path"]) != item["target"]]
     absent = [path for path in module.params["absent"] if os.path.lexists(path)]
     written = [item["dest"] for item in changed] + [item["path"] for item in links] + absent
@@ -95,6 +98,16 @@ def main() -> None:
         for words in module.params["converge"]:
             module.run_command([str(word) for word in words], check_rc=True)
     module.exit_json(changed=bool(written), written=written, diff=diff)
+
+
+def refuse_other(module: AnsibleModule, items: "list[dict[str, Any]]") -> None:
+    """Stop before anything is in place where another run wrote a file that is written once, since this one looked."""
+    for item in items:
+        if item["once"] and read(item["dest"]) not in (None, item["content"].encode()):
+            text = f"{item['dest']}: other content stands there, and it is never replaced; nothing was changed"
+            module.fail_json(
+                msg=f"{text}. Did another controller make this host meanwhile? Take the file that it has, and run again"
+            )
 
 
 def read(path: str) -> "bytes | None":
@@ -155,6 +168,7 @@ def write_all(module: AnsibleModule, items: "list[dict[str, Any]]") -> None:
                 module.fail_json(msg=f"{item['dest']}: no such user or group: {owner}; nothing was changed")
             prepared.append((prepare(item), item["dest"]))
             validate(module, item, prepared[-1][0])
+        refuse_other(module, items)
         for temporary, destination in prepared:
             os.replace(temporary, destination)
     finally:

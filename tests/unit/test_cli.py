@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -219,3 +220,11 @@ def test_help_does_not_import_the_verbs():
     loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
     assert "nodeops.cli" in loaded
     assert not loaded & {"docker", "fabric", "cryptography", "ansible", "pydantic", "ruamel.yaml", "psutil"}
+
+
+def test_no_verb_leaves_a_core(monkeypatch):
+    asked = []
+    monkeypatch.setattr(cli.resource, "setrlimit", lambda which, limits: asked.append((which, limits)))
+    monkeypatch.setattr(cli, "_run", lambda *_: asked.append("the verb"))
+    cli.main(["backup", "restore"])
+    assert asked == [(resource.RLIMIT_CORE, (0, 0)), "the verb"]

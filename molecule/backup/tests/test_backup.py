@@ -172,6 +172,28 @@ def test_a_repository_that_cannot_be_used_is_named_and_the_node_signs_on(trouble
     assert hosts.verb(node, "backup", "show")["error"] == ""
 
 
+# Some 60 KB a second, and what is above is lost on its way.
+SLOW = """
+nft add table inet slow
+nft add chain inet slow in '{ type filter hook input priority -300; }'
+nft add rule inet slow in ip saddr 172.30.45.11 tcp dport != 22 limit rate over 60 kbytes/second burst 20 kbytes counter drop
+"""
+
+
+def test_a_slow_repository_gets_the_backup_whole_and_the_node_signs_on() -> None:
+    node = SAVED[0]
+    before = snapshots(node)
+    hosts.must(node, "head -c 600000 /dev/urandom > /var/lib/nodeops/new")
+    with changed(REPOSITORY, SLOW, "nft delete table inet slow"):
+        hosts.must(node, f"systemctl start --no-block {UNIT}")
+        signs(node)
+        # Joins the one that is at work.
+        assert made(node).code == 0
+        signs(node)
+        assert "packets 0 " not in hosts.must(REPOSITORY, "nft list table inet slow | grep counter")
+    assert len(snapshots(node)) == len(before) + 1
+
+
 FLIP = "import sys; f = open(sys.argv[1], 'r+b'); f.seek(99); b = f.read(1)[0]; f.seek(99); f.write(bytes([b ^ 1]))"
 
 

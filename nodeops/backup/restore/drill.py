@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nodeops.backup.custody import intact, read_note
-from nodeops.backup.policy import Snapshot, state_paths
+from nodeops.backup.policy import Snapshot, height_of, state_paths
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore import receipt
-from nodeops.backup.restore.drill_rules import Drilled, judge, require_room
+from nodeops.backup.restore.drill_rules import Drilled, doubts, judge, lacking_seconds, require_room
 from nodeops.backup.restore.evidence import known
 from nodeops.backup.restore.plan import Block, Mark
 from nodeops.backup.restore.proof import proven
@@ -54,11 +54,13 @@ def drill(document: NodeDocument, engine: Restic, snapshot: str = "") -> Drill:
     scratch.mkdir(_FOLDER_MODE, exist_ok=True)
     with held(scratch):
         _empty(scratch)
-        found = chosen(engine.snapshots(document.node.name), snapshot, document.node.name)
+        there, tip = engine.snapshots(document.node.name), driver_for(document).status().height
+        found = chosen(there, snapshot, document.node.name, tip)
+        doubted = list(doubts(there, found, tip, datetime.now(UTC))) if not snapshot else []
         space = filesystems([scratch])[0]
         require_room(engine.restore_size(found.id), space.free, document.limits.min_free_bytes, space.mount)
         try:
-            done = _drilled(document, engine, found, scratch)
+            done = _drilled(document, engine, found, scratch, doubted)
         finally:
             _empty(scratch)
     _write_down(document, done)
@@ -71,13 +73,13 @@ def _empty(scratch: Path) -> None:
         shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
 
 
-def _drilled(document: NodeDocument, engine: Restic, snapshot: Snapshot, scratch: Path) -> Drill:
+def _drilled(document: NodeDocument, engine: Restic, snapshot: Snapshot, scratch: Path, doubted: Sequence[str]) -> Drill:
     began = time.monotonic()
     engine.restore(snapshot.id, scratch)
     took = round(time.monotonic() - began, 2)
     files = {f"/{path.relative_to(scratch)}": _digest(path) for path in sorted(scratch.rglob("*")) if path.is_file()}
-    age = (datetime.now(UTC) - snapshot.time).total_seconds()
-    return Drill(snapshot, took, round(age, 1), files, list(judge(_found(document, snapshot, scratch, files))))
+    found = replace(_found(document, snapshot, scratch, files), doubted=doubted)
+    return Drill(snapshot, took, lacking_seconds(found, datetime.now(UTC)), files, list(judge(found)))
 
 
 def _digest(path: Path) -> str:
@@ -89,13 +91,14 @@ def _found(document: NodeDocument, snapshot: Snapshot, scratch: Path, files: dic
     driver, paths = driver_for(document), document.ledger.paths
     genesis = scratch / paths["genesis"].lstrip("/")
     same = genesis.is_file() and content_digest(genesis.read_bytes()) == content_digest(Path(paths["genesis"]).read_bytes())
-    height = int(snapshot.tags.get("height", "0"))
+    height = height_of(snapshot.tags.get("height", "0"))
     block, app_hash = _proven(document, driver, height)
     return Drilled(
         organisation=document.node.organisation,
         wanted=state_paths(document),
         files=files,
         tags=snapshot.tags,
+        claimed=snapshot.time,
         state=_state(scratch / paths["validator_state"].lstrip("/")),
         same_genesis=same,
         tip=driver.status().height,
@@ -143,4 +146,4 @@ def _write_down(document: NodeDocument, done: Drill) -> None:
     passed = not failed(done.findings)
     bad = ", ".join(one.id for one in done.findings if one.verdict == "fail")
     note = f"{'passed' if passed else f'failed: {bad}'}; back in {done.rto_seconds} s, {done.rpo_seconds:.0f} s old"
-    receipt.drilled(document, done.snapshot.id, int(done.snapshot.tags.get("height", "0")), note, passed)
+    receipt.drilled(document, done.snapshot.id, max(0, height_of(done.snapshot.tags.get("height", "0"))), note, passed)

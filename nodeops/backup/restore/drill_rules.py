@@ -2,17 +2,23 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+from nodeops.backup.policy import SKEW, Snapshot, height_of
 from nodeops.backup.restore.plan import OTHER_ORGANISATIONS, Block, Mark
 from nodeops.core.errors import Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.units import size
 
+_SHOWN = 3
+
 
 @dataclass(frozen=True)
 class Drilled:
     """What a drill found. `files` are digests by path, `state` the signing state, None where it cannot be read.
+
+    `claimed` is when the backup says that it was made, `doubted` what speaks against its being the newest.
 
     `block` is the proven block of the height in the tags and `app_hash` what the block after it says of the application's state;
     None where the chain here no longer has them, or has nothing after it yet. `tip` is the chain's height. `keys` says in a word
@@ -24,6 +30,7 @@ class Drilled:
     wanted: Sequence[str]
     files: Mapping[str, str]
     tags: Mapping[str, str]
+    claimed: datetime
     state: Mark | None
     same_genesis: bool
     tip: int
@@ -31,6 +38,7 @@ class Drilled:
     app_hash: str | None = None
     keys: str = "intact"
     others: int = OTHER_ORGANISATIONS
+    doubted: Sequence[str] = ()
 
 
 def require_room(needed: int, free: int, reserve: int, where: str) -> None:
@@ -48,6 +56,7 @@ def judge(found: Drilled) -> Iterator[Finding]:
     actual = "the same" if found.same_genesis else "another"
     yield Finding("drill.genesis", good, "the genesis of this host", actual, "see whose repository backup.env names")
     yield from _chain(found)
+    yield _newest(found)
     yield _keys(found)
 
 
@@ -87,6 +96,36 @@ def _chain(found: Drilled) -> Iterator[Finding]:
     verdict = Verdict.FAIL if wrong or len(others) < wanted else Verdict.PASS
     said = f"{' and '.join(wrong)} of height {found.block.height} is another" if wrong else f"height {found.block.height}"
     yield Finding("drill.block", verdict, expected, f"{said}, signed by {', '.join(sorted(others)) or 'nobody else'}", "")
+
+
+def lacking_seconds(found: Drilled, now: datetime) -> float:
+    """Return how much work the backup lacks (RPO): since its proven block, since the time that it claims where there is none."""
+    since = datetime.fromtimestamp(found.block.seconds, UTC) if found.block else found.claimed
+    return max(0.0, round((now - since).total_seconds(), 1))
+
+
+def doubts(there: Sequence[Snapshot], found: Snapshot, tip: int, now: datetime) -> Iterator[str]:
+    """Yield what speaks against a backup's being the newest: others that claim a later time, or a block that is not there yet."""
+    for one in there:
+        height = height_of(one.tags.get("height", "0"))
+        if not 0 <= height <= tip:
+            yield f"{one.id} claims a block that the chain does not have"
+        elif one.time > now + SKEW:
+            yield f"{one.id} claims to be of {one.time:%Y-%m-%d %H:%M}, which is to come"
+        elif one.time > found.time:
+            yield f"{one.id} claims a later time and an earlier block"
+
+
+def _newest(found: Drilled) -> Finding:
+    """A clock that was wrong, or somebody who writes what they like, is told; the block decides, and the backup may be good."""
+    expected = "the newest by its block is the newest by its time, and was made when its block was"
+    said = list(found.doubted)
+    if found.block and abs(found.claimed - (made := datetime.fromtimestamp(found.block.seconds, UTC))) > SKEW:
+        said.append(f"it claims to be of {found.claimed:%Y-%m-%d %H:%M}, its block is of {made:%Y-%m-%d %H:%M}")
+    more = f", and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
+    actual = "; ".join(said[:_SHOWN]) + more if said else "it is"
+    hint = "see whose clock was wrong, whether the chain stood still, and who wrote these: nodeops backup list"
+    return Finding("drill.newest", Verdict.WARN if said else Verdict.PASS, expected, actual, hint if said else "")
 
 
 def _keys(found: Drilled) -> Finding:

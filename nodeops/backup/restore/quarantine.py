@@ -63,6 +63,7 @@ class Quarantine:
 
     def make(self) -> None:
         """Make the folder."""
+        self._remove_ended()
         self.folder.mkdir(_FOLDER_MODE, exist_ok=True)
         sync_folder(self.at.home)
 
@@ -220,8 +221,20 @@ class Quarantine:
         """Remove what the restore needed."""
         self._observer_state.unlink(missing_ok=True)
         self._drop_in.unlink(missing_ok=True)
-        shutil.rmtree(self.folder)
+        # At once: half of a quarantine would keep everything waiting for a restore that has nothing left to do.
+        self._remove_ended()
+        self.folder.rename(self._ended)
         sync_folder(self.at.home)
+        self._remove_ended()
+
+    @property
+    def _ended(self) -> Path:
+        return self.folder.with_name(f"{RESTORING}-ended")
+
+    def _remove_ended(self) -> None:
+        """Remove a quarantine that was given up, also one whose removal was cut off: only throw-away keys are in it."""
+        if self._ended.exists():
+            shutil.rmtree(self._ended)
 
 
 def mark_of(data: bytes, where: str) -> Mark:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tenacity import Retrying, retry_if_result, stop_before_delay, wait_fixed
 
-from nodeops.backup.policy import Snapshot
+from nodeops.backup.policy import Snapshot, by_block
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore import receipt
 from nodeops.backup.restore.evidence import Known, newest_headers, own_known, read_witness, told
@@ -260,9 +260,12 @@ def _waiting(facts: Facts) -> str:
     return "waiting: " + "; ".join(one.why for one in refusals(facts) if one.remedy is Remedy.TIME)
 
 
-def chosen(found: Sequence[Snapshot], wanted: str, node: str) -> Snapshot:
-    """Return the snapshot that is asked for, "" for the newest. Raise InputError or HostError when it is not there."""
-    whole = [one for one in found if one.tags.get("class") == "b"]
+def chosen(found: Sequence[Snapshot], wanted: str, node: str, tip: int | None = None) -> Snapshot:
+    """Return the snapshot that is asked for, "" for the newest by its block, not by the time that it claims.
+
+    `tip` is the chain's height where it is known. Raise InputError or HostError when it is not there.
+    """
+    whole = by_block([one for one in found if one.tags.get("class") == "b"], tip)
     if not whole:
         hint = "nodeops backup list; --snapshot none goes by the chain alone"
         raise HostError(f"holds no backup of {node}", where="repository", hint=hint)

@@ -7,31 +7,24 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from nodeops.backup import restic
 from nodeops.cli import main
-from nodeops.document.load import load_consortium
-from nodeops.document.models import NodeDocument
-from nodeops.document.resolve import resolve
 from nodeops.host.command import run
-from tests.contract.rules.tree import ROOT
 from tests.unit.backup.quick_key import make_quick
+from tests.unit.backup.samples import LEFT_OUT, SECRET, asked, made_host, write_settings
 
 pytestmark = pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")
-
-SECRET = "correct-horse-battery"
-# A disk and room kept free, as large as somebody chose.
-LEFT_OUT = ("disk-log.img", "disk-log.new", ".nodeops-ballast-1")
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a host with one backup, made once for all and copied."""
-    folder = _made(tmp_path_factory.mktemp("first"))
+    folder = made_host(tmp_path_factory.mktemp("first"))
     for verb in ("init", "run"):
         with pytest.raises(SystemExit):
             main(["backup", verb, "--document", str(folder / "node.json")])
@@ -44,45 +37,9 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def host(tmp_path: Path, first: Path) -> Path:
     """Return a host of its own, with a copy of the repository that holds one backup."""
     shutil.copytree(first / "repository", tmp_path / "repository")
-    made = _made(tmp_path)
+    made = made_host(tmp_path)
     shutil.copytree(first / "state" / "backup", tmp_path / "state" / "backup")
     return made
-
-
-def _made(tmp_path: Path) -> Path:
-    """Write a node's files and its document, whose ledger is silent."""
-    made = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
-    names = ("validator_state", "config", "genesis", "keys")
-    ledger = {**made.ledger.paths, **{name: str(tmp_path / "ledger" / name) for name in names}}
-    own = {**made.paths, "etc": str(tmp_path), "document": str(tmp_path / "node.json"), "state": str(tmp_path / "state")}
-    own |= {"backup_state": str(tmp_path / "state" / "backup"), "log_image": str(tmp_path / "state" / "disk-log.img")}
-    document = NodeDocument.model_validate(
-        {**made.model_dump(mode="python"), "paths": own, "ledger": {**made.ledger.model_dump(mode="python"), "paths": ledger}}
-    )
-    (tmp_path / "ledger").mkdir()
-    (tmp_path / "state").mkdir()
-    for name in names[:3]:
-        (tmp_path / "ledger" / name).write_text(f"{name} of cu-1")
-    (tmp_path / "state" / "receipts").write_bytes(os.urandom(200_000))
-    for name in LEFT_OUT:
-        (tmp_path / "state" / name).write_bytes(b"no state")
-    (tmp_path / "node.json").write_text(document.model_dump_json())
-    _settings(tmp_path, SECRET)
-    return tmp_path
-
-
-def _settings(folder: Path, password: str) -> None:
-    file = folder / "backup.env"
-    file.write_text(f"RESTIC_REPOSITORY={folder / 'repository'}\nRESTIC_PASSWORD={password}\n")
-    file.chmod(0o600)
-
-
-def _asked(host: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
-    with pytest.raises(SystemExit) as left:
-        main(["backup", *words, "--json", "--document", str(host / "node.json")])
-    said = capsys.readouterr()
-    assert SECRET not in said.out + said.err
-    return int(left.value.code or 0), json.loads(said.out)
 
 
 def _run_restic(host: Path, *words: str) -> str:
@@ -91,14 +48,14 @@ def _run_restic(host: Path, *words: str) -> str:
 
 
 def test_what_is_backed_up_is_listed_judged_and_comes_back_as_it_was(host, capsys):
-    planned = _asked(host, capsys, "run", "--dry-run")[1]
-    made = _asked(host, capsys, "run")[1]
+    planned = asked(host, capsys, "run", "--dry-run")[1]
+    made = asked(host, capsys, "run")[1]
     assert (made["paths"], made["changes"]) == (planned["paths"], planned["changes"])
-    kept = _asked(host, capsys, "list")[1]["snapshots"]
+    kept = asked(host, capsys, "list")[1]["snapshots"]
     assert len(kept) == 2  # a dry run makes none
     assert kept[1]["tags"] == made["tags"]
     assert "height" not in made["tags"]
-    assert _asked(host, capsys, "status")[0] == 0
+    assert asked(host, capsys, "status")[0] == 0
     _run_restic(host, "restore", made["snapshot"], "--target", str(host / "back"))
     for path in map(Path, made["paths"]):
         for file in [path] if path.is_file() else [path / "receipts"]:
@@ -107,26 +64,26 @@ def test_what_is_backed_up_is_listed_judged_and_comes_back_as_it_was(host, capsy
 
 
 def test_a_repository_that_is_there_is_not_made_again(host, capsys):
-    code, said = _asked(host, capsys, "init")
+    code, said = asked(host, capsys, "init")
     assert (code, said["error"]["what"]) == (3, "is there already")
 
 
 def test_a_repository_that_vanished_is_not_begun_anew(host, capsys):
     shutil.rmtree(host / "repository")
-    assert _asked(host, capsys, "run")[0] == 3
-    assert _asked(host, capsys, "status")[0] == 3
+    assert asked(host, capsys, "run")[0] == 3
+    assert asked(host, capsys, "status")[0] == 3
     assert not (host / "repository").exists()
 
 
 def test_a_repository_is_made_once_and_never_again(host, capsys):
-    assert _asked(host, capsys, "init", "--ensure")[1]["changes"] == []
+    assert asked(host, capsys, "init", "--ensure")[1]["changes"] == []
     shutil.rmtree(host / "repository")
-    assert _asked(host, capsys, "init", "--ensure")[1]["changes"] == []
+    assert asked(host, capsys, "init", "--ensure")[1]["changes"] == []
     assert not (host / "repository").exists()
     (host / "state/backup/last.json").unlink()  # a host that never had one
-    assert _asked(host, capsys, "init", "--ensure", "--dry-run")[1]["changes"]
+    assert asked(host, capsys, "init", "--ensure", "--dry-run")[1]["changes"]
     assert not (host / "repository").exists()
-    assert _asked(host, capsys, "init", "--ensure")[0] == 0
+    assert asked(host, capsys, "init", "--ensure")[0] == 0
     assert (host / "repository/config").exists()
 
 
@@ -140,21 +97,37 @@ def test_a_backup_that_is_not_whole_does_not_count(host, capsys, monkeypatch):
         return (codes.pop() if verb == "backup" and codes else code), output, said
 
     monkeypatch.setattr(restic.Restic, "_call", spoiled)
-    code, said = _asked(host, capsys, "run")
+    code, said = asked(host, capsys, "run")
     assert (code, "could not be read" in said["error"]["what"]) == (3, True)
     assert codes == []
-    assert len(_asked(host, capsys, "list")[1]["snapshots"]) == 1
+    assert len(asked(host, capsys, "list")[1]["snapshots"]) == 1
     assert "could not be read" in json.loads((host / "state/backup/last.json").read_text())["error"]
     codes.append(3)  # a file that was replaced just then is there the next time
-    assert _asked(host, capsys, "run")[0] == 0
-    assert len(_asked(host, capsys, "list")[1]["snapshots"]) == 2
+    assert asked(host, capsys, "run")[0] == 0
+    assert len(asked(host, capsys, "list")[1]["snapshots"]) == 2
 
 
 def test_a_snapshot_that_somebody_removed_is_missed(host, capsys):
-    assert _asked(host, capsys, "status")[0] == 0
-    _run_restic(host, "forget", _asked(host, capsys, "list")[1]["snapshots"][-1]["id"])
-    code, said = _asked(host, capsys, "status")
+    assert asked(host, capsys, "status")[0] == 0
+    _run_restic(host, "forget", asked(host, capsys, "list")[1]["snapshots"][-1]["id"])
+    code, said = asked(host, capsys, "status")
     assert (code, {one["id"]: one["verdict"] for one in said["findings"]}["backup.history"]) == (1, "fail")
+
+
+def test_a_clock_that_was_wrong_by_a_day_is_told_and_hides_no_missing_backup(host, capsys):
+    """The node's clock, or somebody who has its password: restic writes down any time that it is told."""
+    tomorrow = datetime.now(UTC).astimezone() + timedelta(days=1)
+    words = ("backup", "--host=cu-1", f"--time={tomorrow:%Y-%m-%d %H:%M:%S}", "--json")
+    said = _run_restic(host, *words, "--tag=class=b,height=7", str(host / "ledger"))
+    name = json.loads(said.splitlines()[-1])["snapshot_id"][:8]
+    _run_restic(host, *words, "--tag=class=mark", f"--tag=of={name}", str(host / "node.json"))
+    code, found = asked(host, capsys, "status")
+    judged = {one["id"]: one for one in found["findings"]}
+    assert (code, judged["backup.age"]["verdict"]) == (1, "fail")
+    assert name in judged["backup.age"]["actual"] and "in the future" in judged["backup.age"]["actual"]
+    made = asked(host, capsys, "run")[1]["snapshot"]
+    assert {name, made} <= {one["id"] for one in asked(host, capsys, "list")[1]["snapshots"]}
+    assert asked(host, capsys, "status")[0] == 1
 
 
 @pytest.mark.parametrize("kind", ["data", "index", "snapshots"])
@@ -164,7 +137,7 @@ def test_a_flipped_bit_is_found(host, capsys, kind):
     content[len(content) // 2] ^= 1
     file.chmod(0o600)
     file.write_bytes(content)
-    code, said = _asked(host, capsys, "verify")
+    code, said = asked(host, capsys, "verify")
     assert code == 1, said
     assert said["findings"][0]["id"] == "backup.integrity"
 
@@ -172,18 +145,18 @@ def test_a_flipped_bit_is_found(host, capsys, kind):
 def test_a_pack_that_is_gone_is_found(host, capsys):
     # The largest: restic asks for folders again and again for 40 s before it believes that they are gone.
     max((host / "repository/data").rglob("*"), key=lambda path: path.stat().st_size * path.is_file()).unlink()
-    assert _asked(host, capsys, "verify")[0] == 1
+    assert asked(host, capsys, "verify")[0] == 1
 
 
 def test_a_wrong_password_is_named_and_not_repeated(host, capsys):
-    _settings(host, f"{SECRET}-not")
-    code, said = _asked(host, capsys, "run")
+    write_settings(host, RESTIC_PASSWORD=f"{SECRET}-not")
+    code, said = asked(host, capsys, "run")
     assert (code, said["error"]["what"]) == (3, "the password does not open it")
 
 
 def test_a_missing_file_makes_no_whole_backup(host, capsys):
     (host / "ledger/genesis").unlink()
-    code, said = _asked(host, capsys, "run")
+    code, said = asked(host, capsys, "run")
     assert code == 3
     assert "genesis" in said["error"]["what"]
 
@@ -196,11 +169,11 @@ def test_the_lock_of_our_dead_process_is_cleared_and_the_next_run_completes(host
         while not list((host / "repository/locks").iterdir()):
             assert held.poll() is None
             time.sleep(0.05)
-        assert _asked(host, capsys, "verify")[0] == 4  # it lives
+        assert asked(host, capsys, "verify")[0] == 4  # it lives
         held.send_signal(signal.SIGKILL)
     assert list((host / "repository/locks").iterdir())
-    assert _asked(host, capsys, "run")[0] == 0
-    assert _asked(host, capsys, "verify")[0] == 0
+    assert asked(host, capsys, "run")[0] == 0
+    assert asked(host, capsys, "verify")[0] == 0
     assert list((host / "repository/locks").iterdir()) == []
 
 
@@ -209,7 +182,7 @@ def test_neither_address_nor_password_is_an_argument(host, capsys, monkeypatch):
     monkeypatch.setattr(
         restic, "run", lambda argv, **others: seen.append(argv) or run([sys.executable, "-c", ""], timeout_seconds=9)
     )
-    _asked(host, capsys, "init")
+    asked(host, capsys, "init")
     assert seen
     assert SECRET not in str(seen)
     assert str(host / "repository") not in str(seen)

@@ -1,4 +1,4 @@
-"""A backup that is killed at random moments, with the real engine: what is whole stays whole, and the next run completes it."""
+"""Backups and restores that are killed at random moments, with the real engine: what is whole stays whole, the next run ends."""
 
 import ctypes
 import json
@@ -32,9 +32,20 @@ settings, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
 (folder / "new").write_bytes(os.urandom(3_000_000))
 Restic(settings).backup([str(folder)], "cu-1", {"class": "b"})
 """
+# What a drill and a restore ask of the engine.
+RESTORE = """
+import json, shutil, sys
+from pathlib import Path
+from nodeops.backup.restic import Restic
+engine, back = Restic(json.loads(sys.argv[1])), Path(sys.argv[2])
+shutil.rmtree(back, ignore_errors=True)
+engine.restore(engine.snapshots("cu-1")[-1].id, back)
+"""
+# The moments are the same in every run; where they fall in the work is the machine's.
+SEED = 16
 
 
-@pytest.mark.parametrize("kills", sizes(4, 100))
+@pytest.mark.parametrize("kills", sizes(6, 100))
 def test_nothing_whole_is_lost_and_the_next_run_completes(tmp_path, kills):
     settings = {**SETTINGS, "RESTIC_REPOSITORY": str(tmp_path / "repository")}
     engine = Restic(settings)
@@ -45,9 +56,9 @@ def test_nothing_whole_is_lost_and_the_next_run_completes(tmp_path, kills):
     began = time.monotonic()
     subprocess.run(argv, check=True)
     whole, took = {one.id for one in engine.snapshots("cu-1")}, time.monotonic() - began
-    killed = 0
+    killed, chance = 0, random.Random(SEED)
     while killed < kills:
-        killed += killed_at(argv, random.uniform(0.2, 1.0) * took)
+        killed += killed_at(argv, chance.uniform(0.2, 1.0) * took)
         now = {one.id for one in engine.snapshots("cu-1")}
         assert whole <= now
         whole = now
@@ -60,6 +71,35 @@ def test_nothing_whole_is_lost_and_the_next_run_completes(tmp_path, kills):
     assert engine.check() == ""
     engine.restore(newest, tmp_path / "back")
     assert (tmp_path / "back" / str(tmp_path / "state/new").lstrip("/")).read_bytes() == (tmp_path / "state/new").read_bytes()
+
+
+@pytest.mark.parametrize("kills", sizes(6, 100))
+def test_a_restore_that_is_killed_leaves_the_repository_as_it_was_and_the_next_one_is_whole(tmp_path, kills):
+    settings = {**SETTINGS, "RESTIC_REPOSITORY": str(tmp_path / "repository")}
+    engine = Restic(settings)
+    engine.init()
+    make_quick(tmp_path / "repository", SETTINGS["RESTIC_PASSWORD"])
+    files = {tmp_path / f"state/{number}": random.Random(number).randbytes(200_000) for number in range(40)}
+    (tmp_path / "state").mkdir()
+    for path, content in files.items():
+        path.write_bytes(content)
+    engine.backup([str(tmp_path / "state")], "cu-1", {"class": "b"})
+    before, argv = tree(tmp_path / "repository"), [sys.executable, "-c", RESTORE, json.dumps(settings), str(tmp_path / "back")]
+    began = time.monotonic()
+    subprocess.run(argv, check=True)
+    took, killed, chance = time.monotonic() - began, 0, random.Random(SEED)
+    while killed < kills:
+        killed += killed_at(argv, chance.uniform(0.3, 1.0) * took)
+    assert tree(tmp_path / "repository") == before
+    subprocess.run(argv, check=True)
+    back = {tmp_path / "back" / str(path).lstrip("/"): content for path, content in files.items()}
+    assert tree(tmp_path / "back") == back
+    assert engine.check() == ""
+
+
+def tree(folder):
+    """Return every file of a folder with its bytes."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def killed_at(argv, seconds):

@@ -63,8 +63,23 @@ def test_what_is_said(server, who, path, certificate, said):
     return None
 
 
-def test_a_repository_that_is_down(server):
-    settings = {"RESTIC_REPOSITORY": "rest:https://u:p@127.0.0.1:1/x/", "BACKUP_CACERT": str(server[1] / "own.pem")}
+@pytest.mark.parametrize(("certificate", "said"), [("own", ""), ("other", "its certificate is not trusted")])
+def test_of_s3_any_answer_will_do_over_trusted_tls(server, certificate, said):
+    port, folder = server
+    settings = {
+        "RESTIC_REPOSITORY": f"s3:https://127.0.0.1:{port}/bucket",
+        "BACKUP_CACERT": str(folder / f"{certificate}.pem"),
+    }
+    if not said:
+        return reach(settings)
+    with pytest.raises(HostError, match=said):
+        reach(settings)
+    return None
+
+
+@pytest.mark.parametrize("place", ["rest:https://u:p@127.0.0.1:1/x/", "s3:https://127.0.0.1:1/x"])
+def test_a_repository_that_is_down(server, place):
+    settings = {"RESTIC_REPOSITORY": place, "BACKUP_CACERT": str(server[1] / "own.pem")}
     with pytest.raises(HostError, match="does not answer") as error:
         reach(settings)
     assert "u:p" not in str(error.value)

@@ -10,6 +10,7 @@ from nodeops.backup.policy import (
     Lock,
     Snapshot,
     Tip,
+    by_block,
     judge_age,
     judge_history,
     judge_last,
@@ -86,6 +87,29 @@ def test_only_what_a_mark_names_is_whole(marked, kept):
     assert [one.id for one in whole([*marks, *found])] == kept
 
 
+ORDERS = {
+    "by time and block alike": ([("a", "5", 3), ("b", "6", 2), ("c", "7", 1)], 9, "abc"),
+    "the last one's clock was a day behind": ([("a", "5", 1), ("b", "6", 2)], 9, "ab"),
+    "the first one's clock was a day ahead": ([("a", "5", -1), ("b", "6", 0)], 9, "ab"),
+    "a chain that stood still": ([("b", "5", 1), ("a", "5", 2)], 9, "ab"),
+    "made while the ledger was silent": ([("a", "5", 3), ("b", None, 2), ("c", "6", 1)], 9, "abc"),
+    "the newest made while the ledger was silent": ([("a", "5", 3), ("b", "6", 2), ("c", None, 1)], 9, "abc"),
+    "no ledger ever answered": ([("b", None, 1), ("a", None, 2)], 9, "ab"),
+    "one claims a block that is to come": ([("b", "5", 2), ("a", "99", 1), ("c", "6", 0)], 9, "abc"),
+    "one claims such a block and a time to come": ([("b", "5", 2), ("c", None, 1), ("a", "99", -1)], 9, "abc"),
+    "one claims no number": ([("a", "-3", 0), ("b", "1", 1)], 9, "ab"),
+    "one claims another alphabet's number": ([("a", "\u0663", 0), ("b", "1", 1)], 9, "ab"),
+    "the tip is not known: the chain will tell": ([("b", "99", 2), ("a", "6", 1)], None, "ab"),
+    "the block that is the tip": ([("b", "9", 2), ("a", "8", 1)], 9, "ab"),
+}
+
+
+@pytest.mark.parametrize(("made", "tip", "order"), ORDERS.values(), ids=ORDERS)
+def test_what_is_newest_is_told_by_its_block(made, tip, order):
+    found = [Snapshot(name, "cu-1", NOW - days * DAY, {"height": said} if said else {}, ()) for name, said, days in made]
+    assert "".join(one.id for one in by_block(found, tip)) == order
+
+
 @pytest.mark.parametrize(("last", "verdict"), [(None, "not_applicable"), ("x", "pass"), ("y", "fail")])
 def test_what_was_made_last_must_be_there(last, verdict):
     made = Last(last, NOW, 1, 1, 1.0) if last else None
@@ -157,7 +181,7 @@ def test_ssh_is_told_all_and_nothing_else(place, end):
 
 @pytest.mark.parametrize(
     ("place", "verdict"),
-    [("rest:https://a/b", "pass"), ("sftp://a@b/c", NOT_HERE), ("s3:https://a/b", NOT_HERE)],
+    [("rest:https://a/b", "pass"), ("/a", "pass"), ("sftp://a@b/c", "pass"), ("s3:https://a/b", "pass"), ("b2:a:b", NOT_HERE)],
 )
 def test_a_kind_of_repository_that_no_test_uses_is_said(place, verdict):
     assert judge_place(place).verdict is Verdict(verdict)

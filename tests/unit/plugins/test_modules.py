@@ -70,6 +70,17 @@ def test_mode_alone_is_a_difference(run: Run, tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_a_file_that_is_written_once_is_never_replaced(run: Run, tmp_path: Path) -> None:
+    file, other = tmp_path / "genesis.json", tmp_path / "a.conf"
+    once = {**owned(file, "ours\n"), "once": True}
+    assert run("nodeops_files", files=[once])["written"] == [str(file)]
+    assert run("nodeops_files", files=[once])["changed"] is False
+    file.write_text("another controller's\n")
+    for check in (True, False):
+        assert "it is never replaced" in run("nodeops_files", check=check, files=[owned(other, "x"), once])["msg"]
+    assert (file.read_text(), other.exists()) == ("another controller's\n", False)
+
+
 def test_one_invalid_file_leaves_all_as_they_were(run: Run, tmp_path: Path) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"
     good.write_text("old\n")
