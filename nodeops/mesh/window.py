@@ -26,7 +26,7 @@ class Counts:
     lost: int = 0
     late: int = 0
     duplicate: int = 0
-    # Questions the kernel would not send: no route, no buffer. They are neither sent nor lost; the last minute counts them as lost.
+    # Questions the kernel would not send: no route, no buffer. Neither sent nor lost; ill in the last minute.
     unsent: int = 0
 
 
@@ -100,7 +100,7 @@ class Window:
 
 @dataclass(frozen=True)
 class View:
-    """The last minute of a path: questions that ended and how many were lost or never sent, round trips in seconds, None without any.
+    """The last minute of a path: questions that ended, how many of them were lost or never sent, round trips in seconds or None.
 
     `silent_seconds` since the last answer, None when there never was one.
     """
