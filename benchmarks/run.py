@@ -19,8 +19,8 @@ from pathlib import Path
 
 import disk_guard
 import lifecycle
-import metrics
 import psutil
+import watching
 import witnesses
 from rich.console import Console
 
@@ -286,12 +286,12 @@ def main() -> None:
         fill_caches()
         facts = list(machine())
         rows = [measured(bench) for bench in wanted]
-        exporter = [] if chosen.only else metrics.section(INVENTORY, managed_nodes(load_consortium(INVENTORY), INVENTORY)[0])
+        watched = [] if chosen.only else watching.section(INVENTORY, lambda book: run((*PLAY, book)))
     finally:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    others = [] if chosen.only else [*exporter, *disk_guard.section(), *lifecycle.section(), *ledgerd.section(), *backups()]
+    others = [] if chosen.only else [*watched, *disk_guard.section(), *lifecycle.section(), *ledgerd.section(), *backups()]
     text = report(facts, rows, others)
     sys.stdout.write(text)
     if not chosen.only:
