@@ -9,10 +9,12 @@ from itertools import pairwise
 from statistics import median
 
 import hosts
+from tier import FULL
 
 WRITERS = ("alpha-2", "gamma-1")
-# timeout_propose of CometBFT. What is allowed is a multiple of the bound, because others use the machine, too.
-ROUND_SECONDS, ALLOWANCE = 3.0, 4.0
+# timeout_propose of CometBFT. What is allowed is a multiple of the bound; in the daily run another lane takes the processor
+# for seconds, and what is looked for is a chain that stands.
+ROUND_SECONDS, ALLOWANCE = 3.0, 4.0 if FULL else 10.0
 _WRITE = """mkdir -p /tmp/stream/{run}; n=0
 while sleep 0.5; do n=$((n+1)); file=/tmp/stream/{run}/{node}-{run}-$n; echo $n > $file
 nodeops record add $file --json > /dev/null && echo $n || echo refused $n; done"""
