@@ -28,7 +28,7 @@ from nodeops.mesh.packet import ANSWER, QUESTION, Packet, opened, packed
 from nodeops.mesh.prober import SELF, Peer, Prober, Refused, open_sockets
 from nodeops.mesh.seen import Measured
 from nodeops.mesh.tcp import established
-from nodeops.mesh.verdict import blames, standing
+from nodeops.mesh.verdict import Standing, blames, standing
 from nodeops.mesh.window import TIMEOUT_SECONDS
 
 _PORT, _OWN = 9656, "127.0.0.1"
@@ -175,12 +175,12 @@ def blamed(faults: int, seed: int) -> list[str]:
     ]
 
 
-def _standing(draw: Random, ends: set[str], culprit: Sequence[str], loss: float) -> str:
+def _standing(draw: Random, ends: set[str], culprit: Sequence[str], loss: float) -> Standing:
     lost = sum(draw.random() < loss for _ in range(60)) if set(culprit) <= ends else 0
     counts = {"sent": 60, "answered": 60 - lost, "lost": lost, "late": 0, "duplicate": 0, "unsent": 0, "recent": 60}
     median = None if lost == 60 else 0.01
     times = {"rtt_median": median, "rtt_p99": median, "jitter": 0.0, "silent_seconds": 0.0}
-    return standing(Measured(**counts, recent_lost=lost, **times))
+    return standing(Measured.model_validate({**counts, "recent_lost": lost, **times}))
 
 
 def section() -> list[str]:

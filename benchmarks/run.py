@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import disk_guard
+import lifecycle
 import psutil
 import watching
 import witnesses
@@ -290,7 +291,8 @@ def main() -> None:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    text = report(facts, rows, [] if chosen.only else [*watched, *disk_guard.section(), *ledgerd.section(), *backups()])
+    others = [] if chosen.only else [*watched, *disk_guard.section(), *lifecycle.section(), *ledgerd.section(), *backups()]
+    text = report(facts, rows, others)
     sys.stdout.write(text)
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")

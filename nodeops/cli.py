@@ -4,7 +4,7 @@ import importlib
 import resource
 import signal
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,14 @@ class Handed:
         """Return the names of all hardening controls."""
         names: Collection[str] = importlib.import_module("nodeops.hardening.controls.catalogue").catalogue()
         return names
+
+    @staticmethod
+    def note(document: Any, book: str, kind: str, data: Mapping[str, Any]) -> None:
+        """Add a note to a book of this host, unless it is the last one there already: its writer was killed."""
+        notes, path = importlib.import_module("nodeops.receipts.notes"), Path(document.paths["state"]) / book
+        written = notes.read(path)[0]
+        if not written or (written[-1].kind, written[-1].data) != (kind, data):
+            notes.append(path, document.node.name, kind, data)
 
     @staticmethod
     def reach(folder: Path) -> Any:

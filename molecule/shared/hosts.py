@@ -18,7 +18,17 @@ import yaml
 SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
 ROOT = Path(__file__).parents[2]
 _LAB = yaml.safe_load((SCENARIO / "lab.yml").read_text(encoding="utf-8"))
-_NODES = yaml.safe_load((SCENARIO / "consortium.yml").read_text(encoding="utf-8"))["nodes"]
+
+
+def declared(*path: str) -> Any:
+    """Return what the scenario's consortium file says, or a part of it."""
+    tree: Any = yaml.safe_load((SCENARIO / "consortium.yml").read_text(encoding="utf-8"))
+    for key in path:
+        tree = tree[key]
+    return tree
+
+
+_NODES = declared("nodes")
 LAB = str(_LAB["lab"])
 NODES = sorted(_NODES)
 ADDRESS = {node: str(_NODES[node]["address"]) for node in NODES}

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from nodeops.core.errors import InputError, NodeopsError
+from nodeops.document.inventory import REVISIONS_FOLDER
 from nodeops.document.load import CONSORTIUM_FILE, load_consortium
 from nodeops.document.models import Consortium, Node
 from nodeops.host.files import write_atomic
@@ -11,7 +12,6 @@ from nodeops.ledger.cosmos.revision import Mark, mark_of
 from nodeops.ledger.founding.gather import read_folder
 from nodeops.ledger.founding.genesis import founding_mark
 
-FOLDER = "revisions"
 _PUBLIC_FILE = 0o644
 # How many kept revisions are read for nodes that left: a host is retired soon after, and every run pays for each.
 _LOOKED_BACK = 5
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 def kept_file(folder: Path, revision: int) -> Path:
     """Return where a revision is kept."""
-    return folder / FOLDER / f"{revision}.yml"
+    return folder / REVISIONS_FOLDER / f"{revision}.yml"
 
 
 def previous(folder: Path, working: Consortium) -> Consortium:
@@ -45,7 +45,18 @@ def kept_mark(folder: Path, revision: int) -> Mark | None:
 
 def newest_kept(folder: Path) -> int:
     """Return the highest number under which a revision was kept, 0 when none was."""
-    return max((int(file.stem) for file in (folder / FOLDER).glob("*.yml") if _NUMBER.fullmatch(file.stem)), default=0)
+    return max((int(file.stem) for file in (folder / REVISIONS_FOLDER).glob("*.yml") if _NUMBER.fullmatch(file.stem)), default=0)
+
+
+def all_kept(folder: Path) -> list[Consortium]:
+    """Return every revision that was kept, the oldest first. A file that cannot be read any more is left out."""
+    found = []
+    for number in range(1, newest_kept(folder) + 1):
+        try:
+            found.append(load_consortium(kept_file(folder, number)))
+        except NodeopsError:
+            continue
+    return found
 
 
 def keep(folder: Path, consortium: Consortium) -> Path | None:

@@ -38,12 +38,17 @@ def consequences(old: Consortium, new: Consortium, profile: Profile) -> list[str
         *_monitors("opens", old, new, profile),
         *_monitors("closes", new, old, profile),
     ]
-    if came or went or moved:
+    renewed = [name for name in old.nodes if name in new.nodes and _new_key(old.nodes[name], new.nodes[name])]
+    if came or went or moved or renewed:
         names = ", ".join(sorted(set(new.nodes) & set(old.nodes)))
         lines.append(f"peers change, so these nodes restart one at a time: {names}")
     elif old.ledger.block_seconds != new.ledger.block_seconds or old.ledger.application != new.ledger.application:
         lines.append("the ledger's configuration changes, so all nodes restart one at a time")
     return lines
+
+
+def _new_key(before: Node, after: Node) -> bool:
+    return after.former_node_id not in (None, before.former_node_id)
 
 
 def _ports(does: str, nodes: dict[str, Node], profile: Profile) -> Iterator[str]:

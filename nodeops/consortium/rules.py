@@ -52,6 +52,7 @@ def _identity(old: Consortium, new: Consortium) -> Iterator[Finding]:
         "consortium": (old.consortium, new.consortium),
         "ledger.chain": (old.ledger.chain, new.ledger.chain),
         "ledger.platform": (old.ledger.platform, new.ledger.platform),
+        "ledger.genesis_time": (old.ledger.genesis_time, new.ledger.genesis_time),
     }
     for key, (before, after) in pairs.items():
         if before != after:

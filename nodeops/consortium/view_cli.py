@@ -7,7 +7,7 @@ import typer
 from nodeops.console import JsonFlag, emit
 from nodeops.consortium.force import in_force
 from nodeops.consortium.history import Told, history
-from nodeops.consortium.kept import keep
+from nodeops.consortium.kept import all_kept, keep
 from nodeops.consortium.options import FromOption, InventoryOption, ProposalArgument, ViaOption
 from nodeops.consortium.orders import in_words
 from nodeops.consortium.outlook import power_table
@@ -75,7 +75,8 @@ def _deciding(now: Policy, group: dict[str, str]) -> str:
 def log(context: typer.Context, inventory: InventoryOption = None, via: ViaOption = None, as_json: JsonFlag = False) -> None:
     """Show every proposal, who voted how and when it was executed, by the signed transactions. Signatures are checked here."""
     with session(context, inventory, via) as at:
-        names = {**members(at.driver), **accounts(at.working)}
+        # Whoever voted may have left since, or have another key.
+        names = {**members(at.driver), **accounts(*all_kept(at.folder), at.working)}
         told = history(at.driver, names)
         data = {"proposals": [one.as_dict() for one in told]}
         lines = ["" if told else "no proposal yet: the founding revision is in force"]

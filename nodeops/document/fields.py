@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -11,7 +12,8 @@ _HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-
 _SSH_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]{40,}={0,3}( \S.*)?")
 # CometBFT: types/validator_set.go, MaxTotalVotingPower = MaxInt64/8; far below it one node's share stays readable.
 MAX_POWER = 1_000_000
-
+# CometBFT v0.38 is of this year: no chain of it is older.
+OLDEST_YEAR = 2023
 
 # RFC 1122, 1112: "this network", never a destination; reserved, with the broadcast address as its last.
 _NO_HOST = (ipaddress.IPv4Network("0.0.0.0/8"), ipaddress.IPv4Network("240.0.0.0/4"))
@@ -68,6 +70,16 @@ def _ssh_key(value: str) -> str:
     return value
 
 
+def _genesis_time(value: str) -> str:
+    try:
+        year = datetime.fromisoformat(value).year
+    except ValueError as error:
+        raise ValueError("is no moment of any calendar") from error
+    if year < OLDEST_YEAR:
+        raise ValueError(f"is before {OLDEST_YEAR}: no chain of these ledgers is older")
+    return value
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Address = Annotated[str, AfterValidator(_address)]
 SshKey = Annotated[str, AfterValidator(_ssh_key)]
@@ -78,6 +90,12 @@ PortNumber = Annotated[int, Field(ge=1, le=65535)]
 ChainId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,48}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^v?[0-9][0-9A-Za-z.+-]{0,40}$")]
 Socket = Annotated[str, StringConstraints(pattern=r"^(tcp|unix)://\S{1,200}$")]
+# RFC 3339 in UTC, as Go's time.Time reads it from JSON.
+Instant = Annotated[
+    str, StringConstraints(pattern=r"^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\.[0-9]{1,9})?Z$")
+]
+GenesisTime = Annotated[Instant, AfterValidator(_genesis_time)]
+NodeId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Duty = Literal["validator", "witness"]
 
 

@@ -14,6 +14,7 @@ from nodeops.document.models import Choices, Consortium
 
 INVENTORY_HELP = "Inventory folder that holds consortium.yml (default: this folder, else inventories/lab)."
 GENESIS_FILE = "genesis.json"
+REVISIONS_FOLDER = "revisions"
 AGREED_GENESIS = "nodeops_genesis"
 MANAGES = "nodeops_manages"
 CHOICES = "nodeops_choices"
@@ -90,10 +91,13 @@ def _agreed_genesis(value: Any, source: Source) -> str | None:
 
 
 def managed_nodes(consortium: Consortium, folder: Path) -> list[str]:
-    """Return the names of the nodes this controller manages, sorted. Raise InputError for an unknown organisation."""
+    """Return the names of the nodes this controller manages, sorted: none of an organisation that left.
+
+    Raise InputError for an organisation that was never known here.
+    """
     found = chosen(folder)
     manages = found.manages
-    unknown = [name for name in manages if name not in consortium.organisations]
+    unknown = [name for name in manages if name not in consortium.organisations and not _was_member(folder, name)]
     if unknown:
         raise InputError(
             f"nodeops_manages names unknown organisations: {', '.join(unknown)}",
@@ -101,3 +105,12 @@ def managed_nodes(consortium: Consortium, folder: Path) -> list[str]:
             allowed=", ".join(consortium.organisations),
         )
     return sorted(name for name, node in consortium.nodes.items() if node.organisation in manages)
+
+
+def _was_member(folder: Path, organisation: str) -> bool:
+    """Tell whether a kept revision names an organisation: its hosts are still to be retired."""
+    for file in (folder / REVISIONS_FOLDER).glob("*.yml"):
+        tree = plain(read_source(file).tree)
+        if isinstance(tree, dict) and organisation in (tree.get("organisations") or {}):
+            return True
+    return False

@@ -12,8 +12,10 @@ from nodeops.document.fields import (
     Address,
     ChainId,
     Duty,
+    GenesisTime,
     Name,
     Network,
+    NodeId,
     PortNumber,
     Socket,
     SshKey,
@@ -35,13 +37,16 @@ class Model(BaseModel):
 
 
 class Ledger(Model):
-    """Which ledger all members run. `block_seconds` is the pause after a commit; `application` an ABCI socket."""
+    """Which ledger all members run. `block_seconds` is the pause after a commit; `application` an ABCI socket. With
+    `genesis_time` (UTC, in quotes: "2026-01-31T08:00:00Z") each organisation makes the same genesis; without it one does for all.
+    """
 
     platform: Name
     version: Version
     chain: ChainId
     block_seconds: Annotated[float, Field(ge=0.1, le=600)] = 1.0
     application: Socket | None = None
+    genesis_time: Annotated[GenesisTime | None, UNSAID] = None
 
 
 class Organisation(Model):
@@ -57,13 +62,16 @@ class Organisation(Model):
 
 
 class Node(Model):
-    """One ledger process on one host. Validators have power >= 1, witnesses have none."""
+    """One ledger process on one host. Validators have power >= 1, witnesses have none. `former_node_id` (in quotes): peers knew
+    it by this id once, and its host makes another key.
+    """
 
     organisation: Name
     duty: Duty
     address: Address
     power: Annotated[int, Field(ge=0, le=MAX_POWER)] | None = None
     site: Words | None = None
+    former_node_id: Annotated[NodeId | None, UNSAID] = None
 
     @model_validator(mode="before")
     @classmethod

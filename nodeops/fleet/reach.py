@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nodeops.consortium.kept import left
 from nodeops.core.errors import HostError, InputError, NodeopsError, Refused, Timeout
+from nodeops.document.check import checked_consortium
+from nodeops.document.inventory import chosen, managed_nodes
 from nodeops.fleet.ask import Fleet, fleet_of, on_host, with_progress
 from nodeops.fleet.crew import Crew
 from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
@@ -55,8 +58,15 @@ class Reach:
 
 
 def reach(folder: Path) -> Reach:
-    """Return how the managed nodes of an inventory are reached. Raise InputError when there are none."""
-    return Reach(fleet_of(folder, ()))
+    """Return how the managed nodes of an inventory are reached; where an organisation left with all nodes, how their hosts are.
+
+    What those tell of the chain is proven as that of others. Raise InputError when there are none of either.
+    """
+    consortium, _ = checked_consortium(folder)
+    gone = {name: node for name, (node, _) in left(folder, consortium).items() if node.organisation in chosen(folder).manages}
+    if managed_nodes(consortium, folder) or not gone:
+        return Reach(fleet_of(folder, ()))
+    return Reach(Fleet(consortium.model_copy(update={"nodes": gone, "monitors": {}}), folder, sorted(gone)))
 
 
 def _answer_or_error(reply: Reply) -> dict[str, Any] | NodeopsError:

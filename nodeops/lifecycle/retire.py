@@ -8,10 +8,10 @@ from typing import Any
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.result import Change
 from nodeops.document.models import NodeDocument
-from nodeops.host.files import replace_link, sync_folder
+from nodeops.host.files import replace_link
 from nodeops.host.units import systemd
 from nodeops.ledger.driver import driver_for
-from nodeops.ledger.identity.files import Layout, clear_errors, layout, read_small
+from nodeops.ledger.identity.files import Layout, layout, read_small, shred
 from nodeops.ledger.identity.identity import parse_validator_key
 from nodeops.ledger.identity.plan import RESTORING
 from nodeops.lifecycle.retire_plan import DAMAGED, Order, Seen, archive_of, plan, require_allowed
@@ -83,19 +83,6 @@ def _mask(document: NodeDocument) -> None:
     systemd.systemctl("daemon-reload")
     if systemd.unit(name).pid:
         systemd.systemctl("stop", name)
-
-
-def shred(file: Path) -> None:
-    """Overwrite a small file once and remove it. What a disk or filesystem keeps of the old blocks is beyond reach."""
-    with clear_errors(file):
-        handle = os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            os.write(handle, os.urandom(os.fstat(handle).st_size))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        file.unlink()
-        sync_folder(file.parent)
 
 
 def _unit_file(document: NodeDocument) -> Path:

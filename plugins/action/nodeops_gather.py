@@ -60,6 +60,8 @@ class ActionModule(ActionBase):
             "peers": gathered.peers,
             "known": gathered.known,
             "replaced": gathered.replaced,
+            "replaced_ids": gathered.replaced_ids,
+            "renewed": gathered.renewed,
             "genesis": gathered.genesis_text or "",
             "authors": gathered.authors_text,
             "findings": [finding.as_dict() for finding in gathered.findings],

@@ -1,5 +1,9 @@
-"""Three organisations at their own controllers, each with its files and its key. A made-up key is its name's SHA-256."""
+"""Three organisations at their own controllers, each with its files and keys, reaching its own hosts alone.
 
+An organisation's made-up key is its name's SHA-256.
+"""
+
+import base64
 import hashlib
 import json
 import os
@@ -13,50 +17,111 @@ from typing import Any
 import hosts
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 ORGANISATIONS = ("alpha", "beta", "gamma")
-_FILES = ("consortium.yml", "genesis.json", "ssh_config")
-_FOLDERS = ("group_vars", "identities")
+_ORGANISATION = {name: node["organisation"] for name, node in hosts.declared("nodes").items()}
+_SSH = """
+Host {names}
+  User ops
+  IdentityFile {folder}/ssh_key
+  IdentitiesOnly yes
+  UserKnownHostsFile {folder}/known_hosts
+  GlobalKnownHostsFile /dev/null
+  StrictHostKeyChecking yes
+  BatchMode yes
+"""
+
+
+def _made_up(name: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
+
+
+def account(name: str) -> str:
+    """Return the public half of an organisation's key, as the consortium file names it."""
+    return base64.b64encode(_made_up(name).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
 
 
 def pem(folder: Path, name: str) -> Path:
     """Write an organisation's key as its custodian has it."""
-    seed = hashlib.sha256(name.encode()).digest()
-    file = folder / f"{name}.pem"
-    key = Ed25519PrivateKey.from_private_bytes(seed)
+    file, key = folder / f"{name}.pem", _made_up(name)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
         handle.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return file
 
 
 class Controller:
-    """One organisation's controller: a copy of the scenario's files of which it manages its own nodes."""
+    """One organisation's controller: the consortium file, choices, and an SSH key that only its own hosts know."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, genesis_time: str) -> None:
         self.name, self.folder = name, folder / name
         self.folder.mkdir()
         self.key = pem(self.folder, name)
-        for file in _FILES:
-            shutil.copy2(hosts.SCENARIO / file, self.folder)
-        for one in _FOLDERS:
-            shutil.copytree(hosts.SCENARIO / one, self.folder / one)
-        self.manages(name)
+        tree = hosts.declared()
+        tree["ledger"]["genesis_time"] = genesis_time
+        self.file.write_text(yaml.safe_dump(tree), encoding="utf-8")
+        shutil.copytree(hosts.SCENARIO / "group_vars", self.folder / "group_vars")
+        self._reaches()
 
-    def manages(self, *names: str) -> None:
-        """From now on manage the nodes of these organisations too, and alone."""
+    @property
+    def nodes(self) -> list[str]:
+        """Return the nodes of the organisation."""
+        return [node for node in hosts.NODES if _ORGANISATION[node] == self.name]
+
+    def _reaches(self) -> None:
+        """Get to know the own hosts: they are given this controller's key, and it their host keys."""
+        public = self.ssh_key.with_suffix(".pub").read_bytes()
+        for node in self.nodes:
+            hosts.must(node, "cat >> /home/ops/.ssh/authorized_keys", given=public)
+        lines = (hosts.SCENARIO / ".lab" / "known_hosts").read_text(encoding="utf-8").splitlines(keepends=True)
+        own = [line for line in lines if line.split(",")[0] in self.nodes]
+        (self.folder / "known_hosts").write_text("".join(own), encoding="utf-8")
+        self.manages_own()
+
+    def manages_own(self) -> None:
+        """Manage the organisation's nodes, and reach no other."""
+        self.chooses(nodeops_manages=[self.name])
+        where = "".join(f"Host {node}\n  HostName {hosts.ADDRESS[node]}\n" for node in self.nodes)
+        config = where + _SSH.format(names=" ".join(self.nodes), folder=self.folder)
+        (self.folder / "ssh_config").write_text(config, encoding="utf-8")
+
+    def chooses(self, **choices: Any) -> None:
+        """Write choices into group_vars."""
         chosen = self.folder / "group_vars" / "all.yml"
         tree = yaml.safe_load(chosen.read_text(encoding="utf-8"))
-        chosen.write_text(yaml.safe_dump({**tree, "nodeops_manages": list(names)}), encoding="utf-8")
+        chosen.write_text(yaml.safe_dump({**tree, **choices}), encoding="utf-8")
+
+    def manages_all(self) -> None:
+        """From now on manage the nodes of all organisations: quicker than three that take turns."""
+        self.chooses(nodeops_manages=list(ORGANISATIONS))
+        shutil.copy2(hosts.SCENARIO / "ssh_config", self.folder)
 
     @property
     def admin(self) -> Path:
         """Return the SSH key of the organisation's admin, made when first asked for."""
-        key = self.folder / "admin"
+        return self._made("admin")
+
+    @property
+    def ssh_key(self) -> Path:
+        """Return the SSH key by which the controller reaches its hosts, made when first asked for."""
+        return self._made("ssh_key")
+
+    def _made(self, name: str) -> Path:
+        key = self.folder / name
         if not key.is_file():
             words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", str(key)]
             subprocess.run(words, check=True, timeout=30)
         return key
+
+    def published(self, node: str) -> dict[str, Any]:
+        """Return the identity of a node as it stands in this folder."""
+        return dict(yaml.safe_load((self.folder / "identities" / f"{node}.yml").read_text(encoding="utf-8")))
+
+    def publishes_to(self, *others: "Controller") -> None:
+        """Give the identities of the own nodes, and nothing else, to other members."""
+        for other in others:
+            for node in self.nodes:
+                shutil.copy2(self.folder / "identities" / f"{node}.yml", other.folder / "identities")
 
     @property
     def file(self) -> Path:
@@ -99,4 +164,6 @@ class Controller:
     def plays(self, playbook: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Run a playbook of the project from here."""
         words = ["ansible-playbook", "-i", str(self.file), f"playbooks/{playbook}", *options]
-        return subprocess.run(words, cwd=hosts.ROOT, capture_output=True, text=True, timeout=300, check=False)
+        # Ansible refuses a standard input that does not block.
+        none = subprocess.DEVNULL
+        return subprocess.run(words, cwd=hosts.ROOT, stdin=none, capture_output=True, text=True, timeout=900, check=False)

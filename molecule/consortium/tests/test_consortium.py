@@ -1,59 +1,14 @@
-"""Two of three decide who belongs: a fifth validator comes in, votes on blocks and goes, and its host is retired; one alone does
-nothing.
+"""Two of three decide who belongs: a fifth validator comes in, votes on blocks and is taken out; one alone does nothing.
 
-The tests are one story, in this order.
+The tests are one story, in this order: it begins in test_ceremony.py and ends in test_departures.py.
 """
 
-import shutil
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import hosts
-import pytest
-import yaml
-from members import ORGANISATIONS, Controller, pem
-
-PATIENCE_SECONDS = 120
-
-
-@pytest.fixture(scope="module")
-def controllers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Controller]]:
-    folder = tmp_path_factory.mktemp("controllers")
-    yield {name: Controller(folder, name) for name in ORGANISATIONS}
-
-
-@pytest.fixture
-def alpha(controllers: dict[str, Controller]) -> Controller:
-    return controllers["alpha"]
-
-
-@pytest.fixture
-def beta(controllers: dict[str, Controller]) -> Controller:
-    return controllers["beta"]
-
-
-@pytest.fixture
-def gamma(controllers: dict[str, Controller]) -> Controller:
-    return controllers["gamma"]
-
-
-def address(node: str) -> str:
-    return str(yaml.safe_load((hosts.SCENARIO / "identities" / f"{node}.yml").read_text())["validator_address"])
-
-
-def signing(node: str) -> bool:
-    """Tell whether a validator has signed lately, as a node of another organisation sees it."""
-    found = hosts.verb("gamma-1", "ledger", "validators", codes=(0, 1))["validators"]
-    return any(one["address"] == address(node) and one["live"] for one in found)
-
-
-def eventually(node: str, votes: bool) -> None:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while signing(node) is not votes:
-        assert time.monotonic() < until, f"{node} votes: {not votes}"
-        time.sleep(1)
+from members import Controller, account, pem
+from story import drift, eventually, failing, signing, voter
 
 
 def admit(tree: dict[str, Any]) -> None:
@@ -66,30 +21,11 @@ def retire(tree: dict[str, Any]) -> None:
     tree["threshold"] = 3
 
 
-def name_admins(tree: dict[str, Any], controllers: dict[str, Controller]) -> None:
+def name_admins_and_renew_an_account(tree: dict[str, Any], controllers: dict[str, Controller]) -> None:
     tree["threshold"] = 2
     for name, one in controllers.items():
         tree["organisations"][name]["admins"] = [" ".join(one.admin.with_suffix(".pub").read_text().split()[:2])]
-
-
-def record_key(node: str) -> str:
-    return str(hosts.verb(node, "ledger", "identity")["record_key"])
-
-
-def leave(tree: dict[str, Any], old: str, until: int) -> None:
-    """A node leaves, and the key for records of another one is let go."""
-    del tree["nodes"]["beta-2"]
-    tree["former"] = [{"organisation": "alpha", "name": "alpha-1", "record_key": old, "until": until}]
-
-
-def drift(one: Controller, code: int) -> set[tuple[str, str, str]]:
-    """Return what differs from the file; peers that are not connected this second are for `fleet status`."""
-    found = one.says("drift", code=code)["drift"]
-    return {(row["where"], row["what"], row["found"]) for row in found if row["verdict"] == "fail"}
-
-
-def failing(answer: dict[str, Any]) -> set[str]:
-    return {one["id"] for one in answer["findings"] if one["verdict"] == "fail"}
+    tree["organisations"]["gamma"]["account"] = account("gamma renewed")
 
 
 def test_the_founding_revision_is_in_force(controllers: dict[str, Controller]) -> None:
@@ -102,8 +38,7 @@ def test_the_founding_revision_is_in_force(controllers: dict[str, Controller]) -
 def test_nothing_differs_and_the_witness_is_ready(beta: Controller) -> None:
     assert drift(beta, code=0) == set()
     assert {"departed.file"} <= failing(beta.says("departed", "beta-2", code=1))
-    published = str(yaml.safe_load((hosts.SCENARIO / "identities" / "beta-2.yml").read_text())["node_id"])
-    words = ("lifecycle", "ready", "--published", published)
+    words = ("lifecycle", "ready", "--published", str(beta.published("beta-2")["node_id"]))
     done = beta.plays("join.yml", "--limit", "beta-2")
     assert "nodeops consortium enlist beta-2" in done.stdout, done.stdout[-3000:]
     # Two of then six: the four others could not commit blocks while it is down.
@@ -125,7 +60,7 @@ def test_one_alone_admits_nobody(alpha: Controller, beta: Controller, tmp_path: 
     stranger = pem(tmp_path, "stranger")
     assert "no member" in alpha.says("approve", "--key", str(stranger), code=2)["error"]["what"]
     assert alpha.says("show")["missing"] == 1
-    assert not signing("beta-2")
+    assert not signing(voter(alpha))
 
 
 def test_hosts_are_not_made_what_nobody_agreed_to(alpha: Controller) -> None:
@@ -149,7 +84,7 @@ def test_one_byte_changed_is_named_and_not_agreed_to(gamma: Controller) -> None:
 def test_two_of_three_admit_it_and_it_votes(alpha: Controller, beta: Controller, gamma: Controller) -> None:
     assert beta.signs("reject")["vote"] == "no"
     assert gamma.signs("approve")["outcome"].startswith("in force: revision 2")
-    eventually("beta-2", votes=True)
+    eventually(voter(alpha), votes=True)
     assert alpha.says("status")["revision"] == 2
     assert {"departed.file", "departed.power"} <= failing(beta.says("departed", "beta-2", code=1))
     assert {(where, what) for where, what, _ in drift(beta, code=1)} == {("beta-1", "document"), ("beta-2", "document")}
@@ -170,97 +105,18 @@ def test_it_is_taken_out_again_and_then_all_must_agree(controllers: dict[str, Co
     number = alpha.signs("propose")["proposal"]
     assert beta.signs("approve", str(number))["outcome"].startswith("in force: revision 3")
     assert alpha.says("show", fork, code=1)["state"] == "aborted"
-    eventually("beta-2", votes=False)
+    eventually(voter(alpha), votes=False)
     for one in (alpha, beta, gamma):
         one.takes(beta)
-        one.edit(lambda tree: name_admins(tree, controllers))
+        one.edit(lambda tree: name_admins_and_renew_an_account(tree, controllers))
     number = alpha.signs("propose")["proposal"]
     assert beta.signs("approve")["outcome"] == f"proposal {number} is open"
     assert gamma.signs("approve")["outcome"].startswith("in force: revision 4")
 
 
-def test_a_node_leaves_its_host_is_retired_and_a_key_for_records_replaced(controllers: dict[str, Controller]) -> None:
-    alpha, beta, gamma = controllers.values()
-    hosts.must("alpha-1", "echo first > /tmp/first && nodeops record add /tmp/first")
-    old, until = record_key("alpha-1"), int(hosts.verb("alpha-1", "ledger", "status")["height"])
-    for one in (alpha, beta, gamma):
-        one.takes(gamma)
-        one.edit(lambda tree: leave(tree, old, until))
-    go = ("leave.yml", "--limit", "beta-2", "-e", "leave_keys=shredded")
-    assert "consortium.in_force" in failing(beta.says("departed", "beta-2", code=1))
-    assert alpha.signs("propose")["changed"]
-    assert gamma.signs("approve")["outcome"].startswith(f"in force: revision {gamma.revision}")
-    refused = beta.plays(*go)
-    assert "departed.hosts: not made what the file says yet: beta-1" in refused.stdout, refused.stdout[-3000:]
-    assert hosts.run("beta-2", "systemctl is-active ledger.service").code == 0
-    beta.manages(*ORGANISATIONS)
-    done = beta.plays("site.yml", "--tags", "firewall,ledger")
-    assert done.returncode == 0, done.stdout[-5000:]
-    assert drift(beta, code=0) == set()
-    left = hosts.ADDRESS["beta-2"]
-    for node in ("alpha-1", "gamma-1"):
-        traces = f"nft list ruleset | grep -F {left}; grep -F {left} /var/lib/ledger/config/config.toml /etc/nodeops/node.json"
-        assert hosts.run(node, traces).out == ""
-    retired(beta, go)
-    assert record_key("alpha-1") != old
-    assert yaml.safe_load((beta.folder / "identities" / "alpha-1.yml").read_text())["record_key"] == record_key("alpha-1")
-    hosts.must("gamma-1", "nodeops record account alpha-1")
-    hosts.must("alpha-1", "echo second > /tmp/second && nodeops record add /tmp/second && nodeops record verify /tmp/second")
-    # What the key before signed stays proven, also on a node of another organisation.
-    hosts.must("gamma-1", "echo first > /tmp/first && nodeops record verify /tmp/first")
-
-
-def retired(beta: Controller, go: tuple[str, ...]) -> None:
-    keys = "ls /var/lib/ledger/keys"
-    before = hosts.run("beta-2", keys).out
-    assert "priv_validator_key.json" in before
-    planned = beta.plays(*go, "--check")
-    assert planned.returncode == 0, planned.stdout[-3000:]
-    assert hosts.run("beta-2", keys).out == before
-    done = beta.plays(*go)
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert hosts.run("beta-2", keys).out == ""
-    assert hosts.run("beta-2", "systemctl start ledger.service").code != 0
-    receipt = yaml.safe_load((beta.folder / "retired-beta-2.json").read_text(encoding="utf-8"))
-    assert (receipt["host"], receipt["kind"], receipt["data"]["keys"]) == ("beta-2", "retired", "shredded")
-    again = beta.plays(*go)
-    assert "changed=0" in again.stdout, again.stdout[-3000:]
-    proof = ("--proven-at", str(receipt["data"]["height"]), "--validator-key", receipt["data"]["validator_key"])
-    kept = hosts.verb("beta-2", "lifecycle", "retire", "--node", "beta-2", "--keys", "kept", *proof, codes=(4,))
-    assert "they cannot be kept any more" in kept["error"]["what"]
-
-
-def test_an_old_revision_is_refused_by_name(alpha: Controller) -> None:
-    alpha.file.write_bytes(alpha.kept(3).read_bytes())
-    assert "an older one" in alpha.says("status", code=1)["findings"][0]["actual"]
-    assert "does not follow" in alpha.signs("propose", code=4)["error"]["what"]
-
-
-def test_the_log_says_who_voted_how(gamma: Controller) -> None:
-    told = gamma.says("log")["proposals"]
-    assert [(one["revision"], bool(one["executed"])) for one in told] == [(2, True), (3, False), (3, True), (4, True), (5, True)]
-    assert {who: vote["vote"] for who, vote in told[0]["votes"].items()} == {"alpha": "yes", "beta": "no", "gamma": "yes"}
-
-
-def test_while_the_chain_stands_admins_sign(controllers: dict[str, Controller]) -> None:
-    alpha, beta, gamma = controllers.values()
-    # Two of four: no quorum is left.
-    for node in ("alpha-1", "alpha-2"):
-        hosts.must(node, "systemctl stop ledger.service")
-    for one in (alpha, beta, gamma):
-        one.takes(gamma)
-        one.edit(lambda tree: tree["nodes"]["gamma-1"].update(site="hall 2"))
-    handed = gamma.kept(gamma.revision).with_suffix(".signatures")
-    handed.mkdir()
-    for one, enough in ((alpha, False), (beta, True)):
-        shutil.copy2(one.says("sign", "--key", str(one.admin))["file"], handed)
-        assert gamma.says("signatures", code=int(not enough))["enough"] is enough
-    until = time.monotonic() + PATIENCE_SECONDS
-    while hosts.verb("gamma-1", "consortium", "revision")["moving"]:
-        assert time.monotonic() < until, "the chain goes on"
-        time.sleep(1)
-    done = gamma.plays("firewall.yml", "--check")
-    assert done.returncode == 0, done.stdout[-3000:]
-    next(handed.iterdir()).unlink()
-    refused = gamma.plays("firewall.yml", "--check")
-    assert "2 organisations must sign" in " ".join(refused.stdout.split()), refused.stdout[-3000:]
+def test_an_organisation_votes_with_its_new_key_alone(gamma: Controller) -> None:
+    gamma.edit(lambda tree: tree["nodes"]["gamma-1"].update(site="elsewhere"))
+    assert "no organisation's account" in gamma.signs("propose", code=2)["error"]["what"]
+    gamma.key = pem(gamma.folder, "gamma renewed")
+    assert gamma.signs("propose", "--dry-run")["changed"]
+    gamma.file.write_bytes(gamma.kept(4).read_bytes())

@@ -85,8 +85,10 @@ def _proven(at: Session) -> Proven:
 
 
 def _host_rows(at: Session) -> Iterator[Row]:
-    for name, answer in sorted(at.asks.ask_all(["status"]).items()):
-        yield from node_rows(name, at.working, _status(name, answer))
+    # Where all nodes of the organisation left, their hosts are asked for the chain, and are none of the file's.
+    if set(at.asks.nodes) <= at.working.nodes.keys():
+        for name, answer in sorted(at.asks.ask_all(["status"]).items()):
+            yield from node_rows(name, at.working, _status(name, answer))
     for name in at.asks.monitors:
         yield from monitor_rows(name, at.working, _targets(at, name))
 

@@ -66,7 +66,10 @@ def _goes_on(working: Consortium, seen: Proven, now: datetime) -> Finding:
     actual = f"block {seen.height}, {age:.0f} s old, was signed by {seen.signed} of {seen.total} voting power"
     if age <= stale_after(working.ledger.block_seconds):
         return Finding("departed.quorum", Verdict.PASS, expected, actual)
-    return _no("quorum", expected, f"{actual}: the chain stands", "bring it back first: nodeops fleet status")
+    hint = (
+        "bring the chain back first: nodeops fleet status. Where only hosts that left can be asked, others may have cut them off"
+    )
+    return _no("quorum", expected, f"{actual}: the chain stands", f"{hint}: docs/membership.md")
 
 
 def still_known(node: str, rows: Sequence[Row]) -> Finding:

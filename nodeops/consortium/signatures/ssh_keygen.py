@@ -5,10 +5,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from nodeops.consortium.kept import FOLDER, kept_file
+from nodeops.consortium.kept import kept_file
 from nodeops.consortium.signatures.signed import NAMESPACE, Signed, allowed_signers, counted, statement
 from nodeops.core.errors import HostError, InputError
 from nodeops.core.printable import printable
+from nodeops.document.inventory import REVISIONS_FOLDER
 from nodeops.document.load import load_consortium
 from nodeops.document.models import Consortium
 from nodeops.host.command import run
@@ -21,7 +22,7 @@ _PUBLIC_FILE = 0o644
 
 def signatures_folder(folder: Path, revision: int) -> Path:
     """Return where the signatures of a revision are."""
-    return folder / FOLDER / f"{revision}.signatures"
+    return folder / REVISIONS_FOLDER / f"{revision}.signatures"
 
 
 def make(folder: Path, key: Path, old: Consortium | None, new: Consortium) -> Path:

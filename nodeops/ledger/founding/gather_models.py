@@ -53,7 +53,9 @@ class Gathered:
 
     `peers` are node ids by node name. `missing` says what is missing and who must publish it; while it is not empty the
     network is not complete. `genesis_text` is what hosts get, byte for byte; `authors_text` too, "" where the ledger has none.
-    `replaced` are keys for records (base64) by node of ours that must make another: theirs stands in `former`.
+    `replaced` are keys for records (base64) by node of ours that must make another: theirs stands in `former`. `replaced_ids` are
+    node ids by node of ours that must make another key for peers: theirs stands as `former_node_id`. `renewed` are the node ids
+    of all nodes of ours that have a `former_node_id`: a process with the old key is started anew.
     `files` are contents by path in the folder.
     """
 
@@ -66,6 +68,8 @@ class Gathered:
     files: dict[str, str]
     authors_text: str = ""
     replaced: dict[str, str] = field(default_factory=dict)
+    replaced_ids: dict[str, str] = field(default_factory=dict)
+    renewed: dict[str, str] = field(default_factory=dict)
 
     @property
     def known(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from nodeops.core.result import Change
 from nodeops.document.inventory import GENESIS_FILE
 from nodeops.document.models import Consortium
 from nodeops.ledger.authors import authors_of
-from nodeops.ledger.founding.gather_models import IDENTITIES, Folder, Gathered, Situation
+from nodeops.ledger.founding.gather_models import IDENTITIES, Gathered, Situation
 from nodeops.ledger.founding.genesis import compare, has_group
 from nodeops.ledger.founding.genesis_plan import plan_genesis
 from nodeops.ledger.founding.genesis_trust import agreement
@@ -27,9 +27,9 @@ def plan(at: Situation) -> Gathered:
     shown = {name: _shown(at.consortium, name, answer) for name, answer in at.answers.items() if answer.get("node_id")}
     published, shown = _published(at), {name: _counting(at.consortium, one) for name, one in shown.items()}
     for name in sorted(shown.keys() & published.keys()):
-        _same(at.folder, shown[name], published[name])
+        _same(at, shown[name], published[name])
     known = dict(sorted({**shown, **published}.items()))
-    # A key for records that came after the identity was published.
+    # A key that came after the identity was published.
     late = {name: shown[name] for name in shown.keys() & published.keys() if shown[name] != published[name]}
     known |= late
     _all_different(at, known)
@@ -47,7 +47,7 @@ def file_of(node: str) -> str:
 
 def _with_genesis(at: Situation, known: Mapping[str, Identity], files: dict[str, str], missing: list[str]) -> Gathered:
     planned = plan_genesis(at, known)
-    findings = list(_strangers(at))
+    findings = [*_strangers(at), *_awaited(at)]
     genesis, text = (None, None) if isinstance(planned, str) else planned
     if isinstance(planned, str):
         missing = [*missing, planned]
@@ -66,6 +66,8 @@ def _with_genesis(at: Situation, known: Mapping[str, Identity], files: dict[str,
         files=files,
         authors_text=authors_of(at.consortium, known).text() if has_group(at.consortium) else "",
         replaced=_replaced(at),
+        replaced_ids={name: one.node_id for name, one in _own(at).items() if _let_go(at.consortium, one)},
+        renewed={name: known[name].node_id for name in at.managed if name in known and at.consortium.nodes[name].former_node_id},
     )
 
 
@@ -101,8 +103,17 @@ def _counting(consortium: Consortium, identity: Identity) -> Identity:
 
 def _replaced(at: Situation) -> dict[str, str]:
     """Return the keys for records of our nodes that were published and count no more."""
-    own = {name: at.folder.published[name].identity for name in at.managed if name in at.folder.published}
-    return {name: one.record_key for name, one in own.items() if one.record_key and not _counting(at.consortium, one).record_key}
+    own = _own(at).items()
+    return {name: one.record_key for name, one in own if one.record_key and not _counting(at.consortium, one).record_key}
+
+
+def _own(at: Situation) -> dict[str, Identity]:
+    return {name: at.folder.published[name].identity for name in at.managed if name in at.folder.published}
+
+
+def _let_go(consortium: Consortium, identity: Identity) -> bool:
+    """Tell whether members agreed to know a node by another key for peers than this one."""
+    return consortium.nodes[identity.node].former_node_id == identity.node_id
 
 
 def _belongs(consortium: Consortium, name: str, identity: Identity, where: str) -> None:
@@ -113,10 +124,13 @@ def _belongs(consortium: Consortium, name: str, identity: Identity, where: str) 
         raise InputError(f"says it is of {identity.organisation}; in consortium.yml {name} is of {organisation}", where=where)
 
 
-def _same(folder: Folder, shown: Identity, published: Identity) -> None:
-    """Raise Refused for another identity than the published one. A key for records that came since is none."""
-    name, bare = shown.node, {"record_key": None}
-    if shown.model_copy(update=bare) == published.model_copy(update=bare):
+def _same(at: Situation, shown: Identity, published: Identity) -> None:
+    """Raise Refused for another identity than the published one. A key for records that came since is none, nor a key for peers
+    in the place of one that was let go.
+    """
+    folder, name, bare = at.folder, shown.node, {"record_key": None}
+    like = published.model_copy(update={"node_id": shown.node_id}) if _let_go(at.consortium, published) else published
+    if shown.model_copy(update=bare) == like.model_copy(update=bare):
         if published.record_key in (None, shown.record_key):
             return
         text = f"{name} shows {'another key' if shown.record_key else 'no key'} for records than the one it published"
@@ -168,6 +182,15 @@ def _strangers(at: Situation) -> Iterator[Finding]:
     for name in sorted(at.folder.published.keys() - at.consortium.nodes.keys()):
         actual = f"{at.folder.where}/{file_of(name)}: consortium.yml has no node of this name"
         yield Finding("identity-unknown", Verdict.WARN, "identities of members only", actual, "remove the file, or add the node")
+
+
+def _awaited(at: Situation) -> Iterator[Finding]:
+    """Yield who of other organisations was to have another key for peers and has not published it."""
+    for name, file in sorted(at.folder.published.items()):
+        if name in at.consortium.nodes and name not in at.managed and _let_go(at.consortium, file.identity):
+            actual = f"{at.folder.where}/{file_of(name)}: node id {file.node_id}, which was let go"
+            hint = f"{file.organisation} must publish it anew (its own site.yml writes the file); then run site.yml here"
+            yield Finding("identity-former", Verdict.WARN, f"another key for peers of {name}", actual, hint)
 
 
 def _missing(at: Situation, name: str) -> str:

@@ -10,12 +10,13 @@ from nodeops.core.digest import digest, sha256
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.printable import printable
+from nodeops.document.fields import Instant
 from nodeops.document.models import Consortium
 from nodeops.document.profile import load_profile
 from nodeops.ledger.authors import authors_of
 from nodeops.ledger.cosmos.app_state import Founders, app_state
 from nodeops.ledger.cosmos.revision import Mark, mark_of, read_mark
-from nodeops.ledger.founding.genesis_models import Genesis, GenesisKey, GenesisValidator, Instant
+from nodeops.ledger.founding.genesis_models import Genesis, GenesisKey, GenesisValidator
 from nodeops.ledger.identity.identity import Identity
 
 # A genesis of a thousand validators is below 1 MB; CometBFT itself stores nothing above 100 MB.

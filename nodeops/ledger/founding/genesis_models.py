@@ -4,15 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from nodeops.document.fields import MAX_POWER, ChainId
+from nodeops.document.fields import MAX_POWER, ChainId, Instant
 from nodeops.document.keys import PublicKey
 from nodeops.document.models import Model
 from nodeops.ledger.identity.identity import Identity, ValidatorAddress, address_of
 
-# RFC 3339 in UTC, as Go's time.Time reads it from JSON.
-Instant = Annotated[
-    str, StringConstraints(pattern=r"^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\.[0-9]{1,9})?Z$")
-]
 # CometBFT writes 64-bit integers as JSON strings (libs/json).
 Whole = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,18})$")]
 

@@ -1,10 +1,12 @@
 """Decide whether this controller makes the genesis, and refuse where one is known to be elsewhere. Pure.
 
-A genesis holds the time it was made, so two controllers that each made one would found two chains. Exactly one makes it:
-that of the organisation whose name sorts first among those with validators. All others wait for its file.
+A genesis holds a time. Where members wrote it into the consortium file, each controller makes the genesis, and all make the same
+bytes. Else it is the time at which it was made, and two controllers that each made one would found two chains: exactly one makes
+it, that of the organisation whose name sorts first among those with validators. All others wait for its file.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from nodeops.core.errors import Refused
 from nodeops.document.inventory import AGREED_GENESIS, GENESIS_FILE
@@ -26,7 +28,7 @@ def plan_genesis(at: Situation, known: Mapping[str, Identity]) -> tuple[Genesis,
     reason = _why_not_made(at, known)
     if reason:
         return f"{GENESIS_FILE}: {reason}"
-    genesis = make_genesis(at.consortium, known, at.genesis_time)
+    genesis = make_genesis(at.consortium, known, at.consortium.ledger.genesis_time or at.genesis_time)
     return genesis, genesis_text(genesis)
 
 
@@ -50,7 +52,10 @@ def _why_not_made(at: Situation, known: Mapping[str, Identity]) -> str | None:
     consortium, powers = at.consortium, founding_powers(at.consortium)
     if not powers:
         return "there is no validator in consortium.yml"
-    if at.agreed:
+    when = consortium.ledger.genesis_time
+    if when and datetime.fromisoformat(when) > datetime.fromisoformat(at.genesis_time):
+        return f"made once its time has come: {when}"
+    if at.agreed and not when:
         return f"one was agreed on already ({AGREED_GENESIS} in group_vars/all.yml): get the file from another member"
     if consortium.revision > 1 and not at.found:
         return (
@@ -58,7 +63,7 @@ def _why_not_made(at: Situation, known: Mapping[str, Identity]) -> str | None:
             "from another member; only if the chain was never started may it be founded now (found)"
         )
     founder = min(consortium.nodes[name].organisation for name in powers)
-    if founder not in {consortium.nodes[name].organisation for name in at.managed}:
+    if not when and founder not in {consortium.nodes[name].organisation for name in at.managed}:
         return f"{founder} makes it once (its name sorts first among the organisations with validators) and must publish it"
     if has_group(consortium):
         return _waits_for_record_keys(consortium, known)

@@ -13,6 +13,7 @@ from nodeops.core.digest import sha256
 from nodeops.core.errors import Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.printable import printable
+from nodeops.document.fields import OLDEST_YEAR
 from nodeops.document.inventory import AGREED_GENESIS, GENESIS_FILE
 from nodeops.document.models import Consortium
 from nodeops.ledger.authors import authors_of
@@ -23,8 +24,7 @@ from nodeops.ledger.founding.genesis import consensus_params, founding_mark, fou
 from nodeops.ledger.founding.genesis_models import Genesis
 from nodeops.ledger.identity.identity import Identity
 
-# The year of CometBFT v0.38: no chain of it is older.
-_OLDEST = datetime(2023, 1, 1, tzinfo=UTC)
+_OLDEST = datetime(OLDEST_YEAR, 1, 1, tzinfo=UTC)
 # Room for a controller's clock. A genesis from the future keeps every node waiting until then.
 _AHEAD = timedelta(days=1)
 DIGEST = "genesis-digest"
@@ -74,6 +74,8 @@ def surprises(genesis: Genesis, consortium: Consortium, now: str, known: Mapping
     mark = _founded_by(genesis, consortium)
     state = founding_state(consortium, genesis.validators, genesis.genesis_time, mark, record_keys)
     yield from _differences("app_state", state, genesis.app_state)
+    if consortium.ledger.genesis_time:
+        yield from _differences("genesis_time", consortium.ledger.genesis_time, genesis.genesis_time)
     if not _sane(genesis.genesis_time, datetime.fromisoformat(now)):
         yield f"genesis_time is {genesis.genesis_time}: a time between {_OLDEST.date()} and now is usual"
 

@@ -1,6 +1,7 @@
 """`nodeops ledger identity`: show the public identity of this node, and make it once."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from nodeops.ledger.founding.genesis import content_digest
 from nodeops.ledger.identity.files import Layout, ensure, layout, observe, read_identity, replace_record_key
 from nodeops.ledger.identity.findings import key_findings
 from nodeops.ledger.identity.identity import Identity
+from nodeops.ledger.identity.node_key import replace_node_key
 from nodeops.ledger.identity.plan import Step, decide
 
 EnsureFlag = Annotated[
@@ -31,12 +33,21 @@ ReplaceOption = Annotated[
     typer.Option("--replace-record-key", metavar="KEY", help="Make another key for records where this one (base64) is here."),
 ]
 
+ReplaceNodeOption = Annotated[
+    str,
+    typer.Option("--replace-node-key", metavar="ID", help="Make another key for peers where this node id is here; note it."),
+]
+# Which keys of this host were replaced, below the folder for state.
+KEYS_BOOK = "keys.jsonl"
+
 
 @changes_host("ensure_keys")
 def identity(
+    context: typer.Context,
     ensure_keys: EnsureFlag = False,
     published: PublishedOption = "",
     replaced: ReplaceOption = "",
+    replaced_id: ReplaceNodeOption = "",
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -47,6 +58,9 @@ def identity(
     at = layout(document)
     changes = ensure(at, _binary(document), published=published, dry_run=dry_run) if ensure_keys else []
     changes += replace_record_key(at, replaced, dry_run=dry_run) if replaced else []
+    if replaced_id:
+        note = partial(context.obj.note, document, KEYS_BOOK, "replaced")
+        changes += replace_node_key(at, replaced_id, note, dry_run=dry_run)
     emit(_result(document, at, changes, dry_run), as_json)
 
 

@@ -107,6 +107,19 @@ def read_small(path: Path) -> bytes:
             return file.read(MAX_FILE_BYTES + 1)
 
 
+def shred(file: Path) -> None:
+    """Overwrite a small file once and remove it. What a disk or filesystem keeps of the old blocks is beyond reach."""
+    with clear_errors(file):
+        handle = os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.write(handle, os.urandom(os.fstat(handle).st_size))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        file.unlink()
+        sync_folder(file.parent)
+
+
 def observe(at: Layout) -> Seen:
     """Return what is there of the identity. Raise HostError when it may not be looked at, or is damaged."""
     with clear_errors(at.home):

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from nodeops.core.errors import HostError
-from nodeops.document.fields import UNSAID, Name
+from nodeops.document.fields import UNSAID, Name, NodeId
 from nodeops.document.keys import PublicKey
 from nodeops.document.models import Model
 
@@ -26,7 +26,6 @@ STATE_LOST = (
 )
 _DAMAGED = "restore this node's keys from its backup; never make new ones for a node that has published its identity"
 
-NodeId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 ValidatorAddress = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40}$")]
 
 

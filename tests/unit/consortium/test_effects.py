@@ -93,6 +93,7 @@ REFUSED = {
     ),
     "so much power that what votes now is not enough": ([admit("beta-2", 2)], "revision.quorum"),
     "another chain": ([ledger(chain="other-1")], "revision.chain"),
+    "another genesis time": ([ledger(genesis_time="2026-01-31T08:00:00Z")], "revision.chain"),
     "another platform": ([ledger(platform="cometbft")], "revision.chain"),
     "a node that changes hands": ([lambda new: new["nodes"]["beta-2"].update(organisation="gamma")], "revision.moved"),
     "one that commits alone": ([power("alpha-1", 4), power("alpha-2", 3)], "revision.alone"),
@@ -142,3 +143,5 @@ def test_people_see_power_and_ports_and_who_restarts():
     assert "every node closes port 26656 (p2p) to 192.0.2.2 (alpha-2, alpha)" in lines
     assert "peers change, so these nodes restart one at a time: alpha-1, beta-1, beta-2, gamma-1" in lines
     assert consequences(first(), changed(threshold(3)), PROFILE) == []
+    rekeyed = changed(lambda tree: tree["nodes"]["beta-1"].update(former_node_id="1" * 40))
+    assert consequences(first(), rekeyed, PROFILE)[-1].startswith("peers change, so these nodes restart one at a time: alpha-1,")

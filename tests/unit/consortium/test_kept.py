@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nodeops.consortium.kept import keep_founding, kept_file, previous
+from nodeops.consortium.kept import all_kept, keep_founding, kept_file, previous
 from nodeops.core.errors import InputError
 from nodeops.document.load import load_consortium
 from nodeops.ledger.founding.genesis import genesis_text, make_genesis
@@ -49,3 +49,10 @@ def test_without_a_genesis_nothing_is(folder: Path) -> None:
     revise(folder, revision=2)
     with pytest.raises(InputError, match="revision 1 was not kept"):
         previous(folder, load_consortium(folder))
+
+
+def test_all_kept_revisions_are_read_and_one_that_is_damaged_is_left_out(folder: Path) -> None:
+    keep_founding(folder, load_consortium(folder))
+    kept_file(folder, 2).write_text("{")
+    kept_file(folder, 10).write_text(yaml.safe_dump({**yaml.safe_load((folder / "consortium.yml").read_text()), "revision": 10}))
+    assert [one.revision for one in all_kept(folder)] == [1, 10]

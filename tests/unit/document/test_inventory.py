@@ -79,3 +79,13 @@ def test_an_unknown_organisation_to_manage_is_an_error(tmp_path):
     with pytest.raises(InputError, match="unknown organisations: makr") as caught:
         managed_nodes(load_consortium(folder), folder)
     assert caught.value.allowed == "telecom, maker"
+
+
+def test_an_organisation_that_left_manages_nothing_and_is_no_mistake(tmp_path):
+    folder = inventory(tmp_path, choices="nodeops_manages: [makr]\n")
+    (folder / "revisions").mkdir()
+    (folder / "revisions" / "2.yml").write_text("---\norganisations: {makr: {}, telecom: {}}\n")
+    assert managed_nodes(load_consortium(folder), folder) == []
+    (folder / "revisions" / "2.yml").write_text("---\norganisations:\n")
+    with pytest.raises(InputError, match="unknown organisations: makr"):
+        managed_nodes(load_consortium(folder), folder)

@@ -36,6 +36,12 @@ PROBLEMS = {
         "consortium.yml:20: nods: unknown key 'nods'; allowed: consortium, revision, ledger",
     ),
     "unknown key of the ledger": (with_change("chain:", "chian:"), "unknown key 'chian'; allowed: platform, version, chain"),
+    "genesis time without quotes": (with_change("chain:", "genesis_time: 2026-01-31T08:00:00Z, chain:"), "ledger.genesis_time: "),
+    "genesis time of no calendar": (
+        with_change("chain:", "genesis_time: '2026-02-31T08:00:00Z', chain:"),
+        "no moment of any calendar",
+    ),
+    "genesis time of long ago": (with_change("chain:", "genesis_time: '2020-01-31T08:00:00Z', chain:"), "is before 2023"),
     "key missing": (with_change("revision: 3\n", ""), "consortium.yml:1: revision: this key is required"),
     "power 0": (
         with_change("power: 2", "power: 0"),

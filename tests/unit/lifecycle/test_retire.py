@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nodeops.core.errors import InputError, NodeopsError, Refused
+from nodeops.ledger.identity.files import shred
 from nodeops.lifecycle import retire
 from nodeops.lifecycle.retire_plan import DAMAGED, Order, Seen, archive_of, plan, require_allowed
 
@@ -74,7 +75,7 @@ def test_a_shredded_file_was_overwritten_before_it_went(tmp_path: Path) -> None:
     file, other = tmp_path / "key", tmp_path / "the same blocks"
     file.write_bytes(b"secret" * 50)
     os.link(file, other)
-    retire.shred(file)
+    shred(file)
     assert not file.exists()
     assert len(other.read_bytes()) == 300
     assert b"secret" not in other.read_bytes()
@@ -84,7 +85,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "target").write_bytes(b"secret")
     (tmp_path / "key").symlink_to(tmp_path / "target")
     with pytest.raises(NodeopsError):
-        retire.shred(tmp_path / "key")
+        shred(tmp_path / "key")
     assert (tmp_path / "target").read_bytes() == b"secret"
 
 
@@ -113,7 +114,7 @@ class _Host:
         if action == "mask":
             (self.folder / "masked").touch()
         else:
-            retire.shred(Path(what))
+            shred(Path(what))
 
     def dies(self, before: int) -> None:
         child = os.fork()

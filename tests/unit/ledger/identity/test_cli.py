@@ -134,3 +134,17 @@ def test_the_binary_in_use_serves_when_that_of_the_version_is_missing(host, caps
     current.parent.mkdir(parents=True)
     version.rename(current)
     assert answer(capsys, "--ensure")["node_id"] == identity_of("a1", "org-a").node_id
+
+
+def test_another_key_for_peers_is_made_once_and_noted(host, capsys, monkeypatch, tmp_path):
+    at = identity_cli.load_node_document()
+    moved = at.model_copy(update={"paths": {**at.paths, "state": str(tmp_path)}})
+    monkeypatch.setattr(identity_cli, "load_node_document", lambda: moved)
+    old = answer(capsys, "--ensure")["node_id"]
+    assert answer(capsys, "--ensure", "--replace-node-key", str(old), "--dry-run")["node_id"] == old
+    done = answer(capsys, "--ensure", "--replace-node-key", str(old))
+    assert done["changed"] is True
+    again = answer(capsys, "--ensure", "--replace-node-key", str(old))
+    assert (again["changed"], again["node_id"]) == (False, done["node_id"])
+    (note,) = [json.loads(line) for line in (tmp_path / identity_cli.KEYS_BOOK).read_text().splitlines()]
+    assert (note["kind"], note["data"]) == ("replaced", {"key": "node key", "old": old, "new": done["node_id"]})
