@@ -268,9 +268,8 @@ def report(facts: Sequence[str], rows: Sequence[Row], guard: Sequence[str]) -> s
 
 def backups() -> Iterator[str]:
     """Yield how backups do beside plain restic, and beside borg where it is installed."""
-    script = "benchmarks/backup/beside_restic.py"
-    yield from ("", "## Backups", "", f"The engine as `nodeops backup` drives it (`{script}`).", "")
-    yield from run((sys.executable, script)).splitlines()
+    yield from ("", "## Backups", "", "The engine as `nodeops backup` drives it (`benchmarks/backup/beside_restic.py`).", "")
+    yield from run((sys.executable, "benchmarks/backup/beside_restic.py")).splitlines()
 
 
 def main() -> None:
@@ -292,8 +291,7 @@ def main() -> None:
             lab_down()
             shutil.rmtree(INVENTORY)
     others = [] if chosen.only else [*watched, *disk_guard.section(), *lifecycle.section(), *ledgerd.section(), *backups()]
-    text = report(facts, rows, others)
-    sys.stdout.write(text)
+    sys.stdout.write(text := report(facts, rows, others))
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")
 
