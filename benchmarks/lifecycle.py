@@ -140,8 +140,8 @@ def table(rows: list[Rolled]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     note = [
-        "On a whole chain of small state, with a program that works, restarting is quick whoever does it: there the naive ones are as",
-        "good, and much sooner done. Theirs goes wrong where one node is missing already, or the program is bad: they go on.",
+        "A whole chain of small state, and a program that works: restarting is quick whoever does it, so the naive ones are as",
+        "good here, and much sooner done. What they do where a node is missing or the program is bad is not measured.",
         "",
     ]
     return [*text, *(one.row(rows[0]) for one in rows), "", *note]
