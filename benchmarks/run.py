@@ -268,9 +268,8 @@ def report(facts: Sequence[str], rows: Sequence[Row], guard: Sequence[str]) -> s
 
 def backups() -> Iterator[str]:
     """Yield how backups do beside plain restic, and beside borg where it is installed."""
-    script = "benchmarks/backup/beside_restic.py"
-    yield from ("", "## Backups", "", f"The engine as `nodeops backup` drives it (`{script}`).", "")
-    yield from run((sys.executable, script)).splitlines()
+    yield from ("", "## Backups", "", "The engine as `nodeops backup` drives it (`benchmarks/backup/beside_restic.py`).", "")
+    yield from run((sys.executable, "benchmarks/backup/beside_restic.py")).splitlines()
 
 
 def main() -> None:
@@ -280,12 +279,11 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave the lab up")
     chosen = parser.parse_args()
     write_inventory()
-    wanted = [bench for bench in benches() if chosen.only in bench.name]
     try:
         SAY.print("filling caches: not measured")
         fill_caches()
         facts = list(machine())
-        rows = [measured(bench) for bench in wanted]
+        rows = [measured(bench) for bench in benches() if chosen.only in bench.name]
         watched = [] if chosen.only else watching.section(INVENTORY, lambda book: run((*PLAY, book)))
     finally:
         if not chosen.keep:
