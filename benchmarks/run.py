@@ -290,8 +290,7 @@ def main() -> None:
             lab_down()
             shutil.rmtree(INVENTORY)
     others = [] if chosen.only else [*watched, *disk_guard.section(), *lifecycle.section(), *ledgerd.section(), *backups()]
-    text = report(facts, rows, others)
-    sys.stdout.write(text)
+    sys.stdout.write(text := report(facts, rows, others))
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")
 

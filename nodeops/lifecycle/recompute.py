@@ -22,7 +22,7 @@ _BACK = "nodeops-recompute-start"
 _READ_AT_ONCE = 1 << 20
 _SANDBOX = (
     "CapabilityBoundingSet=", "LimitCORE=0", "NoNewPrivileges=yes", "PrivateDevices=yes", "PrivateNetwork=yes", "PrivateTmp=yes",
-    "ProtectHome=yes", "ProtectSystem=strict", "RestrictAddressFamilies=none", "UMask=0077",
+    "ProtectHome=yes", "ProtectSystem=strict", "RestrictAddressFamilies=AF_UNIX", "UMask=0077",
 )  # fmt: skip
 
 
