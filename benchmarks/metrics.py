@@ -89,7 +89,7 @@ def on_host(inventory: Path, node: str, command: str, given: str = "") -> str:
 def section(inventory: Path, node: str) -> list[str]:
     """Measure on one host that site.yml has set up, some two minutes, and return the section of RESULTS.md."""
     paths = host_paths()
-    on_host(inventory, node, f"{_APT} --no-install-recommends install prometheus-node-exporter")
+    on_host(inventory, node, f"{_APT} update; {_APT} --no-install-recommends install prometheus-node-exporter")
     try:
         tree = f"$(dirname $(dirname $(readlink -f {paths['command']})))"
         python = f"PYTHONPATH={tree}/lib python3 -"

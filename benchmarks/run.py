@@ -18,8 +18,9 @@ from functools import partial
 from pathlib import Path
 
 import disk_guard
-import metrics
+import lifecycle
 import psutil
+import watching
 import witnesses
 from rich.console import Console
 
@@ -267,9 +268,8 @@ def report(facts: Sequence[str], rows: Sequence[Row], guard: Sequence[str]) -> s
 
 def backups() -> Iterator[str]:
     """Yield how backups do beside plain restic, and beside borg where it is installed."""
-    script = "benchmarks/backup/beside_restic.py"
-    yield from ("", "## Backups", "", f"The engine as `nodeops backup` drives it (`{script}`).", "")
-    yield from run((sys.executable, script)).splitlines()
+    yield from ("", "## Backups", "", "The engine as `nodeops backup` drives it (`benchmarks/backup/beside_restic.py`).", "")
+    yield from run((sys.executable, "benchmarks/backup/beside_restic.py")).splitlines()
 
 
 def main() -> None:
@@ -285,13 +285,13 @@ def main() -> None:
         fill_caches()
         facts = list(machine())
         rows = [measured(bench) for bench in wanted]
-        exporter = [] if chosen.only else metrics.section(INVENTORY, managed_nodes(load_consortium(INVENTORY), INVENTORY)[0])
+        watched = [] if chosen.only else watching.section(INVENTORY, lambda book: run((*PLAY, book)))
     finally:
         if not chosen.keep:
             lab_down()
             shutil.rmtree(INVENTORY)
-    text = report(facts, rows, [] if chosen.only else [*exporter, *disk_guard.section(), *ledgerd.section(), *backups()])
-    sys.stdout.write(text)
+    others = [] if chosen.only else [*watched, *disk_guard.section(), *lifecycle.section(), *ledgerd.section(), *backups()]
+    sys.stdout.write(text := report(facts, rows, others))
     if not chosen.only:
         RESULTS.write_text(text, encoding="utf-8")
 

@@ -28,8 +28,10 @@ SIZES = {
     "fleet": (1500, 1180),
     "node": (1500, 1290),
     "mesh": (1500, 1100),
-    "consensus": (1500, 850),
-    "security": (1500, 850),
+    "consensus": (1500, 1150),
+    "service": (1500, 900),
+    "usage": (1500, 850),
+    "security": (1500, 1150),
     "monitoring": (1500, 1050),
 }
 _PALETTE = ("pngquant", "--force", "--skip-if-larger", "--ext", ".png")

@@ -35,7 +35,10 @@ _DAMAGE = re.compile(
     r"wrong data returned|does not exist\.|number of used blobs|unable to load|not found in repository|duplicate|"
     r"LoadTree|load <(index|snapshot)/"
 )
+# What S3 servers say of a key that is not the right one, in words that speak of damage and of nothing there.
+_REFUSED = r"(?i)signature we calculated does not match|access key id|access denied"
 _KNOWN = {
+    _REFUSED: (NOT_LET_IN[0], "compare the credential in backup.env with the one that the other side knows"),
     r"wrong password|no key found": ("the password does not open it", "compare RESTIC_PASSWORD with the one kept outside"),
     r"already initialized|config file already exists": ("is there already", "nodeops backup run"),
     r"unable to open config file|does not exist": ("is not there or not made yet", "check its address; then nodeops backup init"),
@@ -47,7 +50,10 @@ _KNOWN = {
     r"no space left|\b413\b|\b507\b": ("is full", "make room on the repository's side"),
     r"already locked": ("is locked", "wait until who holds it has ended; nodeops backup verify clears what is stale"),
 }
-_NONE_THERE = re.compile(r"<config/> does not exist|config: no such file|config file: Lstat: file does not exist")
+_NONE_THERE = re.compile(
+    r"<config/> does not exist|config: no such file|config file: Lstat: file does not exist|"
+    r"config file: Stat: The specified key does not exist"
+)
 _LOCKED = re.compile(r"already locked")
 
 
@@ -158,7 +164,7 @@ class Restic:
         for words in ((), ("--read-data",)):
             code, output, said = self._call("check", *words)
             told = f"{said}\n{without_secrets(output.decode(errors='replace'), self._settings)}"
-            if code and _DAMAGE.search(told):
+            if code and _DAMAGE.search(told) and not re.search(_REFUSED, told):
                 return " ".join(line.strip() for line in said.splitlines() if line.strip())[:600] or "restic check found errors"
             self._require(code, said, "check")
         return ""

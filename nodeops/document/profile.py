@@ -55,6 +55,14 @@ class Upgrades(Model):
     exceptions: Annotated[list[JumpRule], Field(default_factory=list)]
 
 
+class Recompute(Model):
+    """How a program takes the state of its newest block back: its words, and what it logs when a state is not the chain's."""
+
+    words: Annotated[list[str], Field(min_length=1)]
+    disputed: Annotated[str, Field(min_length=1)]
+    why: str
+
+
 class Profile(Model):
     """One ledger family, as read from ledger/profiles/<platform>.toml. `log_levels`: the most talkative first.
 
@@ -76,6 +84,7 @@ class Profile(Model):
     never_touch: list[str]
     releases: dict[str, Release | OwnSource]
     upgrades: Upgrades
+    recompute: Recompute | None = None
     founding: Literal["validators", "group"] = "validators"
     status: Literal["supported", "end-of-life"] = "supported"
 

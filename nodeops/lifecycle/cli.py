@@ -11,6 +11,8 @@ from nodeops.host.lock import changes_host
 from nodeops.host.units.service import plan_restart
 from nodeops.ledger.node.service import observe
 from nodeops.lifecycle.member_cli import ready, retire
+from nodeops.lifecycle.recompute import planned as planned_back
+from nodeops.lifecycle.recompute import require_useful
 from nodeops.lifecycle.restart import restart as restart_with_leave
 from nodeops.lifecycle.upgrade.cli import plan, rollback, step_aside, watch
 from nodeops.lifecycle.upgrade.height import AtHeight
@@ -40,6 +42,9 @@ def restart(
     chain_stands: ChainStandsFlag = False,
     force: ForceOption = "",
     planned: Annotated[bool, typer.Option("--planned", help="At the height that was voted on; too early is refused.")] = False,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Compute the newest block anew: for a node that stopped with another state.")
+    ] = False,
     patience: PatienceOption = PATIENCE_SECONDS,
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
@@ -48,14 +53,18 @@ def restart(
 
     A node that does not come back is put back to what it last took part with, and the verb fails."""
     document = load_node_document()
-    changes = plan_restart(observe(document), if_stale)
+    if recompute:
+        require_useful(document)
+    changes = plan_restart(observe(document), if_stale and not recompute)
     asked = (AtHeight if planned else Asked)(document, request(document, roll, chain_stands, force), patience)
     if changes and not dry_run:
         with console(stderr=True).status("waiting for leave to stop the node") as shown:
-            restart_with_leave(asked, changes, timeout, progress(shown))
+            restart_with_leave(asked, changes, timeout, progress(shown), recompute)
     unit = observe(document).unit
     lines = [f"{unit.name}: {unit.state}"]
     if changes and dry_run and not planned:
         found = look(document, asked.request)
         lines.append(f"the quorum gate: {found.verdict}, {found.why}")
-    emit(Result({"state": unit.state}, lines=lines, changes=changes), as_json)
+    emit(
+        Result({"state": unit.state}, lines=lines, changes=[*([planned_back(document)] if recompute else []), *changes]), as_json
+    )

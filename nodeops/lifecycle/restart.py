@@ -14,6 +14,7 @@ from nodeops.ledger.node import worked
 from nodeops.ledger.node.rejoin import Part, await_listening, part_taken, rejoin, settle
 from nodeops.ledger.node.service import observe
 from nodeops.ledger.node.worked import Worked
+from nodeops.lifecycle.recompute import disputed, expected_part, log_size, take_back
 from nodeops.quorum.leave import Asked
 from nodeops.quorum.policy import Standing
 
@@ -31,8 +32,9 @@ class Restart:
     report: Report
 
 
-def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, report: Report) -> None:
-    """Wait for leave, carry out a plan that restarts the ledger, and wait until the node takes part again.
+def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, report: Report, recompute: bool = False) -> None:
+    """Wait for leave, carry out a plan that restarts the ledger, and wait until the node takes part again. With `recompute` it
+    computes its newest block anew.
 
     When the gate says no, or the node does not come back, what worked last is put back, and the error says so: Refused and
     Timeout of the gate, Timeout of a node that does not take part again.
@@ -47,11 +49,15 @@ def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, rep
     except NodeopsError as error:
         raise _still_running(document, kept, seen, error) from error
     part, work = part_of(seen_by_gate), Restart(document, changes, timeout_seconds, report)
-    mark = _log_size(document)
+    mark = log_size(document)
     try:
+        if recompute:
+            part = part or expected_part(document)
+            take_back(document, report)
         _carry_out(work, changes, part)
     except NodeopsError as error:
-        raise _went_back(work, kept, part, _with_last_words(document, error, mark)) from error
+        wrong = disputed(document, mark)
+        raise _went_back(work, kept, part, _with_last_words(document, error, mark), wrong) from error
     if part is not None:
         worked.keep(document, observe(document))
 
@@ -78,7 +84,8 @@ def _still_running(document: NodeDocument, kept: Worked | None, seen: Observed, 
     return replace(error, what=f"{error.what}. It goes on with {kept}, and its files say so again")
 
 
-def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: NodeopsError) -> NodeopsError:
+def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: NodeopsError, wrong: bool) -> NodeopsError:
+    """Put back what worked and return the error that says so. `wrong`: the state that was computed is taken back, too."""
     where = f"the ledger of {work.document.node.name}"
     if kept is None:
         return replace(error, where=where, what=f"{error.what}. Nothing else that worked is kept, so nothing was put back")
@@ -86,11 +93,14 @@ def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: Nod
         worked.put_back(work.document, kept)
         unit = work.document.ledger.unit
         again = [Change(f"restart {unit}", "it goes back to what worked")]
+        if wrong:
+            take_back(work.document, work.report)
         _carry_out(work, again, part)
     except NodeopsError as second:
         return replace(error, where=where, what=f"{error.what}. Going back to {kept} failed too: {second.what}")
     runs = "takes part again" if part else "runs again"
-    return replace(error, where=where, what=f"{error.what}. It was put back to {kept}, and {runs}")
+    state = "It computed another state than the chain; that was taken back. " if wrong else ""
+    return replace(error, where=where, what=f"{error.what}. {state}It was put back to {kept}, and {runs}")
 
 
 def part_of(seen: Standing | None) -> Part | None:
@@ -106,13 +116,6 @@ def _carry_out(work: Restart, changes: Sequence[Change], part: Part | None) -> N
         await_listening(work.document, work.timeout_seconds)
     else:
         rejoin(work.document, part, work.timeout_seconds, work.report)
-
-
-def _log_size(document: NodeDocument) -> int:
-    try:
-        return Path(document.ledger.paths["log"]).stat().st_size
-    except OSError:
-        return 0
 
 
 def _with_last_words(document: NodeDocument, error: NodeopsError, mark: int) -> NodeopsError:

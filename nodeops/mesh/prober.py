@@ -143,7 +143,7 @@ class Prober:
         if self._send(data, peer.addresses[0], self._port):
             peer.window.asked(self._number, time.monotonic())
         else:
-            peer.window.not_sent()
+            peer.window.not_sent(time.monotonic())
 
     def _send(self, data: bytes, address: str, port: int) -> bool:
         one = self._sockets.get(socket.AF_INET6 if ":" in address else socket.AF_INET)

@@ -26,7 +26,7 @@ class Counts:
     lost: int = 0
     late: int = 0
     duplicate: int = 0
-    # Questions the kernel would not send: no route, no buffer. They are neither sent nor lost.
+    # Questions the kernel would not send: no route, no buffer. Neither sent nor lost; ill in the last minute.
     unsent: int = 0
 
 
@@ -47,9 +47,10 @@ class Window:
         self.counts.sent += 1
         self._asked[number] = (now, None)
 
-    def not_sent(self) -> None:
-        """Take down a question that never left the host."""
+    def not_sent(self, now: float) -> None:
+        """Take down a question that never left the host: no packet was lost, and yet nothing gets through."""
         self.counts.unsent += 1
+        self._ended.append((now, None))
 
     def answered(self, number: int, now: float, rtt: float) -> None:
         """Take down an answer: in time, late, a second one, or to nothing that is remembered."""
@@ -99,7 +100,7 @@ class Window:
 
 @dataclass(frozen=True)
 class View:
-    """The last minute of a path: questions that ended and how many of them were lost, round trips in seconds, None without any.
+    """The last minute of a path: questions that ended, how many of them were lost or never sent, round trips in seconds or None.
 
     `silent_seconds` since the last answer, None when there never was one.
     """

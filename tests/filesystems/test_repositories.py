@@ -98,6 +98,7 @@ def s3(folder: Path) -> Iterator[Server]:
     wrong = {
         "its certificate is not trusted": {"BACKUP_CACERT": str(folder / "other.pem")},
         "it does not let this node in": {"AWS_SECRET_ACCESS_KEY": f"{KEY}-not"},
+        "does not let this node in": {"AWS_ACCESS_KEY_ID": f"{ACCESS}-not"},
     }
     with running([*words, "posix", kept], port, ROOT_ACCESS_KEY_ID=ACCESS, ROOT_SECRET_ACCESS_KEY=KEY) as stop:
         yield Server(good, {said: {**good, **one} for said, one in wrong.items()}, kept / "backups", stop)
@@ -114,8 +115,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def host(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """Return a host with a repository there."""
     made = made_host(tmp_path / "host", **server.settings)
-    code, answer = asked(made, capsys, "init")
-    assert code == 0, answer
+    code, answer = asked(made, capsys, "init", "--ensure")
+    assert (code, bool(answer["changes"])) == (0, True), answer
     return made
 
 
@@ -136,6 +137,7 @@ def test_who_is_wrong_is_told_and_a_server_that_is_down_and_no_secret(host, serv
         write_settings(host, **settings)
         code, answer = asked(host, capsys, "run")
         assert (code, said in answer["error"]["what"]) == (3, True), answer
+        assert said in str(asked(host, capsys, "verify")[1]["error"]["what"])
         assert KEY not in str(answer) and KEY not in (host / "state/backup/last.json").read_text()
     write_settings(host, **{**server.settings, "RESTIC_PASSWORD": f"{SECRET}-not"})
     assert asked(host, capsys, "run")[1]["error"]["what"] == "the password does not open it"

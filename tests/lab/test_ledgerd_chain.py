@@ -1,4 +1,6 @@
-"""Several real processes of ledgerd on loopback: a node joins by state sync, and a chain goes over to another build by vote."""
+"""Several real processes of ledgerd on loopback: a node joins by state sync, a chain goes over to another build by vote, and what
+a wrong build computed is taken back.
+"""
 
 import os
 import subprocess
@@ -10,12 +12,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from wrong_state import changed
 
 from nodeops.artifacts.cache import cache_folder
 from nodeops.artifacts.go_build import go_command
 from nodeops.artifacts.own_source import REPOSITORY
 from nodeops.core.errors import NodeopsError
 from nodeops.document.models import Consortium
+from nodeops.document.profile import load_profile
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.follow import Follower
 from nodeops.ledger.cometbft.proof import ProofError
@@ -78,7 +82,7 @@ class Net:
         )
         # Blocks come quickly here: a snapshot that was offered must be there still when it is fetched, seconds later.
         (home / "config/app.toml").write_text(
-            f'minimum-gas-prices = "0upower"\n[api]\nenable = false\n[grpc]\nenable = false\n'
+            f'minimum-gas-prices = "0upower"\npruning = "default"\n[api]\nenable = false\n[grpc]\nenable = false\n'
             f"[state-sync]\nsnapshot-interval = {self.snapshots}\nsnapshot-keep-recent = 50\n"
         )
         return home
@@ -152,16 +156,14 @@ def test_a_node_joins_by_state_sync_with_what_our_verifier_came_to(tmp_path: Pat
         assert f"but got {block.hash}" in (lied_to / "log").read_text()
 
 
-def built(folder: Path, name: str) -> str:
-    """Return this source as a release of another name."""
+def built(folder: Path, name: str, source: Path = REPOSITORY / "ledgerd") -> str:
+    """Return a source, this one if no other, as a release of another name."""
     target = folder / f"ledgerd-{name}"
     settings = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath -buildvcs=false -mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     # What was compiled for the release itself; one name is all that differs.
     settings |= {"GOCACHE": str(cache_folder("artifacts") / ".go-build"), "GOAMD64": "v1"}
     words = [str(go_command()), "build", "-ldflags", f"-s -w -X main.release={name}", "-o", str(target), "."]
-    subprocess.run(
-        words, cwd=REPOSITORY / "ledgerd", env={**os.environ, **settings}, check=True, capture_output=True, timeout=1500
-    )
+    subprocess.run(words, cwd=source, env={**os.environ, **settings}, check=True, capture_output=True, timeout=1500)
     return str(target)
 
 
@@ -201,3 +203,31 @@ def test_a_chain_goes_over_to_another_build_at_the_height_that_was_voted(tmp_pat
         assert send(first, CHAIN, GAMMA, [self_send(GAMMA.address)], "after").code == 0
         follower = Follower(net.trusted(), nodes["gamma-1"])
         assert [follower.block(height).height for height in (1, halt - 1, halt, halt + 1)] == [1, halt - 1, halt, halt + 1]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2400)
+def test_the_state_of_a_wrong_build_is_taken_back_and_no_signature_is_forgotten(tmp_path: Path) -> None:
+    """By the words that `nodeops lifecycle restart --recompute` uses; the right build alone does not mend it."""
+    wrong, words = built(tmp_path, "v0.1.8", changed(REPOSITORY / "ledgerd", tmp_path)), load_profile("cosmos").recompute
+    assert words
+    net = Net(tmp_path, ["alpha-1"])
+    with running(net.home("alpha-1"), program()):
+        until_height(net.driver("alpha-1"), 5)
+        home, node = net.home("witness"), net.driver("witness")
+        with running(home, program()):
+            until_height(node, 6)
+        with running(home, wrong):
+            until(lambda: words.disputed in (home / "log").read_text(), "it stops")
+            stuck = node.status().height
+        state = (home / "data/priv_validator_state.json").read_bytes()
+        with running(home, program()):
+            until(lambda: node.status().height >= stuck, "it answers")
+            time.sleep(5)
+            assert node.status().height == stuck
+        # Also when it was killed in between, and is done again.
+        for _ in range(2):
+            subprocess.run([program(), *words.words, "--home", str(home)], check=True, capture_output=True, timeout=60)
+        assert (home / "data/priv_validator_state.json").read_bytes() == state
+        with running(home, program()):
+            until_height(node, stuck + 5)

@@ -1,10 +1,12 @@
-"""Builds of ledgerd that are real releases but for their source: a name is all that differs."""
+"""Builds of ledgerd that are real releases but for their source: their name differs, and of one the state that it computes."""
 
 import hashlib
 import os
 import subprocess
 from pathlib import Path
 from typing import Any
+
+import wrong_state
 
 from nodeops.artifacts.cache import cache_folder
 from nodeops.artifacts.go_build import go_command
@@ -13,8 +15,18 @@ from nodeops.artifacts.own_source import REPOSITORY, read_source
 
 def built(name: str) -> Path:
     """Return this source as a release of another name, built once."""
+    return _built(REPOSITORY / "ledgerd", name)
+
+
+def computing_another_state(name: str, folder: Path) -> Path:
+    """Return a release whose source was changed in a copy below `folder`: from its first block on its state is another one."""
+    return _built(wrong_state.changed(REPOSITORY / "ledgerd", folder), name)
+
+
+def _built(source: Path, name: str) -> Path:
     digest = read_source("ledgerd").digest.removeprefix("sha256:")[:16]
-    target = cache_folder("artifacts") / ".molecule" / digest / name / "ledgerd"
+    changed = hashlib.sha256((source / "app.go").read_bytes()).hexdigest()[:16]
+    target = cache_folder("artifacts") / ".molecule" / digest / changed / name / "ledgerd"
     if target.is_file():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -23,9 +35,7 @@ def built(name: str) -> Path:
     settings |= {"GOCACHE": str(cache_folder("artifacts") / ".go-build"), "GOAMD64": "v1"}
     new = target.with_suffix(".new")
     words = [str(go_command()), "build", "-ldflags", f"-s -w -X main.release={name}", "-o", str(new), "."]
-    subprocess.run(
-        words, cwd=REPOSITORY / "ledgerd", env={**os.environ, **settings}, check=True, capture_output=True, timeout=900
-    )
+    subprocess.run(words, cwd=source, env={**os.environ, **settings}, check=True, capture_output=True, timeout=900)
     new.rename(target)
     return target
 

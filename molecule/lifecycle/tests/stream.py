@@ -6,10 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
+from statistics import median
 
 import hosts
+from tier import FULL
 
 WRITERS = ("alpha-2", "gamma-1")
+# timeout_propose of CometBFT. What is allowed is a multiple of the bound; in the daily run another lane takes the processor
+# for seconds, and what is looked for is a chain that stands.
+ROUND_SECONDS, ALLOWANCE = 3.0, 4.0 if FULL else 10.0
 _WRITE = """mkdir -p /tmp/stream/{run}; n=0
 while sleep 0.5; do n=$((n+1)); file=/tmp/stream/{run}/{node}-{run}-$n; echo $n > $file
 nodeops record add $file --json > /dev/null && echo $n || echo refused $n; done"""
@@ -55,17 +60,42 @@ def written(run: str) -> Iterator[Stream]:
         found.refused[node] = [int(line.split()[1]) for line in lines if line.startswith("refused ")]
 
 
+def lost(found: Stream) -> dict[str, int]:
+    """Return how many records a node took that are not proven there."""
+    return {node: len(numbers) - _proven(found.run, node, numbers) for node, numbers in found.taken.items()}
+
+
+def _proven(run: str, node: str, numbers: list[int]) -> int:
+    files = " ".join(f"/tmp/stream/{run}/{node}-{run}-{number}" for number in numbers)
+    said = hosts.run(node, f"nodeops ledger wait --blocks 2 > /dev/null; nodeops record verify {files} --json")
+    return sum(one["standing"] == "matches" for one in json.loads(said.out)["records"]) if numbers else 0
+
+
 def assert_none_lost(found: Stream) -> None:
     """Fail unless each record that a node took is proven there, and there were some of each."""
-    for node, numbers in found.taken.items():
-        files = " ".join(f"/tmp/stream/{found.run}/{node}-{found.run}-{number}" for number in numbers)
-        assert len(numbers) > 3, found
-        answer = json.loads(hosts.must(node, f"nodeops ledger wait --blocks 2 > /dev/null; nodeops record verify {files} --json"))
-        assert [one["standing"] for one in answer["records"]] == ["matches"] * len(numbers)
+    assert min(map(len, found.taken.values())) > 3, found
+    assert set(lost(found).values()) == {0}, found
 
 
-def longest_gap(first: int) -> float:
-    """Return the longest time between two blocks since a height, in seconds of the chain's own clock."""
+@dataclass(frozen=True)
+class Gap:
+    """The longest time between two blocks and the usual one, the median, in seconds of the chain's own clock."""
+
+    longest: float
+    usual: float
+
+    @property
+    def ratio(self) -> float:
+        """Return the longest gap over what one node that is away may cost: three blocks, and the timeout of a round."""
+        return self.longest / (3 * self.usual + ROUND_SECONDS)
+
+    def __str__(self) -> str:
+        return f"longest gap {self.longest:.1f} s, usual {self.usual:.1f} s, {self.ratio:.2f} of three blocks and a round"
+
+
+def gap(first: int) -> Gap:
+    """Return the gaps between blocks since a height."""
     times = json.loads(hosts.script("beta-1", _TIMES, str(first)))
     ordered = [datetime.fromisoformat(times[height][:23] + "+00:00") for height in sorted(times, key=int)]
-    return max((later - earlier).total_seconds() for earlier, later in pairwise(ordered))
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(ordered)]
+    return Gap(max(gaps), median(gaps))

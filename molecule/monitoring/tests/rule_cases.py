@@ -43,6 +43,7 @@ def path(observer: str, peer: str, lost: float) -> dict[str, str]:
 
 COLLECTOR = one("collector_up", 'collector="disk"')
 BACKUP, FAILED = one("backup_last_timestamp_seconds"), one("backup_failed")
+DRILLED, DRILL_FAILED = one("backup_drill_timestamp_seconds"), one("backup_drill_failed")
 MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
 RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
 HALF_RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.5"')
@@ -63,6 +64,12 @@ CASES: dict[str, Case] = {
     ),
     "BackupOld": Case({BACKUP: f"{-27 * HOUR}x400"}, {BACKUP: f"{-24 * HOUR}x400"}, 10 * MINUTE),
     "BackupFailed": Case({FAILED: "1x400", BACKUP: f"{-4 * HOUR}x400"}, {FAILED: "1x400", BACKUP: f"{-HOUR}x400"}, 10 * MINUTE),
+    "RestoreNotProven": Case(
+        {DRILL_FAILED: "1x400", DRILLED: "0x400", two("backup_drill_timestamp_seconds"): f"-{15 * _DAY + 1}x400"},
+        {DRILL_FAILED: "0x400", DRILLED: f"-{14 * _DAY}x400"},
+        10 * MINUTE,
+        firing=2,
+    ),
     "DiskFilling": Case({STAGE: "3x400"}, {STAGE: "2x400"}, MINUTE),
     "DiskFullSoon": Case({FULL: f"{_DAY - 1}x400"}, {FULL: f"{_DAY + 1}x400"}, 15 * MINUTE),
     "NodeStoppedByGuard": Case({one("disk_node_stopped"): "1x400"}, {one("disk_node_stopped"): "0x400"}, 0),

@@ -113,11 +113,11 @@ def rollback(
     if dry_run or found.way == "none":
         finding = _finding("rollback", "this node may go back", found)
         emit(
-            Result({"way": found.way}, lines=[found.why], findings=[finding], changes=back.changes(document, found)),
+            Result({"way": found.way}, lines=[found.why], findings=[finding], changes=back.changes(document, found, only_from)),
             as_json,
         )
         return
     asked = Asked(document, request(document, roll, chain_stands, force), patience)
     with console(stderr=True).status("waiting for leave to stop the node") as shown:
-        doing = back.go_back(asked, found, timeout, progress(shown))
+        doing = back.go_back(asked, found, only_from, timeout, progress(shown))
     emit(Result({"way": found.way}, changes=doing), as_json)

@@ -50,12 +50,13 @@ def carried(document: NodeDocument, version: str) -> Planned | None:
     """
     if not _votes(document):
         return None
+    found = _reached(document)
+    stood = found if found and found.name == version else None
     try:
         height = upgrades.carried_out(driver_for(document), version)
     except NodeopsError:
-        found = _reached(document)
-        return found if found and found.name == version else None
-    return Planned(version, height) if height else None
+        return stood
+    return Planned(version, height) if height else stood
 
 
 def _votes(document: NodeDocument) -> bool:

@@ -54,7 +54,9 @@ def going(profile: Profile, seen: Standing, target: str) -> Going:
     if before is None:
         return Going("refused", "no version is installed here", "run site.yml, which installs nodes")
     if seen.runs == target:
-        return Going("none", f"{target} runs")
+        # A run that was killed before its restart may have left another version's files, which a boot would start.
+        left = f"{target} runs, and {seen.installed} would be started next"
+        return Going("none", f"{target} runs") if seen.installed == target else Going("turn", left)
     if seen.reached and seen.reached.name == target and seen.runs is None:
         return Going(
             "height", f"the node stands at height {seen.reached.height}, where it was to go over", "", seen.reached.height
@@ -87,6 +89,31 @@ def _voted(plan: Planned, height: int) -> Going:
     if height >= plan.height:
         return Going("height", f"{words}, and this one stands there", "", plan.height)
     return Going("wait", f"{words}; this one is at {height}", "", plan.height)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Versions that a host knows: installed (the next start takes it), running, the last that took part, the one before that."""
+
+    installed: str
+    runs: str | None
+    last: str | None
+    former: str | None
+
+
+def way_back(known: Known, only_from: str = "") -> tuple[str, str | None] | None:
+    """Return the version that a node goes back from, and the one that it goes back to; None where it is not on `only_from`.
+
+    To what took part last, unless that is what it comes from. A run that was killed after its first file is gone on with: the
+    former version is installed, and the process or what is kept as the last is `only_from` still.
+    """
+    start = only_from or known.installed
+    goal = next((one for one in (known.last, known.former) if one and one != start), known.former)
+    if not only_from and known.former == known.installed:
+        # It went back already, and what took part last is what it came from.
+        goal = known.former
+    begun = known.runs == start or (known.last == start and known.installed == goal)
+    return (start, goal) if known.installed == start or begun else None
 
 
 def going_back(profile: Profile, runs: str, former: str | None, carried: Planned | None) -> Going:

@@ -14,6 +14,7 @@ import pytest
 
 from nodeops.backup import restic
 from nodeops.cli import main
+from nodeops.core.errors import HostError
 from nodeops.host.command import run
 from tests.unit.backup.quick_key import make_quick
 from tests.unit.backup.samples import LEFT_OUT, SECRET, asked, made_host, write_settings
@@ -175,6 +176,29 @@ def test_the_lock_of_our_dead_process_is_cleared_and_the_next_run_completes(host
     assert asked(host, capsys, "run")[0] == 0
     assert asked(host, capsys, "verify")[0] == 0
     assert list((host / "repository/locks").iterdir()) == []
+
+
+OPENING = "Fatal: unable to open config file: Stat: "
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ("The request signature we calculated does not match the signature you provided.", "it does not let this node in"),
+        ("No user exists with the provided access key ID.", "it does not let this node in"),
+        ("The AWS Access Key Id you provided does not exist in our records.", "it does not let this node in"),
+        ("Access Denied.", "it does not let this node in"),
+        ("The specified bucket does not exist.", "is not there or not made yet"),
+    ],
+)
+def test_what_s3_says_of_a_wrong_key_is_neither_damage_nor_an_empty_place(monkeypatch, said, what):
+    engine = restic.Restic({"RESTIC_REPOSITORY": "/x", "RESTIC_PASSWORD": SECRET})
+    monkeypatch.setattr(engine, "_call", lambda *_: (1, b"", f"{OPENING}{said}"))
+    with pytest.raises(HostError, match=what):
+        engine.exists()
+    if "let this node in" in what:
+        with pytest.raises(HostError, match=what):
+            engine.check()
 
 
 def test_neither_address_nor_password_is_an_argument(host, capsys, monkeypatch):

@@ -39,6 +39,7 @@ class Host:
         self.standing: Standing | None = MOVES
         self.gate: NodeopsError | None = None
         self.ends: list[NodeopsError | None] = [None, None]
+        self.expected: Part | None = None
         self.log = folder / "ledger.log"
         self.log.write_text("an old line\n")
 
@@ -48,7 +49,7 @@ class Host:
         return Passage("open", "", seen=self.standing)
 
     def start(self, _: restart.Restart, changes: list[Change], part: Part | None) -> None:
-        assert part == restart.part_of(self.standing)
+        assert part == (restart.part_of(self.standing) or self.expected)
         self.done.append(changes[0].why)
         if error := self.ends.pop(0):
             with self.log.open("a") as file:
@@ -59,11 +60,11 @@ class Host:
         assert action == "daemon-reload"
         self.seen = Observed(UNIT, self.seen.running, NEW)
 
-    def restart(self) -> None:
+    def restart(self, recompute: bool = False) -> None:
         made = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
         ledger = made.ledger.model_copy(update={"paths": {**made.ledger.paths, "log": str(self.log)}})
         document = made.model_copy(update={"ledger": ledger})
-        restart.restart(Asked(document, Request(), 1), CHANGES, 20, lambda _: None)
+        restart.restart(Asked(document, Request(), 1), CHANGES, 20, lambda _: None, recompute)
 
 
 @pytest.fixture
@@ -75,6 +76,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(systemd, "unit", lambda _: made.after)
     monkeypatch.setattr(restart, "part_taken", lambda _: Part(7, votes=True))
     monkeypatch.setattr(restart, "_carry_out", made.start)
+    monkeypatch.setattr(restart, "take_back", lambda *_: made.done.append("taken back"))
+    monkeypatch.setattr(restart, "expected_part", lambda _: made.expected)
     monkeypatch.setattr(restart.worked, "read", lambda _: made.kept)
     monkeypatch.setattr(restart.worked, "keep", lambda *_: made.done.append("kept"))
     monkeypatch.setattr(restart.worked, "put_back", lambda *_: made.done.append("put back"))
@@ -97,6 +100,22 @@ def test_a_node_that_does_not_come_back_is_put_back(host: Host) -> None:
     assert caught.value.where == "the ledger of cu-1"
     assert caught.value.what == f"the ledger does not stay up; it said: panic: no such [31m thing. {BACK}"
     assert caught.value.hint == DEAD.hint
+
+
+def test_a_node_that_computed_another_state_gets_that_taken_back_too(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restart, "disputed", lambda _, since: since == len("an old line\n"))
+    host.ends = [DEAD, None]
+    with pytest.raises(Timeout, match=r"another state than the chain; that was taken back\. It was put back to v1"):
+        host.restart()
+    assert host.done == [TRIED, "put back", "taken back", AGAIN]
+
+
+def test_a_restart_that_computes_anew_does_so_first_and_waits_for_blocks(host: Host) -> None:
+    """Also where the node stands still: it is to go above the height at which it stood."""
+    host.standing = replace(MOVES, moving=False)
+    host.expected = Part(7, votes=True)
+    host.restart(recompute=True)
+    assert host.done == ["taken back", TRIED, "kept"]
 
 
 def test_a_unit_that_systemd_has_not_read_again_is_read_first(host: Host) -> None:

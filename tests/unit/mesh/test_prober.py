@@ -132,6 +132,22 @@ def test_loss_is_what_was_lost_to_the_packet(lost, monkeypatch):
 
 
 @needs_nft
+@needs_nft
+def test_a_question_that_the_kernel_does_not_send_is_no_lost_packet_and_no_fine_path():
+    def work() -> None:
+        # As a host without a route: the call fails, and no packet leaves.
+        script = f"table ip mute {{ chain c {{ type filter hook output priority 0; ip daddr {TWO} drop; }}; }}"
+        subprocess.run(["nft", "-f", "-"], input=script.encode(), check=True)
+        one = Running(ONE, TWO)
+        until(lambda: one.peer.window.counts.unsent > 20)
+        counts, view = one.peer.window.counts, one.peer.window.view(time.monotonic())
+        assert (counts.sent, counts.lost) == (0, 0)
+        assert view.lost == view.ended > 10
+        one.stop()
+
+    alone(work)
+
+
 def test_who_measures_alone_is_silent_and_knows_its_own_noise():
     def work() -> None:
         one = Running(ONE, TWO)

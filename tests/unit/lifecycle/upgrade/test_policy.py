@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodeops.document.profile import load_profile
-from nodeops.lifecycle.upgrade.policy import Distance, Planned, Standing, going, going_back, mixed, turns
+from nodeops.lifecycle.upgrade.policy import Distance, Known, Planned, Standing, going, going_back, mixed, turns, way_back
 
 COSMOS, COMETBFT = load_profile("cosmos"), load_profile("cometbft")
 AT = Standing("v0.1.0", "v0.1.0", 90)
@@ -15,6 +15,7 @@ PLAN = Planned("v0.2.0", 100)
 
 GOES = {
     "it runs": (AT, "v0.1.0", "none", "v0.1.0 runs"),
+    "it runs, and another would be started": (replace(AT, installed="v0.1.9"), "v0.1.0", "turn", "v0.1.9 would be started next"),
     "a patch release": (AT, "v0.1.1", "turn", "v0.1.0 -> v0.1.1"),
     "a patch release, and back": (replace(AT, installed="v0.1.1", runs="v0.1.1"), "v0.1.0", "turn", "v0.1.1 -> v0.1.0"),
     "killed before its restart": (replace(AT, installed="v0.1.1"), "v0.1.1", "turn", "v0.1.0 -> v0.1.1"),
@@ -65,6 +66,34 @@ BACK = {
 @pytest.mark.parametrize(("runs", "former", "carried", "way"), BACK.values(), ids=BACK)
 def test_a_node_goes_back(runs: str, former: str | None, carried: Planned | None, way: str) -> None:
     assert going_back(COSMOS, runs, former, carried).way == way
+
+
+# Version by version: installed, running, the last that took part, the one before; what is asked for; from where to where.
+BACK = {
+    "it took part": (Known("1.1", "1.1", "1.1", "1.0"), ("1.1", "1.0")),
+    "it never took part": (Known("1.2", "1.2", "1.1", "1.0"), ("1.2", "1.1")),
+    "it does not start, in a first upgrade": (Known("1.1", None, "1.0", None), ("1.1", "1.0")),
+    "nothing is kept": (Known("1.1", "1.1", "1.1", None), ("1.1", None)),
+    "nothing is kept at all": (Known("1.1", "1.1", None, None), ("1.1", None)),
+    "it went back": (Known("1.0", "1.0", "1.0", "1.0"), ("1.0", "1.0")),
+    "it went back, which nobody saw: not forward": (Known("1.0", "1.0", "1.1", "1.0"), ("1.0", "1.0")),
+    "killed while it was written": (Known("1.1", "1.1", "1.1", "1.0"), ("1.1", "1.0"), "1.1"),
+    "killed before the restart": (Known("1.0", "1.1", "1.1", "1.0"), ("1.1", "1.0"), "1.1"),
+    "killed after it": (Known("1.0", "1.0", "1.1", "1.0"), ("1.1", "1.0"), "1.1"),
+    "killed, and dead": (Known("1.0", None, "1.1", "1.0"), ("1.1", "1.0"), "1.1"),
+    "an older one, by upgrade.yml, that does not start": (Known("1.0", None, "1.1", "1.0"), ("1.0", "1.1"), "1.0"),
+    "killed on its way to a newer one": (Known("1.2", "1.1", "1.1", "1.0"), ("1.1", "1.0"), "1.1"),
+    "back before": (Known("1.0", "1.0", "1.0", "1.0"), None, "1.1"),
+    "never there": (Known("1.0", "1.0", "1.0", None), None, "1.1"),
+    "further already": (Known("1.2", "1.2", "1.2", "1.1"), None, "1.1"),
+    "further, which nobody saw": (Known("1.2", "1.2", "1.1", "1.0"), None, "1.1"),
+}
+
+
+@pytest.mark.parametrize("case", BACK.values(), ids=BACK)
+def test_from_where_to_where_a_node_goes_back(case: tuple[Known, tuple[str, str | None] | None, *tuple[str, ...]]) -> None:
+    known, way, *only_from = case
+    assert way_back(known, *only_from) == way
 
 
 POWERS = {"a-1": 3, "a-2": 1, "b-1": 2, "w-1": 0, "b-2": 1}

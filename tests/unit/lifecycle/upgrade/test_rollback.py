@@ -19,6 +19,7 @@ from nodeops.quorum.policy import Request
 from tests.contract.rules.tree import ROOT
 
 FORMER = Worked(configuration="a" * 64, version="v0.1.0", files={})
+NEWER = FORMER.model_copy(update={"version": "v0.1.1"})
 UNIT = systemd.Unit("ledger.service", True, True, "active", True, False, 7, 0)
 
 
@@ -28,13 +29,16 @@ class Host:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.installed: str | None = "v0.1.1"
+        self.runs: str | None = "v0.1.1"
+        self.worked: Worked | None = NEWER
         self.former: Worked | None = FORMER
         self.carried: Planned | None = None
+        self.stuck = False
         self.document: NodeDocument = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
 
     def back(self, only_from: str = "") -> list[str]:
         found = rollback.plan(self.document, only_from)
-        changes = rollback.go_back(Asked(self.document, Request(), 1), found, 20, lambda _: None)
+        changes = rollback.go_back(Asked(self.document, Request(), 1), found, only_from, 20, lambda _: None)
         return [change.what for change in changes]
 
 
@@ -44,9 +48,12 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(rollback, "installed_version", lambda _: made.installed)
     monkeypatch.setattr(rollback, "carried", lambda *_: made.carried)
     monkeypatch.setattr(rollback, "observe", lambda _: Observed(UNIT, "b" * 64, "a" * 64))
+    monkeypatch.setattr(rollback, "running_version", lambda _: made.runs)
+    monkeypatch.setattr(rollback.worked, "read", lambda _: made.worked)
     monkeypatch.setattr(rollback.worked, "former", lambda _: made.former)
     monkeypatch.setattr(rollback.worked, "put_back", lambda _, kept: made.done.append(f"put back {kept.version}"))
-    monkeypatch.setattr(rollback, "restart", lambda *_: made.done.append("restarted"))
+    monkeypatch.setattr(rollback, "restart", lambda *words: made.done.append("recomputed" if words[-1] else "restarted"))
+    monkeypatch.setattr(rollback.recompute, "stuck", lambda _: made.stuck)
     return made
 
 
@@ -56,10 +63,41 @@ def test_it_goes_back_through_the_restart_that_asks_the_gate(host: Host) -> None
 
 
 def test_a_node_with_another_version_has_nothing_to_go_back_from(host: Host) -> None:
-    host.installed = "v0.1.0"
+    host.installed = host.runs = "v0.1.0"
+    host.worked = FORMER
     assert host.back("v0.1.1") == []
     assert host.back() == []
     assert host.done == []
+
+
+def test_a_version_that_never_took_part_goes_back_to_the_last_that_did(host: Host) -> None:
+    """Not to the one before that, though nothing of the failed one was kept; also on a host's first upgrade."""
+    host.installed = "v0.1.2"
+    host.back("v0.1.2")
+    host.former = None
+    host.back("v0.1.2")
+    assert host.done == ["put back v0.1.1", "restarted"] * 2
+
+
+def test_a_run_that_was_killed_before_the_restart_is_gone_on_with(host: Host) -> None:
+    """The files are those of the former version already, the process is the newer one still."""
+    host.installed = "v0.1.0"
+    assert host.back("v0.1.1") == ["put back /opt/ledger", "restart ledger.service"]
+    assert host.done == ["put back v0.1.0", "restarted"]
+
+
+def test_a_run_that_was_killed_after_the_restart_is_gone_on_with(host: Host) -> None:
+    """Nobody has seen yet that it takes part: also where its process is dead."""
+    host.installed = "v0.1.0"
+    for host.runs in ("v0.1.0", None):
+        host.back("v0.1.1")
+    assert host.done == ["put back v0.1.0", "restarted"] * 2
+
+
+def test_what_the_newer_version_computed_and_the_chain_did_not_is_taken_back(host: Host) -> None:
+    host.stuck = True
+    assert host.back("v0.1.1") == ["put back /opt/ledger", "recompute ledger.service", "restart ledger.service"]
+    assert host.done == ["put back v0.1.0", "recomputed"]
 
 
 def nothing_kept(host: Host) -> None:
@@ -75,7 +113,8 @@ def by_vote(host: Host) -> None:
 
 
 def another_series(host: Host) -> None:
-    host.installed = "v0.2.0"
+    host.installed = host.runs = "v0.2.0"
+    host.worked = None
 
 
 @pytest.mark.parametrize(
