@@ -279,12 +279,11 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave the lab up")
     chosen = parser.parse_args()
     write_inventory()
-    wanted = [bench for bench in benches() if chosen.only in bench.name]
     try:
         SAY.print("filling caches: not measured")
         fill_caches()
         facts = list(machine())
-        rows = [measured(bench) for bench in wanted]
+        rows = [measured(bench) for bench in benches() if chosen.only in bench.name]
         watched = [] if chosen.only else watching.section(INVENTORY, lambda book: run((*PLAY, book)))
     finally:
         if not chosen.keep:
