@@ -38,7 +38,7 @@ def consequences(old: Consortium, new: Consortium, profile: Profile) -> list[str
         *_monitors("opens", old, new, profile),
         *_monitors("closes", new, old, profile),
     ]
-    renewed = [name for name in old.nodes if name in new.nodes and _new_key(old.nodes[name], new.nodes[name])]
+    renewed = let_go(old, new)
     if came or went or moved or renewed:
         names = ", ".join(sorted(set(new.nodes) & set(old.nodes)))
         lines.append(f"peers change, so these nodes restart one at a time: {names}")
@@ -47,8 +47,11 @@ def consequences(old: Consortium, new: Consortium, profile: Profile) -> list[str
     return lines
 
 
-def _new_key(before: Node, after: Node) -> bool:
-    return after.former_node_id not in (None, before.former_node_id)
+def let_go(old: Consortium, new: Consortium) -> dict[str, str]:
+    """Return the ids by which peers shall know nodes no longer, as the newer file says them, by node."""
+    stays = [name for name in old.nodes if name in new.nodes]
+    said = {name: new.nodes[name].former_node_id for name in stays}
+    return {name: one for name, one in said.items() if one not in (None, old.nodes[name].former_node_id)}
 
 
 def _ports(does: str, nodes: dict[str, Node], profile: Profile) -> Iterator[str]:

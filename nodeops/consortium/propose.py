@@ -1,15 +1,17 @@
 """Turn a revision into one proposal, and see that it may be one."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from nodeops.consortium.effects import effects
 from nodeops.consortium.orders import Names, contradictions, orders
+from nodeops.consortium.outlook import let_go
 from nodeops.consortium.review import left_over
 from nodeops.consortium.rules import judged
-from nodeops.consortium.session import Session, accounts, ground
+from nodeops.consortium.session import Session, accounts, ground, node_ids
 from nodeops.core.errors import HostError, InputError, Refused
 from nodeops.core.finding import Finding, failures
 from nodeops.document.models import Consortium
@@ -60,6 +62,9 @@ def draft(at: Session, since: Path | None, upgrade_height: int | None) -> Draft:
         hint = "leave it out: nodes go over one at a time, or the version stays"
         raise Refused("this revision has no upgrade that waits for a height", where="--upgrade-height", hint=hint)
     _refuse_fork(at, old)
+    if wrong := mistyped(let_go(old, new), node_ids(at.folder)):
+        hint = "write the id that the node's identity has, or get the newer identity from its organisation"
+        raise Refused("this revision would change nothing:\n  " + "\n  ".join(wrong), where="consortium.yml", hint=hint)
     known, names = ground(at, upgrade_height)
     wrong = contradictions(old, known)
     if wrong:
@@ -80,6 +85,12 @@ def _refuse_fork(at: Session, old: Consortium) -> None:
         kind = "it was forked from" if now.revision == before.revision else "it does not follow"
         hint = "get the file in force from another member, keep it in revisions/, and change that"
         raise Refused(f"{kind} another revision: {what}", where="consortium.yml", hint=hint)
+
+
+def mistyped(let_go: Mapping[str, str], published: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with ids that peers shall know no longer: each must be the one that the node published."""
+    others = {name: published.get(name, "none") for name, one in let_go.items() if published.get(name) != one}
+    return [f"former_node_id of {name} is {let_go[name]}, its identity has {other}" for name, other in others.items()]
 
 
 def organisation_of(key: SigningKey, *files: Consortium) -> str:

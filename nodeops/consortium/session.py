@@ -115,6 +115,11 @@ def published_keys(folder: Path) -> dict[str, str]:
     return {name: one.validator_key.value for name, one in read_folder(folder).published.items()}
 
 
+def node_ids(folder: Path) -> dict[str, str]:
+    """Return the id by which peers know each node, as members published them."""
+    return {name: one.node_id for name, one in read_folder(folder).published.items()}
+
+
 def names_by_key(folder: Path) -> dict[str, str]:
     """Return the node of each validator key (base64), as members published them."""
     return {key: name for name, key in published_keys(folder).items()}

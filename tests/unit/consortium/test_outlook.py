@@ -2,7 +2,8 @@
 
 import pytest
 
-from nodeops.consortium.outlook import beside_lines, diff_result
+from nodeops.consortium.outlook import beside_lines, diff_result, let_go
+from nodeops.consortium.propose import mistyped
 from nodeops.document.profile import load_profile
 from tests.unit.consortium.samples import changed, first
 
@@ -28,3 +29,13 @@ def test_what_is_beside_the_chain_is_shown():
     assert (
         f"beside the chain: nodes.beta-1.site: nothing -> {LONG}" in diff_result(first(), new, load_profile("cosmos"), []).lines
     )
+
+
+def test_an_id_that_no_node_published_is_told_before_it_is_proposed():
+    one, other = "1" * 40, "2" * 40
+    new = changed(lambda tree: tree["nodes"]["beta-1"].update(former_node_id=one))
+    assert let_go(first(), new) == {"beta-1": one}
+    assert let_go(new, new) == {}
+    assert mistyped(let_go(first(), new), {"beta-1": one, "alpha-1": other}) == []
+    assert mistyped(let_go(first(), new), {"beta-1": other}) == [f"former_node_id of beta-1 is {one}, its identity has {other}"]
+    assert mistyped(let_go(first(), new), {}) == [f"former_node_id of beta-1 is {one}, its identity has none"]
