@@ -44,6 +44,13 @@ class Effect:
         return asdict(self)
 
 
+def let_go(old: Consortium, new: Consortium) -> dict[str, str]:
+    """Return the ids by which peers shall know nodes no longer, as the newer file says them, by node."""
+    stays = [name for name in old.nodes if name in new.nodes]
+    said = {name: new.nodes[name].former_node_id for name in stays}
+    return {name: one for name, one in said.items() if one not in (None, old.nodes[name].former_node_id)}
+
+
 def effects(old: Consortium, new: Consortium) -> list[Effect]:
     """Return what the chain must be told, in the order in which it is told: who decides comes last."""
     power = _power(founding_powers(old), founding_powers(new))

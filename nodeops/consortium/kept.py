@@ -45,13 +45,17 @@ def kept_mark(folder: Path, revision: int) -> Mark | None:
 
 def newest_kept(folder: Path) -> int:
     """Return the highest number under which a revision was kept, 0 when none was."""
-    return max((int(file.stem) for file in (folder / REVISIONS_FOLDER).glob("*.yml") if _NUMBER.fullmatch(file.stem)), default=0)
+    return max(_numbers(folder), default=0)
+
+
+def _numbers(folder: Path) -> list[int]:
+    return [int(file.stem) for file in (folder / REVISIONS_FOLDER).glob("*.yml") if _NUMBER.fullmatch(file.stem)]
 
 
 def all_kept(folder: Path) -> list[Consortium]:
     """Return every revision that was kept, the oldest first. A file that cannot be read any more is left out."""
     found = []
-    for number in range(1, newest_kept(folder) + 1):
+    for number in sorted(_numbers(folder)):
         try:
             found.append(load_consortium(kept_file(folder, number)))
         except NodeopsError:

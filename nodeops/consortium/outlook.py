@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from nodeops.consortium.effects import Effect, beside, effects
+from nodeops.consortium.effects import Effect, beside, effects, let_go
 from nodeops.consortium.rules import shares
 from nodeops.core.finding import Finding
 from nodeops.core.result import Result, Table
@@ -45,13 +45,6 @@ def consequences(old: Consortium, new: Consortium, profile: Profile) -> list[str
     elif old.ledger.block_seconds != new.ledger.block_seconds or old.ledger.application != new.ledger.application:
         lines.append("the ledger's configuration changes, so all nodes restart one at a time")
     return lines
-
-
-def let_go(old: Consortium, new: Consortium) -> dict[str, str]:
-    """Return the ids by which peers shall know nodes no longer, as the newer file says them, by node."""
-    stays = [name for name in old.nodes if name in new.nodes]
-    said = {name: new.nodes[name].former_node_id for name in stays}
-    return {name: one for name, one in said.items() if one not in (None, old.nodes[name].former_node_id)}
 
 
 def _ports(does: str, nodes: dict[str, Node], profile: Profile) -> Iterator[str]:

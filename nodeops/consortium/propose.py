@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-from nodeops.consortium.effects import effects
+from nodeops.consortium.effects import effects, let_go
 from nodeops.consortium.orders import Names, contradictions, orders
-from nodeops.consortium.outlook import let_go
 from nodeops.consortium.review import left_over
 from nodeops.consortium.rules import judged
 from nodeops.consortium.session import Session, accounts, ground, node_ids

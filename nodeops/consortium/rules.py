@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from nodeops.consortium.effects import Effect, effects
+from nodeops.consortium.effects import Effect, effects, let_go
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.models import Consortium
 from nodeops.document.profile import Profile, Quorum
@@ -14,6 +14,7 @@ _SAME = "the chain, its platform and the consortium's name stay"
 _NEXT = "the revision that follows the one in force"
 _MOST_AT_ONCE = "what stays of the validators that vote now is enough for blocks"
 _WITNESS = "a validator was a witness first, installed and in step"
+_OTHER_KEYS = "at most one node gets another key for peers at a time"
 _MOVED = "a node stays with its organisation"
 _ALONE = "no organisation can commit blocks alone"
 _DECIDE = "more than half of the organisations decide, and not all are needed"
@@ -29,6 +30,7 @@ def judged(old: Consortium, new: Consortium, profile: Profile) -> list[Finding]:
         *_identity(old, new),
         *_moved(old, new),
         *_newcomers(old, new),
+        *_other_keys(old, new),
         *_upgrade(what),
         *_quorum(founding_powers(old), founding_powers(new), profile.quorum),
         *_concentration(old, new, profile.quorum),
@@ -72,6 +74,14 @@ def _newcomers(old: Consortium, new: Consortium) -> Iterator[Finding]:
         if name not in old.nodes:
             hint = f"let {name} in as a witness by a revision, run site.yml, then make it a validator by the next one"
             yield _finding("newcomer", Verdict.FAIL, _WITNESS, f"{name} is in no revision yet", hint)
+
+
+def _other_keys(old: Consortium, new: Consortium) -> Iterator[Finding]:
+    """Two nodes whose ids both changed dial each other in vain until both know: with all of them, nobody has a peer."""
+    changed = let_go(old, new)
+    if len(changed) > 1:
+        hint = "let one node have another key, run site.yml everywhere, and the next by the next revision"
+        yield _finding("peers", Verdict.FAIL, _OTHER_KEYS, ", ".join(sorted(changed)), hint)
 
 
 def _upgrade(what: list[Effect]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nodeops.core.errors import InputError
+from nodeops.core.errors import InputError, NodeopsError
 from nodeops.document.load import CONSORTIUM_FILE, Source, all_problems, plain, read_source
 from nodeops.document.models import Choices, Consortium
 
@@ -108,9 +108,12 @@ def managed_nodes(consortium: Consortium, folder: Path) -> list[str]:
 
 
 def _was_member(folder: Path, organisation: str) -> bool:
-    """Tell whether a kept revision names an organisation: its hosts are still to be retired."""
+    """Tell whether a kept revision names an organisation: its hosts are still to be retired. Damaged files say nothing."""
     for file in (folder / REVISIONS_FOLDER).glob("*.yml"):
-        tree = plain(read_source(file).tree)
+        try:
+            tree = plain(read_source(file).tree)
+        except NodeopsError:
+            continue
         if isinstance(tree, dict) and organisation in (tree.get("organisations") or {}):
             return True
     return False

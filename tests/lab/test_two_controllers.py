@@ -8,7 +8,13 @@ from pathlib import Path
 from tests.lab.conftest import ENVIRONMENT, LAB_SECONDS, ROOT, LabHosts
 
 # All that the second may be told: another run holds the host, or has founded the chain.
-SECOND = ("is at work here", "Did another controller make this host meanwhile?", "holds another genesis")
+SECOND = (
+    "is at work here",
+    "still on trial",
+    "Did another controller make this host meanwhile?",
+    "holds another genesis",
+    "the chain was founded before",
+)
 
 
 def begun(folder: Path) -> "subprocess.Popen[str]":

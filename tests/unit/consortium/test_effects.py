@@ -78,6 +78,7 @@ ALLOWED = {
     "a validator out": [retire("alpha-2")],
     "an organisation in": [organisation("delta")],
     "a version": [ledger(version="v0.2.0")],
+    "another key for peers of a node": [lambda new: new["nodes"]["alpha-1"].update(former_node_id="1" * 40)],
 }
 
 
@@ -99,6 +100,10 @@ REFUSED = {
     "one that commits alone": ([power("alpha-1", 4), power("alpha-2", 3)], "revision.alone"),
     "one that decides alone": ([threshold(1)], "revision.decision"),
     "an upgrade and something else": ([ledger(version="v0.2.0"), threshold(3)], "revision.upgrade"),
+    "other keys for peers of two nodes": (
+        [lambda new: [new["nodes"][name].update(former_node_id="1" * 40) for name in ("alpha-1", "beta-1")]],
+        "revision.peers",
+    ),
     "a number left out": ([lambda new: new.update(revision=3)], "revision.number"),
     "the number in force": ([lambda new: new.update(revision=1)], "revision.number"),
     "no validator": ([retire(name) for name in ("alpha-1", "alpha-2", "beta-1", "gamma-1")], "revision.quorum"),

@@ -54,5 +54,7 @@ def test_without_a_genesis_nothing_is(folder: Path) -> None:
 def test_all_kept_revisions_are_read_and_one_that_is_damaged_is_left_out(folder: Path) -> None:
     keep_founding(folder, load_consortium(folder))
     kept_file(folder, 2).write_text("{")
+    # Only what is there is read: a number from another member's folder is no count.
+    kept_file(folder, 999_999_999).write_text("{")
     kept_file(folder, 10).write_text(yaml.safe_dump({**yaml.safe_load((folder / "consortium.yml").read_text()), "revision": 10}))
     assert [one.revision for one in all_kept(folder)] == [1, 10]

@@ -85,6 +85,7 @@ def test_an_organisation_that_left_manages_nothing_and_is_no_mistake(tmp_path):
     folder = inventory(tmp_path, choices="nodeops_manages: [makr]\n")
     (folder / "revisions").mkdir()
     (folder / "revisions" / "2.yml").write_text("---\norganisations: {makr: {}, telecom: {}}\n")
+    (folder / "revisions" / "1.yml").write_text("{")
     assert managed_nodes(load_consortium(folder), folder) == []
     (folder / "revisions" / "2.yml").write_text("---\norganisations:\n")
     with pytest.raises(InputError, match="unknown organisations: makr"):
