@@ -76,9 +76,12 @@ def _public_half(path: Path) -> bytes | None:
 
 
 def _held(public: bytes, where: str) -> paramiko.AgentKey:
-    # start-up: only this needs it, and hosts do not have it
-    import paramiko
-
+    try:
+        # start-up: only this needs it, and hosts do not have it
+        import paramiko
+    except ImportError as error:
+        hint = "vote on the controller; hosts have no organisation's key"
+        raise HostError("cannot be asked here", where="the SSH agent", hint=hint) from error
     if not os.environ.get("SSH_AUTH_SOCK"):
         raise HostError("there is none: SSH_AUTH_SOCK is not set", where="the SSH agent", hint='eval "$(ssh-agent)"; ssh-add KEY')
     try:

@@ -21,6 +21,7 @@ from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.records.add import value_of
 from nodeops.records.author_store import AuthorStore
 from nodeops.records.authored import GAS, Account, Frontier, memo_of, signed_record
+from nodeops.records.away import patient
 from nodeops.records.planned import Outcome, Planned, Writer, overtaken
 from nodeops.records.statements import Stated, statement_memo
 from nodeops.records.versions import RecordVersion
@@ -36,8 +37,6 @@ _POLL_SECONDS = 0.25
 _GIFT = 5
 # So many times numbers may be used up and bring nothing: by somebody else with the same key, say.
 _STRIKES = 5
-# What the RPC's own client says of a node that is restarted just now.
-_AWAY = ("does not answer", "no whole answer")
 # A number that others of this key, on their way or just taken, have already: the next blocks show which. And ErrUnauthorized
 # (types/errors/errors.go of cosmos-sdk): until its first block after a start, a node takes every account for number 0.
 _FOR_NOW = (WRONG_SEQUENCE, JUST_STARTED)
@@ -84,7 +83,7 @@ class AuthorPen:
         landed = self._until_landed(waiting, lambda left: self._landed({memo: waiting[memo] for memo in left}), timeout_seconds)
         for memo, version in landed:
             one = waiting[memo]
-            done[one.file] = self._outcome(one, version)
+            done[one.file] = patient(time.monotonic() + timeout_seconds)(self._outcome, one, version)
             on_file()
         return [done[one.file] for one in planned]
 
@@ -104,10 +103,11 @@ class AuthorPen:
     ) -> Iterator[tuple[str, T]]:
         """Send memos, a block's worth at a time, and yield each with what `landed` finds of those that are left."""
         waiting = dict.fromkeys(memos)
-        until, strikes, frontier = time.monotonic() + timeout_seconds, 0, self.store.frontier()
+        until, strikes = time.monotonic() + timeout_seconds, 0
+        frontier = patient(until)(self.store.frontier)
         while waiting:
-            before, frontier = frontier, self._after_a_round(list(waiting)[:_FLIGHT], frontier, until)
-            found = landed(waiting)
+            before, frontier = frontier, patient(until)(self._after_a_round, list(waiting)[:_FLIGHT], frontier, until)
+            found = patient(until)(landed, waiting)
             for memo, value in found.items():
                 del waiting[memo]
                 yield memo, value
@@ -126,16 +126,10 @@ class AuthorPen:
         return until
 
     def _after_a_round(self, memos: Sequence[str], frontier: Frontier, until: float) -> Frontier:
-        """Hand in records, wait for blocks, and return what is known then. A node that is away for a while is waited for."""
-        while True:
-            try:
-                self._hand_in(memos, self._account(frontier))
-                self._wait_for_blocks(until)
-                return self.store.again()
-            except (HostError, Timeout) as error:
-                if not any(words in error.what for words in _AWAY) or time.monotonic() > until:
-                    raise
-                time.sleep(_POLL_SECONDS)
+        """Hand in records, wait for blocks, and return what is known then."""
+        self._hand_in(memos, self._account(frontier))
+        self._wait_for_blocks(until)
+        return self.store.again()
 
     def give(self, address: str, until: float) -> None:
         """Give an address coins, so that it is an account, and wait until that is proven; `until` as `time.monotonic` says.

@@ -1,5 +1,6 @@
 """`nodeops record`: put the hashes of records on the ledger, verify files against them, show their versions."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from nodeops.ledger.cometbft.proof import ProofError
 from nodeops.records.add import plan_all
 from nodeops.records.authored import Frontier
 from nodeops.records.authors_cli import DocumentOption, account, authors
+from nodeops.records.away import RESTART_SECONDS, patient
 from nodeops.records.backend import Backend, Pen, open_backend, open_pen
 from nodeops.records.files import name_keys, read_all, total_bytes
 from nodeops.records.planned import Outcome, Planned
@@ -53,7 +55,8 @@ def add(
     with _counted("reading what authors wrote") as number:
         ledger, pen = open_pen(node_document, signing_key, number)
         with nullcontext() if dry_run else pen.alone(timeout):
-            planned = plan_all(ledger.history, digests, revise)
+            soon = time.monotonic() + min(timeout, RESTART_SECONDS)
+            planned = patient(soon)(plan_all, ledger.history, digests, revise)
             outcomes = _planned_only(planned) if dry_run else _sent(pen, planned, timeout)
     emit(added(outcomes, pen.writer, node_document.ledger.chain, dry_run), as_json)
 

@@ -53,6 +53,7 @@ def test_a_path_that_is_cut_and_a_node_that_is_cut_off_are_told_apart() -> None:
 
 
 def test_what_the_ledgers_own_connections_lose_is_seen_while_probes_get_through() -> None:
+    until_said(set())
     found = hosts.controller("document", "show", "alpha-1", "--json")["document"]["ledger"]["ports"]["p2p"]["port"]
     rule = f"ip saddr {hosts.ADDRESS['alpha-2']} tcp {{}} {found} numgen random mod 100 < 30 drop;"
     chain = "type filter hook prerouting priority -300; " + " ".join(rule.format(end) for end in ("dport", "sport"))

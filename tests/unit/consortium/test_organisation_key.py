@@ -1,6 +1,7 @@
 """The key that an organisation votes with, held by a real ssh-agent or a file."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,3 +84,9 @@ def test_other_keys_are_refused_by_name(tmp_path: Path, text: str, why: str) -> 
     file.write_text(text)
     with pytest.raises(InputError, match=why):
         load_organisation_key(file)
+
+
+def test_where_the_library_is_not_it_is_told(agent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paramiko", None)
+    with pytest.raises(HostError, match="cannot be asked here"):
+        load_organisation_key(agent.with_suffix(".pub"))

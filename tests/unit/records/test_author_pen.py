@@ -1,8 +1,10 @@
 """Writing records to a real ledgerd: none lost, none twice, whoever is killed, comes in between or writes with the same key."""
 
 import os
+import re
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -120,6 +122,28 @@ def test_another_command_after_a_kill_takes_its_turn(process: Process, tmp_path:
     add(process, tmp_path / "killed", "billing", second)
     add(process, tmp_path / "killed", "billing", first)
     assert versions(process, tmp_path / "reader", [*first, *second]) == [1] * 20
+
+
+def test_a_node_that_is_away_whatever_it_is_asked_is_waited_for(
+    process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each kind of question is refused first, more often than a call is tried again."""
+    wanted, asked, post = files("away", 30), Counter[str](), Rpc._post
+
+    def refusing(self: Rpc, request: bytes, deadline: float, most: int) -> tuple[int, bytes]:
+        method = re.findall(rb'"method": "(\w+)"', request)[0].decode()
+        asked[method] += 1
+        if asked[method] <= 4:
+            raise ConnectionRefusedError
+        return post(self, request, deadline, most)
+
+    found = store(process, tmp_path / "one")
+    pen, planned = AuthorPen(found, key("billing"), tmp_path / "one"), plan_all(found.history, wanted, revise=False)
+    monkeypatch.setattr(Rpc, "_post", refusing)
+    assert {one.planned.plan for one in pen.send_all(planned, 60, lambda: None)} == {Plan.ADD}
+    monkeypatch.undo()
+    assert {"broadcast_tx_sync", "status", "tx_search"} <= {method for method, times in asked.items() if times > 4}
+    assert versions(process, tmp_path / "two", wanted) == [1] * 30
 
 
 def test_an_author_that_came_later_is_given_an_account_once(process: Process, tmp_path: Path) -> None:
