@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from nodeops.core.errors import HostError, Timeout
 from nodeops.records.authored import Frontier, authored_history
+from nodeops.records.away import says_away
 from nodeops.records.index import DamagedIndexError
 from nodeops.records.logs import AuthorLogs
 from nodeops.records.statements import Stated, stated
@@ -21,11 +22,13 @@ class AuthorStore:
         self._read: Frontier | HostError | Timeout | None = None
 
     def frontier(self) -> Frontier:
-        """Return up to where everything is known. It is read once; raise as `AuthorLogs.read` does, each time."""
+        """Return up to where everything is known. It is read once, by a node that answers; raise as `AuthorLogs.read` does."""
         if self._read is None:
             try:
                 self._read = self._healed(lambda: self.logs.read(self.on_number))
             except (HostError, Timeout) as error:
+                if says_away(error):
+                    raise
                 self._read = error
         if isinstance(self._read, Frontier):
             return self._read

@@ -19,12 +19,13 @@ def patient(until: float) -> Retrying:
     The function must be one that may be called again: it reads, or sends what counts once however often it is sent.
     """
     return Retrying(
-        retry=retry_if_exception(_says_away),
+        retry=retry_if_exception(says_away),
         stop=stop_after_delay(max(0.0, until - time.monotonic())),
         wait=wait_fixed(_POLL_SECONDS),
         reraise=True,
     )
 
 
-def _says_away(error: BaseException) -> bool:
+def says_away(error: BaseException) -> bool:
+    """Tell whether an error is that a node does not answer just now."""
     return isinstance(error, HostError | Timeout) and any(words in error.what for words in _AWAY)

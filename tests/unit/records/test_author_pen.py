@@ -20,6 +20,7 @@ from nodeops.records import author_pen
 from nodeops.records.add import plan_all
 from nodeops.records.author_pen import AuthorPen
 from nodeops.records.author_store import AuthorStore
+from nodeops.records.away import patient
 from nodeops.records.index import Index
 from nodeops.records.logs import AuthorLogs
 from nodeops.records.planned import Plan
@@ -138,8 +139,11 @@ def test_a_node_that_is_away_whatever_it_is_asked_is_waited_for(
         return post(self, request, deadline, most)
 
     found = store(process, tmp_path / "one")
-    pen, planned = AuthorPen(found, key("billing"), tmp_path / "one"), plan_all(found.history, wanted, revise=False)
+    pen = AuthorPen(found, key("billing"), tmp_path / "one")
     monkeypatch.setattr(Rpc, "_post", refusing)
+    planned = patient(time.monotonic() + 60)(plan_all, found.history, wanted, revise=False)
+    found.again()
+    asked.clear()
     assert {one.planned.plan for one in pen.send_all(planned, 60, lambda: None)} == {Plan.ADD}
     monkeypatch.undo()
     assert {"broadcast_tx_sync", "status", "tx_search"} <= {method for method, times in asked.items() if times > 4}
