@@ -21,6 +21,10 @@ def test_no_alert_is_bare():
     assert_kept(metrics.bare_alerts)
 
 
+def test_what_is_inhibited_is_there():
+    assert_kept(metrics.unknown_alerts)
+
+
 def test_breaches_are_found(plant):
     root = plant(
         {
@@ -38,3 +42,13 @@ def test_bare_alerts_are_found(plant):
     rule = "{alert: A, expr: up == 0, labels: {severity: high}, annotations: {summary: x, runbook_url: RUNBOOKS/B.md}}"
     root = plant({metrics.RULES: f"groups: [{{name: g, rules: [{rule}]}}]", f"{metrics.RUNBOOKS}/C.md": "# C"})
     assert len(list(metrics.bare_alerts(root))) == 5
+
+
+def test_alerts_that_are_not_there_are_found(plant):
+    root = plant(
+        {
+            metrics.RULES: "groups: [{name: g, rules: [{alert: A}]}]",
+            metrics.RECEIVERS: "['alertname =~ \"A|B\"', 'alertname != \"C\"']",
+        }
+    )
+    assert [found.split()[2] for found in metrics.unknown_alerts(root)] == ["B,", "C,"]

@@ -12,10 +12,11 @@ _DAY = 86400
 
 @dataclass(frozen=True)
 class Case:
-    """Series by name with promtool's notation of values, one value every 15 s. `holds` are the seconds of the rule's `for`.
+    """Series by name with promtool's notation of values, one value every `step` seconds; x400 at their end means to the end.
 
-    `vanished` is how many alerts fire when every series of the firing case has ended: what is not there fires nothing, unless
-    another rule is about that.
+    `holds` are the seconds of the rule's `for`, counted from `begins`. `late` is when the rule must have been heard: longer than
+    it holds. `vanished` is how many alerts fire when every series of the firing case has ended: what is not there fires
+    nothing, unless another rule is about that.
     """
 
     fires: dict[str, str]
@@ -23,6 +24,9 @@ class Case:
     holds: int
     firing: int = 1
     vanished: int = 0
+    begins: int = 0
+    late: int = 30 * MINUTE
+    step: int = 15
 
 
 def one(name: str, labels: str = "") -> str:
@@ -41,6 +45,30 @@ def path(observer: str, peer: str, lost: float) -> dict[str, str]:
     return {f"nodeops_mesh_probes_sent_total{labels}": "0+15x400", f"nodeops_mesh_probes_lost_total{labels}": f"0+{lost}x400"}
 
 
+def votes(node: str, missed: str, signed: str, lost: str = "0x400") -> dict[str, str]:
+    """Return the counters of a validator: commits without its vote, with it, and the rounds lost before them."""
+    labels = f'{{network="n",node="{node}"}}'
+    return {
+        f"nodeops_consensus_missed_total{labels}": missed,
+        f"nodeops_consensus_signed_total{labels}": signed,
+        f"nodeops_consensus_lost_rounds_total{labels}": lost,
+    }
+
+
+def followed(node: str, digest: str, network: str = "n") -> str:
+    """Return the series of a node that follows a file."""
+    return f'nodeops_document_info{{network="{network}",node="{node}",revision="1",digest="{digest}"}}'
+
+
+def power(node: str, duty: str, power: int, catching_up: int = 0) -> dict[str, str]:
+    """Return the series of a node that has so much power; its duty is what the monitor's targets say."""
+    labels = f'{{network="n",node="{node}",duty="{duty}"}}'
+    return {
+        f"nodeops_consensus_voting_power{labels}": f"{power}x400",
+        f"nodeops_ledger_catching_up{labels}": f"{catching_up}x400",
+    }
+
+
 COLLECTOR = one("collector_up", 'collector="disk"')
 BACKUP, FAILED = one("backup_last_timestamp_seconds"), one("backup_failed")
 DRILLED, DRILL_FAILED = one("backup_drill_timestamp_seconds"), one("backup_drill_failed")
@@ -49,7 +77,11 @@ RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
 HALF_RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.5"')
 HEIGHT, HEAD, STAGE = one("ledger_height_blocks"), one("ledger_head_timestamp_seconds"), one("disk_stage", 'mountpoint="/"')
 END, FULL = one("certificate_not_after_timestamp_seconds", 'subject="a"'), one("disk_time_to_full_seconds", 'mountpoint="/"')
+OTHER_END = one("certificate_not_after_timestamp_seconds", 'subject="b"')
+OTHER_FULL = one("disk_time_to_full_seconds", 'mountpoint="/var"')
 OLDEST = one("patch_oldest_security_timestamp_seconds")
+REBOOT, STALE = one("patch_reboot_required"), two("patch_stale_services")
+SIZE, SCORE = one("backup_size_bytes"), one("hardening_score_ratio")
 GUARD, LEDGER_UNIT = one("service_active", 'unit="nodeops-disk.service"'), one("service_active", 'unit="ledger.service"')
 
 CASES: dict[str, Case] = {
@@ -58,7 +90,24 @@ CASES: dict[str, Case] = {
     "FirewallOff": Case({one("firewall_loaded"): "0x400"}, {one("firewall_loaded"): "1x400"}, MINUTE),
     "GuardDown": Case({GUARD: "0x400"}, {GUARD: "1x400", LEDGER_UNIT: "0x400"}, 2 * MINUTE),
     "ClockOff": Case({one("clock_timestamp_seconds"): "6+15x400"}, {one("clock_timestamp_seconds"): "4+15x400"}, 5 * MINUTE),
-    "CertificateEnds": Case({END: f"{29 * _DAY}x400"}, {END: f"{31 * _DAY}x400"}, 10 * MINUTE),
+    "CertificateEnds": Case({END: f"{29 * _DAY}x400"}, {END: f"{31 * _DAY}x400", OTHER_END: f"{7 * _DAY}x400"}, 10 * MINUTE),
+    # One that has ended already is said as well.
+    "CertificateEndsSoon": Case(
+        {END: f"{7 * _DAY}x400", OTHER_END: f"-{_DAY}x400"}, {END: f"{7 * _DAY + HOUR}x400"}, 10 * MINUTE, firing=2
+    ),
+    # Of another network nothing is said; a node that changes follows both files for a while; a scrape may fail.
+    "RevisionsDiffer": Case(
+        {followed("a", "x"): "1x400", followed("b", "y"): "1x200 _x2 1x400"},
+        {
+            followed("a", "x"): "1x400",
+            followed("b", "y"): "1x200",
+            followed("b", "x"): "_x200 1x400",
+            followed("c", "y", "other"): "1x400",
+        },
+        _DAY,
+        late=36 * HOUR,
+        step=4 * MINUTE,
+    ),
     "CustomMetricsRefused": Case(
         {one("text_file_up", 'file="x.prom"'): "0x400"}, {one("text_file_up", 'file="x.prom"'): "1x400"}, 15 * MINUTE
     ),
@@ -72,12 +121,30 @@ CASES: dict[str, Case] = {
     ),
     "DiskFilling": Case({STAGE: "3x400"}, {STAGE: "2x400"}, MINUTE),
     "DiskFullSoon": Case({FULL: f"{_DAY - 1}x400"}, {FULL: f"{_DAY + 1}x400"}, 15 * MINUTE),
+    "DiskFullInAWeek": Case(
+        {FULL: f"{7 * _DAY - 1}x400", OTHER_FULL: f"{_DAY}x400"},
+        {FULL: f"{7 * _DAY}x400", OTHER_FULL: f"{_DAY - 1}x400"},
+        HOUR,
+        firing=2,
+        late=2 * HOUR,
+        step=MINUTE,
+    ),
+    "GuardFails": Case({one("disk_alarms"): "1x400"}, {one("disk_alarms"): "0x400"}, 15 * MINUTE),
     "NodeStoppedByGuard": Case({one("disk_node_stopped"): "1x400"}, {one("disk_node_stopped"): "0x400"}, 0),
     "PatchesOverdue": Case(
         {OLDEST: f"-{14 * _DAY + 1}x400", two("patch_lists_timestamp_seconds"): f"-{14 * _DAY + 1}x400"},
         {OLDEST: f"-{13 * _DAY}x400", two("patch_lists_timestamp_seconds"): f"-{13 * _DAY}x400"},
         15 * MINUTE,
         firing=2,
+    ),
+    # A scrape may fail within the three days. A reboot in time, and services that were restarted, end it.
+    "PatchNotInForce": Case(
+        {REBOOT: "1x500 _x2 1x400", STALE: "2x400"},
+        {REBOOT: "1x1000 0x400", STALE: "2x1000 0x400"},
+        3 * _DAY,
+        firing=2,
+        late=4 * _DAY,
+        step=4 * MINUTE,
     ),
     "LedgerDown": Case(
         {one("ledger_up"): "0x400", two("ledger_up"): "1x400", 'nodeops_ledger_up{network="n",node="c"}': "1x400"},
@@ -94,6 +161,61 @@ CASES: dict[str, Case] = {
         {one("quorum_margin_power"): "0x400", two("quorum_margin_power"): "1x400"}, {one("quorum_margin_power"): "1x400"}, MINUTE
     ),
     "ValidatorMissesBlocks": Case({MISSED: "0+1x400", SIGNED: "0+14x400"}, {MISSED: "0+1x400", SIGNED: "0+24x400"}, 5 * MINUTE),
+    # Two of three count one round lost in eight blocks; of three one that caught up does, and a witness counts no votes.
+    "RoundsLost": Case(
+        {
+            **votes("a", "0x400", "0+16x400", "0+2x400"),
+            **votes("b", "0+1x400", "0+15x400", "0+2x400"),
+            **votes("c", "0x400", "0+16x400"),
+        },
+        {
+            **votes("a", "0x400", "0+16x400", "0+1x400"),
+            **votes("b", "0+1x400", "0+15x400", "0+1x400"),
+            **votes("c", "0x400", "0+90x400", "0+80x400"),
+            **votes("d", "0x400", "0x400", "0+16x400"),
+        },
+        5 * MINUTE,
+        begins=15 * MINUTE,
+    ),
+    # Neither a witness, nor who catches up.
+    "NodeWithoutVote": Case(
+        power("a", "validator", 0),
+        {**power("a", "validator", 5), **power("b", "witness", 0), **power("c", "validator", 0, catching_up=1)},
+        15 * MINUTE,
+    ),
+    # Node a misses 3.2 % for ten hours, which is 1.4 % of a day; b misses 2 % for two days. What is burnt stays in its windows.
+    "VotesBudgetBurns": Case(
+        {**votes("a", "0x560 3.2+3.2x400", "0+96.8x400"), **votes("b", "0+2x400", "0+98x400")},
+        {
+            # Good; bad until three hours ago; bad for three hours until half an hour ago; bad for 16 minutes; new, and bad since.
+            **votes("a", "0+1.4x400", "0+98.6x400"),
+            **votes("b", "0+5x670 3350x400", "0+95x400"),
+            **votes("c", "0x660 8+8x50 408x400", "0+92x400"),
+            **votes("d", "0x716 30+30x400", "0+60x400"),
+            **votes("e", "_x640 0+90x400", "_x640 0+10x400"),
+        },
+        0,
+        firing=2,
+        vanished=1,
+        late=2 * _DAY,
+        step=4 * MINUTE,
+    ),
+    # After nine samples of 100 and four of 40 the mean is 81.5.
+    "BackupShrunk": Case(
+        {SIZE: "100x120 40x400"},
+        {SIZE: "100x120 42x400", two("backup_size_bytes"): "10x120 100x400"},
+        10 * MINUTE,
+        begins=8 * HOUR,
+        late=12 * HOUR,
+        step=4 * MINUTE,
+    ),
+    "HardeningDrift": Case(
+        {SCORE: "0.95x1 0.94x400"},
+        {SCORE: "0.95x400", two("hardening_score_ratio"): "0.5x1 0.95x400"},
+        HOUR,
+        late=2 * HOUR,
+        step=MINUTE,
+    ),
     "MeshNodeIsolated": Case(
         # One of two that lose, and the only one that asks, name nobody.
         {**path("a", "c", 3), **path("b", "c", 2)},

@@ -14,9 +14,6 @@ from rule_cases import BLIND, CASES, Case
 
 MONITOR = "mon-1"
 RULES = yaml.safe_load((hosts.ROOT / "roles/monitoring/files/rules.yml").read_text(encoding="utf-8"))
-STEP = 15
-# Longer than any rule holds, after its values have become wrong.
-LATE = 30 * 60
 OPPOSITE = {"==": "!=", ">=": "<", "<=": ">", ">": "<", "<": ">"}
 # Runs promtool once on all pairs of files on the monitor; prints what it says of each pair.
 RUN = """
@@ -44,12 +41,20 @@ def test_every_alert_has_its_cases() -> None:
     assert {rule["alert"] for rule in alerts(RULES)} == set(CASES)
 
 
-def group(series: dict[str, str], asked: dict[int, int], alert: str) -> dict[str, Any]:
-    """Return a group of tests: how many of an alert fire at which second."""
+def lasting(values: str, steps: int) -> str:
+    """Return values that go on until a step: the last part of what is written is as long as it takes."""
+    *before, last = values.split()
+    taken = sum(int(part.rpartition("x")[2]) + 1 for part in before)
+    return " ".join([*before, last.replace("x400", f"x{steps - taken}")])
+
+
+def group(series: dict[str, str], case: Case, until: int, asked: dict[int, int], alert: str) -> dict[str, Any]:
+    """Return a group of tests on series that last until a second: how many of an alert fire at which second."""
     count = f'count(ALERTS{{alertname="{alert}",alertstate="firing"}}) or vector(0)'
+    found = {name: lasting(values, until // case.step) for name, values in series.items()}
     return {
-        "interval": f"{STEP}s",
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "interval": f"{case.step}s",
+        "input_series": [{"series": name, "values": values} for name, values in found.items()],
         "promql_expr_test": [
             {"expr": count, "eval_time": f"{at}s", "exp_samples": [{"labels": "{}", "value": wanted}]}
             for at, wanted in asked.items()
@@ -59,28 +64,29 @@ def group(series: dict[str, str], asked: dict[int, int], alert: str) -> dict[str
 
 def groups(alert: str, case: Case) -> list[dict[str, Any]]:
     """Return the tests of a case: not yet, then, never, and after the series have ended."""
-    early = {case.holds // 2 // STEP * STEP: 0} if case.holds else {}
-    ended = {name: values.replace("x400", "x100") for name, values in case.fires.items()}
+    early = {(case.begins + case.holds // 2) // case.step * case.step: 0} if case.holds else {}
+    end = case.late * 5 // 6
     return [
-        group(case.fires, {**early, LATE: case.firing}, alert),
-        group(case.quiet, {LATE: 0 if alert != "DeadMansSwitch" else 1}, alert),
+        group(case.fires, case, case.late, {**early, case.late: case.firing}, alert),
+        group(case.quiet, case, case.late, {case.late: 0 if alert != "DeadMansSwitch" else 1}, alert),
         # Five minutes after its last sample a series has vanished.
-        group(ended, {100 * STEP + 1200: case.vanished}, alert),
+        group(case.fires, case, end, {end + 1200: case.vanished}, alert),
     ]
 
 
 def cases_of(alert: str) -> str:
     """Return the test file of one alert."""
-    found = groups(alert, CASES[alert])
+    case = CASES[alert]
+    found = groups(alert, case)
     if alert == "CollectorFailed":
-        found.append(group(BLIND.fires, {LATE: 1}, alert))
-    return str(yaml.safe_dump({"rule_files": ["RULES"], "evaluation_interval": f"{STEP}s", "tests": found}))
+        found.append(group(BLIND.fires, BLIND, BLIND.late, {BLIND.late: 1}, alert))
+    return str(yaml.safe_dump({"rule_files": ["RULES"], "evaluation_interval": f"{case.step}s", "tests": found}))
 
 
 def promtool(cases: dict[str, tuple[str, str]]) -> dict[str, str]:
     """Return what promtool says of pairs of rules and tests, by name."""
     hosts.must(MONITOR, "cat > /tmp/promtool-cases.json", given=json.dumps(cases).encode())
-    answers: dict[str, str] = json.loads(hosts.script(MONITOR, RUN, seconds=200))
+    answers: dict[str, str] = json.loads(hosts.script(MONITOR, RUN, seconds=600))
     return answers
 
 
@@ -99,7 +105,7 @@ def mutants(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"opposite-{number}", {"expr": f"{expression[: found.start(1)]}{OPPOSITE[found[1]]}{expression[found.end(1) :]}"}
     if "for" in rule:
         yield "at once", {"for": "0s"}
-        yield "too late", {"for": "45m"}
+        yield "too late", {"for": f"{CASES[rule['alert']].late * 3 // 2}s"}
 
 
 def test_the_rules_do_what_their_cases_say() -> None:

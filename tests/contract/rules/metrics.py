@@ -12,8 +12,10 @@ from tests.contract.rules.tree import ours, parsed, text_files, yaml
 CATALOGUE = "nodeops/metrics/collectors"
 RULES = "roles/monitoring/files/rules.yml"
 RUNBOOKS = "docs/runbooks"
+RECEIVERS = "roles/monitoring/templates/etc/prometheus/nodeops/alertmanager.yml.j2"
 DASHBOARDS = "roles/dashboards/files"
 SEVERITIES = {"critical", "warning", "none"}
+_MATCHED = re.compile(r'alertname (?:=~|!=|=) "([^"]+)"')
 _NAME = re.compile(r"\bnodeops_[a-z][a-z0-9_]*\b")
 # Places that speak of metrics by their full name.
 _SPEAKERS = ("docs/", "roles/", "molecule/")
@@ -86,3 +88,10 @@ def bare_alerts(root: Path) -> Iterator[str]:
             yield f"{name} has no dashboard that there is"
     yield from (f"{name} has no page in {RUNBOOKS}" for name in sorted(set(found) - pages))
     yield from (f"{RUNBOOKS}/{name}.md is the page of no alert" for name in sorted(pages - set(found)))
+
+
+def unknown_alerts(root: Path) -> Iterator[str]:
+    """Yield names by which alerts are routed or inhibited, and that no rule has."""
+    text = (root / RECEIVERS).read_text(encoding="utf-8")
+    named = {name for found in _MATCHED.findall(text) for name in found.split("|")}
+    yield from (f"{RECEIVERS} names {name}, which is no alert" for name in sorted(named - set(alerts(root))))
