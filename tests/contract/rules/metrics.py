@@ -70,8 +70,8 @@ def unknown_names(root: Path) -> Iterator[str]:
 
 def alerts(root: Path) -> dict[str, dict[str, Any]]:
     """Return the monitor's rules by the name of their alert."""
-    groups = (yaml(root / RULES) or {}).get("groups", [])
-    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+    files = [yaml(path) or {} for path in ours((root / RULES).parent, "*rules.yml")]
+    return {rule["alert"]: rule for file in files for group in file.get("groups", []) for rule in group["rules"]}
 
 
 def bare_alerts(root: Path) -> Iterator[str]:
