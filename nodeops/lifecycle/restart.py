@@ -11,10 +11,12 @@ from nodeops.document.models import NodeDocument
 from nodeops.host.units import systemd
 from nodeops.host.units.service import Observed, carry_out
 from nodeops.ledger.node import worked
+from nodeops.ledger.node.hold import held
 from nodeops.ledger.node.rejoin import Part, await_listening, part_taken, rejoin, settle
 from nodeops.ledger.node.service import observe
 from nodeops.ledger.node.worked import Worked
-from nodeops.lifecycle.recompute import disputed, expected_part, log_size, take_back
+from nodeops.lifecycle.dispute import log_size, outvoted
+from nodeops.lifecycle.recompute import expected_part, take_back
 from nodeops.quorum.leave import Asked
 from nodeops.quorum.policy import Standing
 
@@ -34,10 +36,10 @@ class Restart:
 
 def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, report: Report, recompute: bool = False) -> None:
     """Wait for leave, carry out a plan that restarts the ledger, and wait until the node takes part again. With `recompute` it
-    computes its newest block anew.
+    computes its newest block anew first, also where that was begun before and has not ended well.
 
     When the gate says no, or the node does not come back, what worked last is put back, and the error says so: Refused and
-    Timeout of the gate, Timeout of a node that does not take part again.
+    Timeout of the gate, Timeout of a node that does not take part again; as `take_back`, then nothing is put back.
     """
     document = asked.node
     seen = _observed(document)
@@ -50,13 +52,14 @@ def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, rep
         raise _still_running(document, kept, seen, error) from error
     part, work = part_of(seen_by_gate), Restart(document, changes, timeout_seconds, report)
     mark = log_size(document)
+    if recompute or held(document):
+        part = part or expected_part(document)
+        # Where this fails the ledger stays stopped, with the files that it is to go on with.
+        take_back(document, report)
     try:
-        if recompute:
-            part = part or expected_part(document)
-            take_back(document, report)
         _carry_out(work, changes, part)
     except NodeopsError as error:
-        wrong = disputed(document, mark)
+        wrong = outvoted(document, mark)
         raise _went_back(work, kept, part, _with_last_words(document, error, mark), wrong) from error
     if part is not None:
         worked.keep(document, observe(document))
