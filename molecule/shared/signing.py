@@ -3,7 +3,7 @@
 import json
 from itertools import pairwise
 
-# A shell line. The file is replaced in one go, so it is always there, and whole; every state that stays for some milliseconds is seen.
+# A shell line. The file is replaced in one go, so it is always there, and whole; what stays for some milliseconds is seen.
 WATCH = """python3 -u -c '
 import json, time
 last = None

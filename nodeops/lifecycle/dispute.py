@@ -1,8 +1,8 @@
 """A node and its chain have different states: which side is wrong? The log gives the hint, a quorum of the network decides.
 
-Whoever proposes a block can bring a node to log that its state is another one. But no block goes above it unless validators with a
-quorum of the voting power signed the hash of the state before: when those have blocks above the one at which this node stands,
-the chain's state is theirs.
+Whoever proposes a block can bring a node to log that its state is another one. But no block is committed unless validators with
+a quorum of the voting power signed the hash of the state before it: when those have blocks above the one at which this node
+stands, the chain's state is theirs.
 """
 
 import contextlib

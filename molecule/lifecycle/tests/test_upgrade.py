@@ -176,6 +176,19 @@ def a_node_that_stopped_with_another_state_computes_it_anew(tmp_path: Path) -> N
     assert (refused.code, "its state is the chain's" in refused.err + refused.out) == (4, True), refused
 
 
+def what_was_not_taken_back_to_the_end_is_not_started() -> None:
+    """The verb is killed once it holds the ledger, stopped so that it may. Whatever was done by then, the next one ends it."""
+    held = "[ -e /etc/systemd/system/ledger.service.d/90-nodeops-recompute.conf ]"
+    begun = "systemd-run --quiet --collect --unit=taking-back nodeops lifecycle restart --recompute"
+    kill = "systemctl kill --signal=KILL taking-back.service || true"
+    with signing_state(CANARY):
+        hosts.must(CANARY, f"systemctl stop ledger; {begun}; until {held}; do :; done; {kill}", seconds=60)
+        assert hosts.run(CANARY, f"systemctl start ledger && {held}").code, "it runs, and is held"
+        hosts.verb(CANARY, "lifecycle", "restart", "--timeout", "60")
+        assert hosts.run(CANARY, held).code, "it is let go"
+        hosts.must(CANARY, "nodeops lifecycle watch --blocks 5")
+
+
 REFUSED = [
     ("upgrade.yml", VOTED, "propose --upgrade-height"),
     ("site.yml", VOTED, "upgrade.yml waits for the height"),
@@ -221,5 +234,6 @@ def all_go_over_at_the_height_that_was_voted_on_and_never_back(tmp_path: Path) -
 if FULL:
     test_another_state = another_state_stops_at_the_canary_and_is_taken_back
     test_computed_anew = a_node_that_stopped_with_another_state_computes_it_anew
+    test_held = what_was_not_taken_back_to_the_end_is_not_started
     # The last one: nobody goes back from there.
     test_a_vote = all_go_over_at_the_height_that_was_voted_on_and_never_back

@@ -10,6 +10,7 @@ from nodeops.core.errors import Refused
 from nodeops.document.models import NodeDocument
 from nodeops.host.files import write_atomic
 from nodeops.host.units import systemd
+from nodeops.ledger.node.begin import has_blocks
 
 # It outlives a boot, unlike /run: a state that is half-written then is half-written still.
 _UNITS = Path("/etc/systemd/system")
@@ -34,8 +35,12 @@ def held(document: NodeDocument) -> bool:
     return drop_in(document).exists()
 
 
-def require_free(document: NodeDocument) -> None:
-    """Raise Refused where the ledger is held."""
-    if held(document):
+def free(document: NodeDocument) -> None:
+    """Let a ledger go that has no blocks: nothing of it is half-written. Raise Refused where it has some and is held."""
+    if not held(document):
+        return
+    if has_blocks(document):
         text = "may not be started: taking its state back has not ended well"
         raise Refused(text, where=document.ledger.unit, hint="nodeops lifecycle restart goes on with it")
+    drop_in(document).unlink()
+    systemd.systemctl("daemon-reload")

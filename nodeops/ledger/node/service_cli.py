@@ -35,7 +35,7 @@ def start(begin_from: BeginOption = "", dry_run: DryRunFlag = False, as_json: Js
     if beginning:
         changes = [beginning[1], *changes]
     if changes and not dry_run:
-        hold.require_free(document)
+        hold.free(document)
         if beginning:
             begin.carry_out(document, begin_from, beginning[0])
         carry_out(plan_start(seen))

@@ -1,4 +1,4 @@
-"""Taking back what a program computed that is not the chain's: by which words, and that nothing starts a state that is half-written."""
+"""Taking back what a program computed that is not the chain's: by which words, and that nothing starts what is half-written."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,11 +22,12 @@ DONE = ["cleared", "armed", "held", "stop", "rollback --home /var/lib/ledger", "
 
 
 class Host:
-    """A node of ledgerd; what was done is noted in order. As systemd does, what follows a unit of one shot is done if it went well."""
+    """A node of ledgerd; what was done is noted in order. What follows a unit of one shot is done only if that went well."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
         self.ends: BaseException | None = None
+        self.blocks = True
         self.states = ["inactive (dead, result success)"]
         self.document: NodeDocument = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
 
@@ -73,6 +74,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(undo_timer, "arm", lambda *_: made.done.append("armed"))
     monkeypatch.setattr(recompute, "part_taken", lambda _: None)
     monkeypatch.setattr(recompute, "outvoted", lambda _: False)
+    monkeypatch.setattr(hold, "has_blocks", lambda _: made.blocks)
     return made
 
 
@@ -134,13 +136,13 @@ def test_what_did_not_end_well_stays_stopped_and_is_gone_on_with(
     assert host.held
     assert recompute.needed(host.document)
     with pytest.raises(Refused, match="has not ended well") as caught:
-        hold.require_free(host.document)
+        hold.free(host.document)
     assert "nodeops lifecycle restart" in caught.value.hint
     host.ends, host.done = None, []
     host.take_back()
     assert host.done == DONE
     assert not host.held
-    hold.require_free(host.document)
+    hold.free(host.document)
 
 
 def test_systemd_itself_starts_nothing_that_is_held(host: Host) -> None:
@@ -187,6 +189,14 @@ def test_the_ledger_is_not_started_by_its_verb_either(host: Host, monkeypatch: p
     monkeypatch.setattr(service_cli, "plan_start", lambda _: ["start ledger.service"])
     with pytest.raises(Refused, match="has not ended well"):
         service_cli.start.__wrapped__(begin_from="", dry_run=False, as_json=False)  # type: ignore[attr-defined]
+
+
+def test_a_ledger_that_fetches_its_chain_anew_is_let_go(host: Host) -> None:
+    """Its databases were removed, so nothing is half-written, and nothing could be taken back."""
+    hold.hold(host.document)
+    host.blocks = False
+    hold.free(host.document)
+    assert not host.held
 
 
 # Begun before; takes part; a quorum says that its state is another one.

@@ -138,7 +138,7 @@ def test_what_cannot_be_taken_back_is_neither_started_nor_put_back(host: Host) -
 def test_who_goes_back_starts_nothing_that_could_not_be_taken_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restart, "outvoted", lambda *_: True)
     host.ends, host.stays = [DEAD], HostError("ledger.service stays stopped")
-    with pytest.raises(Timeout, match="Going back to v1 with configuration aaaaaaaaaaaa failed too: ledger.service stays stopped"):
+    with pytest.raises(Timeout, match=r"Going back to v1 .* failed too: ledger\.service stays stopped"):
         host.restart()
     assert host.done == [TRIED, "put back", "taken back"]
 
