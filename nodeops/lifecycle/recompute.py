@@ -26,7 +26,7 @@ _SECONDS, _MOST_SECONDS = 900.0, 4 * 3600
 _ACTION_SECONDS = 30.0
 _BACK = "nodeops-recompute-start"
 _AT_WORK, _LOOK_EVERY_SECONDS = ("activating", "deactivating"), 1.0
-# Of one shot: what follows it is done only when it left with 0. RuntimeMaxSec does not bound it, a start does: systemd.service(5).
+# Of one shot: what follows is done only when it left with 0. Its start is bounded, RuntimeMaxSec does not: systemd.service(5).
 _ONCE = ("Type=oneshot", f"TimeoutStartSec={_MOST_SECONDS}")
 # Those of the ledger's own unit, without any network.
 SANDBOX = (

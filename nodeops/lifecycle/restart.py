@@ -59,8 +59,7 @@ def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, rep
     try:
         _carry_out(work, changes, part)
     except NodeopsError as error:
-        wrong = outvoted(document, mark)
-        raise _went_back(work, kept, part, _with_last_words(document, error, mark), wrong) from error
+        raise _went_back(work, kept, part, _with_last_words(document, error, mark), mark) from error
     if part is not None:
         worked.keep(document, observe(document))
 
@@ -87,23 +86,39 @@ def _still_running(document: NodeDocument, kept: Worked | None, seen: Observed, 
     return replace(error, what=f"{error.what}. It goes on with {kept}, and its files say so again")
 
 
-def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: NodeopsError, wrong: bool) -> NodeopsError:
-    """Put back what worked and return the error that says so. `wrong`: the state that was computed is taken back, too."""
+def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: NodeopsError, mark: int) -> NodeopsError:
+    """Put back what worked and return the error that says so. A state that the chain has not is taken back, too; `mark` is the
+    size of the log before."""
     where = f"the ledger of {work.document.node.name}"
     if kept is None:
         return replace(error, where=where, what=f"{error.what}. Nothing else that worked is kept, so nothing was put back")
     try:
+        wrong = outvoted(work.document, mark)
         worked.put_back(work.document, kept)
-        unit = work.document.ledger.unit
-        again = [Change(f"restart {unit}", "it goes back to what worked")]
-        if wrong:
-            take_back(work.document, work.report)
-        _carry_out(work, again, part)
+        wrong = _start_again(work, part, mark, wrong)
     except NodeopsError as second:
-        return replace(error, where=where, what=f"{error.what}. Going back to {kept} failed too: {second.what}")
+        what, hint = f"{error.what}. Going back to {kept} failed too: {second.what}", second.hint or error.hint
+        return replace(error, where=where, what=what, hint=hint)
     runs = "takes part again" if part else "runs again"
     state = "It computed another state than the chain; that was taken back. " if wrong else ""
     return replace(error, where=where, what=f"{error.what}. {state}It was put back to {kept}, and {runs}")
+
+
+def _start_again(work: Restart, part: Part | None, mark: int, wrong: bool) -> bool:
+    """Start what was put back, and return whether a state was taken back: first where it is `wrong`, or when it turns out so."""
+    again = [Change(f"restart {work.document.ledger.unit}", "it goes back to what worked")]
+    if not wrong:
+        try:
+            _carry_out(work, again, part)
+        except NodeopsError:
+            # A program that was gone could not be asked. This one has its state, and stops at the same block.
+            if not outvoted(work.document, mark):
+                raise
+        else:
+            return False
+    take_back(work.document, work.report)
+    _carry_out(work, again, part)
+    return True
 
 
 def part_of(seen: Standing | None) -> Part | None:

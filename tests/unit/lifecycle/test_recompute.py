@@ -1,5 +1,7 @@
 """Taking back what a program computed that is not the chain's: by which words, and that nothing starts what is half-written."""
 
+import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +13,11 @@ from nodeops.document.load import load_consortium
 from nodeops.document.models import NodeDocument
 from nodeops.document.resolve import resolve
 from nodeops.host.units import systemd, undo_timer
+from nodeops.host.units.service import Observed
 from nodeops.ledger.node import hold, service_cli
 from nodeops.ledger.node.rejoin import Part
-from nodeops.lifecycle import recompute
+from nodeops.lifecycle import cli, recompute
+from nodeops.quorum.policy import Passage
 from tests.contract.rules.tree import ROOT
 
 UNIT = systemd.Unit(recompute.UNIT, True, False, "inactive (dead, result success)", False, False, 0, 0)
@@ -149,8 +153,28 @@ def test_systemd_itself_starts_nothing_that_is_held(host: Host) -> None:
     """Also no timer, and no boot: the drop-in stands where a boot finds it. That it is gone is all that lets the ledger go."""
     hold.hold(host.document)
     file = hold.drop_in(host.document)
-    assert f"[Unit]\nAssertPathExists=!{file}\n" in file.read_text()
     assert file.parent.name == "ledger.service.d"
+    section, asserts = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+    assert section == "[Unit]"
+    words = ["systemd-analyze", "condition", asserts]
+    assert subprocess.run(words, capture_output=True, timeout=20, check=False).returncode == 1
+    file.unlink()
+    assert subprocess.run(words, capture_output=True, timeout=20, check=False).returncode == 0
+
+
+def test_a_run_that_restarts_only_what_is_stale_goes_on_with_it_too(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So playbooks/restart.yml finds the node; what is not held is left alone."""
+    stopped = Observed(replace(UNIT, name="ledger.service"), "", "a" * 64)
+    monkeypatch.setattr(cli, "load_node_document", lambda: host.document)
+    monkeypatch.setattr(cli, "observe", lambda _: stopped)
+    monkeypatch.setattr(cli, "look", lambda *_: Passage("open", "it listens nowhere"))
+    for held, planned in ((False, []), (True, ["recompute ledger.service", "restart ledger.service"])):
+        if held:
+            hold.hold(host.document)
+        cli.restart.__wrapped__(if_stale=True, dry_run=True, as_json=True)  # type: ignore[attr-defined]
+        assert [one["what"] for one in json.loads(capsys.readouterr().out)["changes"]] == planned
 
 
 def test_what_another_run_began_is_waited_for_and_not_begun_twice(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

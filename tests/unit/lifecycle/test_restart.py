@@ -118,6 +118,18 @@ def test_a_node_that_computed_another_state_gets_that_taken_back_too(host: Host,
     assert host.done == [TRIED, "put back", "taken back", AGAIN]
 
 
+def test_a_program_that_was_gone_before_it_could_be_asked_is_judged_by_what_follows(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its state is the former program's as well, which runs, stops at the same block, and can be asked."""
+    answers = iter([False, True])
+    monkeypatch.setattr(restart, "outvoted", lambda *_: next(answers))
+    host.ends = [DEAD, Timeout("waited 20 s for height 8"), None]
+    with pytest.raises(Timeout, match=r"another state than the chain; that was taken back\. It was put back to v1"):
+        host.restart()
+    assert host.done == [TRIED, "put back", AGAIN, "taken back", AGAIN]
+
+
 @pytest.mark.parametrize(("asked", "held"), [(True, False), (False, True)], ids=["asked for", "begun before and not ended"])
 def test_a_restart_that_computes_anew_does_so_first(host: Host, asked: bool, held: bool) -> None:
     """Also where the node stands still: it is to go above the height at which it stood, if its chain does."""
@@ -137,9 +149,10 @@ def test_what_cannot_be_taken_back_is_neither_started_nor_put_back(host: Host) -
 
 def test_who_goes_back_starts_nothing_that_could_not_be_taken_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restart, "outvoted", lambda *_: True)
-    host.ends, host.stays = [DEAD], HostError("ledger.service stays stopped")
-    with pytest.raises(Timeout, match=r"Going back to v1 .* failed too: ledger\.service stays stopped"):
+    host.ends, host.stays = [DEAD], HostError("ledger.service stays stopped", hint="goes on")
+    with pytest.raises(Timeout, match=r"Going back to v1 .* failed too: ledger\.service stays stopped") as caught:
         host.restart()
+    assert caught.value.hint == "goes on"
     assert host.done == [TRIED, "put back", "taken back"]
 
 
