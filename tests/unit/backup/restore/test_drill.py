@@ -1,4 +1,4 @@
-"""A drill that comes to no end: whatever ended it is written down, and the last good one does not stand as if nothing was tried."""
+"""A drill that comes to no end: whatever ended it is written down, and the last good one does not stand as if none was tried."""
 
 from collections.abc import Callable
 from pathlib import Path
