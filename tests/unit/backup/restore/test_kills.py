@@ -31,7 +31,7 @@ OWN, WORDS = "a-1", "burnt down, seen by N. N."
 KEYS = {"node_key.json": node_key_file(OWN), "priv_validator_key.json": validator_key_file(OWN)}
 OLD = Mark(17, 0, 3)
 # Some four times as many calls as a restore has.
-MOST_STEPS = 200
+MOST_STEPS = 100
 # What `cometbft init --home FOLDER` leaves that is asked for here: throw-away keys and an unused state.
 INIT = """#!/bin/sh
 mkdir -p "$3/config" "$3/data"
