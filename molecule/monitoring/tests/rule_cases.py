@@ -38,8 +38,11 @@ def two(name: str) -> str:
 def path(observer: str, peer: str, lost: float = 0, unsent: float = 0, sent: float = 15) -> dict[str, str]:
     """Return the series of a path on which so many questions of 15 seconds are lost, and others could not be sent at all."""
     labels = f'{{network="n",node="{observer}",peer="{peer}"}}'
-    counts = {"sent": sent, "lost": lost, "unsent": unsent}
-    return {f"nodeops_mesh_probes_{name}_total{labels}": f"0+{count}x400" for name, count in counts.items()}
+    return {
+        f"nodeops_mesh_probes_sent_total{labels}": f"0+{sent}x400",
+        f"nodeops_mesh_probes_lost_total{labels}": f"0+{lost}x400",
+        f"nodeops_mesh_probes_unsent_total{labels}": f"0+{unsent}x400",
+    }
 
 
 def closed(observer: str, peer: str) -> dict[str, str]:
@@ -107,8 +110,8 @@ CASES: dict[str, Case] = {
         2 * MINUTE,
         firing=2,
     ),
-    # A peer that two of two lose is not the path; one that one of two loses is; one lost in a hundred is neither. 0.303 of 15.303 is
-    # below a fiftieth, of 15 above.
+    # A peer that two of two lose is not the path; one that one of two loses is; one lost in a hundred is neither. 0.303 of 15.303
+    # is below a fiftieth, of 15 above.
     "MeshPathLossy": Case(
         {**path("a", "c", 3), **path("b", "c", unsent=0.303), **closed("a", "d"), **path("b", "d")},
         {
