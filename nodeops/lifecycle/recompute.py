@@ -16,7 +16,7 @@ from nodeops.document.profile import Recompute, load_profile
 from nodeops.host.command import run
 from nodeops.host.units import systemd, undo_timer
 from nodeops.ledger.driver import driver_for
-from nodeops.ledger.node.hold import drop_in, held, hold
+from nodeops.ledger.node.hold import held, held_by, hold
 from nodeops.ledger.node.rejoin import Part, part_taken
 from nodeops.lifecycle.dispute import outvoted
 
@@ -119,8 +119,8 @@ def _goes_on(document: NodeDocument) -> Timeout:
 def _words(document: NodeDocument) -> list[str]:
     """Return the program's own verb, as the ledger's user, who may write its data and nothing else; then the hold is let go."""
     paths, user = document.ledger.paths, document.ledger.user
-    after = [f"ExecStartPost=+/usr/bin/{words}" for words in (f"rm -f {drop_in(document)}", "systemctl daemon-reload")]
-    limits = [*_ONCE, *SANDBOX, f"User={user}", f"Group={user}", f"ReadWritePaths={paths['data']}", *after]
+    after = f"ExecStartPost=+/usr/bin/rm -f {held_by(document)}"
+    limits = [*_ONCE, *SANDBOX, f"User={user}", f"Group={user}", f"ReadWritePaths={paths['data']}", after]
     unit = ["systemd-run", "--quiet", f"--unit={UNIT}", *(f"--property={one}" for one in limits)]
     return [*unit, paths["binary"], *_rule(document).words, "--home", paths["home"]]
 

@@ -178,7 +178,7 @@ def a_node_that_stopped_with_another_state_computes_it_anew(tmp_path: Path) -> N
 
 def what_was_not_taken_back_to_the_end_is_not_started() -> None:
     """The verb is killed once it holds the ledger, stopped so that it may. Whatever was done by then, the next one ends it."""
-    held = "[ -e /etc/systemd/system/ledger.service.d/90-nodeops-recompute.conf ]"
+    held = "[ -e /var/lib/nodeops-ledger-held ]"
     begun = "systemd-run --quiet --collect --unit=taking-back nodeops lifecycle restart --recompute"
     kill = "systemctl kill --signal=KILL taking-back.service || true"
     with signing_state(CANARY):

@@ -22,7 +22,7 @@ from tests.contract.rules.tree import ROOT
 
 UNIT = systemd.Unit(recompute.UNIT, True, False, "inactive (dead, result success)", False, False, 0, 0)
 TEMPLATE = Path(ROOT) / "roles/ledger/templates/etc/systemd/system/ledger.service.j2"
-DONE = ["cleared", "armed", "held", "stop", "rollback --home /var/lib/ledger", "cleared"]
+DONE = ["cleared", "armed", "stop, held", "rollback --home /var/lib/ledger", "cleared"]
 
 
 class Host:
@@ -46,14 +46,14 @@ class Host:
         self.ended_well()
 
     def ended_well(self) -> None:
-        hold.drop_in(self.document).unlink()
+        hold.held_by(self.document).unlink()
 
     @property
     def held(self) -> bool:
         return hold.held(self.document)
 
     def systemctl(self, action: str, *_: str) -> None:
-        self.done.append("held" if action == "daemon-reload" else action)
+        self.done.append(f"{action}, held" if self.held else action)
 
     def unit(self, _: str) -> systemd.Unit:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -69,7 +69,7 @@ class Host:
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     made = Host()
-    monkeypatch.setattr(hold, "_UNITS", tmp_path)
+    made.document = made.document.model_copy(update={"paths": {**made.document.paths, "ledger_held": str(tmp_path / "held")}})
     monkeypatch.setattr(recompute, "run", made.run)
     monkeypatch.setattr(recompute, "_LOOK_EVERY_SECONDS", 0.0)
     monkeypatch.setattr(systemd, "systemctl", made.systemctl)
@@ -92,7 +92,7 @@ def test_it_is_a_unit_of_its_own_that_nobody_waits_for_and_that_ends(host: Host)
     """Then it outlives whoever asked for it; only when it left with 0 does it let the ledger go."""
     host.take_back()
     assert not {"--pipe", "--wait", "--collect", "--scope"} & set(host.words)
-    file = hold.drop_in(host.document)
+    file = hold.held_by(host.document)
     for wanted in (f"--unit={recompute.UNIT}", "--property=User=ledger", "--property=Type=oneshot"):
         assert wanted in host.words
     assert f"--property=ExecStartPost=+/usr/bin/rm -f {file}" in host.words
@@ -135,7 +135,7 @@ def test_what_did_not_end_well_stays_stopped_and_is_gone_on_with(
     host.ends = end(host)
     with pytest.raises(error, match=says):
         host.take_back()
-    assert "start" not in host.done
+    assert not {"start", "start, held"} & set(host.done)
     assert (host.done[-1] != "cleared") is armed
     assert host.held
     assert recompute.needed(host.document)
@@ -150,13 +150,11 @@ def test_what_did_not_end_well_stays_stopped_and_is_gone_on_with(
 
 
 def test_systemd_itself_starts_nothing_that_is_held(host: Host) -> None:
-    """Also no timer, and no boot: the drop-in stands where a boot finds it. That it is gone is all that lets the ledger go."""
+    """Also no timer, and no boot: the file stands where a boot finds it. That it is gone is all that lets the ledger go."""
     hold.hold(host.document)
-    file = hold.drop_in(host.document)
-    assert file.parent.name == "ledger.service.d"
-    section, asserts = [line for line in file.read_text().splitlines() if not line.startswith("#")]
-    assert section == "[Unit]"
-    words = ["systemd-analyze", "condition", asserts]
+    file = hold.held_by(host.document)
+    (asserts,) = [line for line in TEMPLATE.read_text().splitlines() if line.startswith("Assert")]
+    words = ["systemd-analyze", "condition", asserts.replace("{{ node_document.paths.ledger_held }}", str(file))]
     assert subprocess.run(words, capture_output=True, timeout=20, check=False).returncode == 1
     file.unlink()
     assert subprocess.run(words, capture_output=True, timeout=20, check=False).returncode == 0
