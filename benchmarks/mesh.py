@@ -23,6 +23,7 @@ from pathlib import Path
 from random import Random
 
 from nodeops.mesh import status
+from nodeops.mesh.carried import Growth, between
 from nodeops.mesh.keys import Shared
 from nodeops.mesh.packet import ANSWER, QUESTION, Packet, opened, packed
 from nodeops.mesh.prober import SELF, Peer, Prober, Refused, open_sockets
@@ -85,6 +86,7 @@ class Asking:
         found = [self.itself, *members(count)]
         self.prober = Prober(self.itself.shared.mark, found, open_sockets(_OWN, _PORT, [self.itself]), _PORT)
         self._file = Path(tempfile.mkdtemp()) / "status.json"
+        self._growth = Growth()
         self._written = 0.0
         self._until = 0.0
 
@@ -104,8 +106,9 @@ class Asking:
         if now - self._written >= status.WRITE_SECONDS:
             self._written = now
             connections = established()
+            grown = self._growth.since(connections)
             for peer in self.prober.peers.values():
-                peer.carriage.looked(now, [one for one in connections if one.remote in peer.addresses])
+                peer.carriage.looked(now, between(connections, peer.addresses), grown)
             status.write(self._file, status.seen("own", self.prober.peers, Refused(), []))
 
     def counted(self) -> tuple[int, int]:

@@ -148,7 +148,9 @@ def _leave_on_signals() -> None:
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line. Known errors become a message and a named exit code, never a traceback."""
     _leave_on_signals()
-    # A core would hold what was read: keys, passwords. Programs that are started inherit it.
+    # A core file would hold what was read: keys, passwords. Programs that we fork inherit this. What systemd starts for us does
+    # not: units of others that hold secrets say LimitCORE. Where the kernel pipes cores into a program it asks no limit: that is
+    # for the control core-dumps.suid.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     argv = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in argv

@@ -2,11 +2,7 @@
 
 import base64
 import json
-import os
 import shlex
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import hosts
 
@@ -51,8 +47,6 @@ while True:
             print(said)
     time.sleep(0.02)
 """
-# Where Ansible and ssh put what they need for a moment; keys are small.
-_MOST_BYTES = 4 << 20
 
 
 def patterns(node: str) -> list[bytes]:
@@ -74,30 +68,3 @@ def left(node: str, secrets: list[bytes]) -> list[str]:
     # Not as arguments: sudo writes those into the journal.
     given = json.dumps({"secrets": [one.hex() for one in secrets], "homes": HOMES}).encode()
     return hosts.must(node, f"python3 -c {shlex.quote(SEARCH)}", given=given).split()
-
-
-def left_here(secrets: list[bytes], since: float) -> list[str]:
-    """Return the files of the controller that were written since and hold one of the secrets: what is for a moment, and logs."""
-    return [str(file) for file in _written(since) if any(one in _read(file) for one in secrets)]
-
-
-def _written(since: float) -> Iterator[Path]:
-    for folder in (Path(tempfile.gettempdir()), Path.home() / ".ansible"):
-        for at, _, names in os.walk(folder):
-            for file in (Path(at, name) for name in names):
-                facts = file.lstat() if os.path.lexists(file) else None
-                if (
-                    facts
-                    and file.is_file()
-                    and not file.is_symlink()
-                    and facts.st_mtime >= since
-                    and facts.st_size <= _MOST_BYTES
-                ):
-                    yield file
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""

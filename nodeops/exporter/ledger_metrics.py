@@ -24,6 +24,8 @@ class LedgerLook:
     def __init__(self) -> None:
         self._recent: deque[BlockCommit] = deque(maxlen=SIGNED_WINDOW)
         self._signed = self._missed = self._proposed = self._lost_rounds = self._transactions = 0
+        # The last block whose transactions are counted: asked for apart from votes, they may fail apart from them.
+        self._transactions_to = 0
 
     def __call__(self, document: NodeDocument) -> Iterator[Sample]:
         """Return what the ledger says; only that it is down when it does not answer."""
@@ -59,15 +61,26 @@ class LedgerLook:
         new = sorted(driver.commits(first, last), key=lambda one: one.height) if first <= last else []
         self._recent.extendleft(new)
         # What was before the exporter began belongs to nobody's counter.
-        if first_time or not new:
+        if first_time:
+            self._transactions_to = last
             return
+        self._count_votes(new, status)
+        self._count_transactions(status, driver, last)
+
+    def _count_votes(self, new: Sequence[BlockCommit], status: LedgerStatus) -> None:
         self._lost_rounds += sum(one.round for one in new)
         self._proposed += sum(one.proposer == status.validator_address for one in new)
-        self._transactions += driver.transactions(first, last)
         if status.voting_power:
             signed = sum(status.validator_address in one.signers for one in new)
             self._signed += signed
             self._missed += len(new) - signed
+
+    def _count_transactions(self, status: LedgerStatus, driver: Driver, last: int) -> None:
+        """Take those of the blocks whose commits are taken. What the driver raises loses none: they are asked for again."""
+        first = max(self._transactions_to + 1, last - _MOST_NEW + 1, status.earliest_height, 1)
+        if first <= last:
+            self._transactions += driver.transactions(first, last)
+            self._transactions_to = last
 
     def _quorum(self, document: NodeDocument, status: LedgerStatus, validators: ValidatorSet) -> Iterator[Sample]:
         yield Sample("quorum_total_power", validators.total_power)

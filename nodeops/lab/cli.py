@@ -36,7 +36,9 @@ app.command("tour")(tour)
 app.command("vote")(vote)
 app.command("upgrade")(upgrade)
 app.command("flood")(flood)
-app.add_typer(faults.app, name="fault", help="Make hosts ill for a while: cut, isolate, lose, slow down, pause, kill, fill.")
+app.add_typer(
+    faults.app, name="fault", help="Make hosts ill for a while: cut, isolate, lose, throttle, delay, pause, kill, fill."
+)
 app.command("disaster")(disaster)
 for verb in (save, load, saved, forget):
     app.command(verb.__name__)(verb)

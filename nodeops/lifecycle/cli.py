@@ -9,6 +9,7 @@ from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
 from nodeops.host.lock import changes_host
 from nodeops.host.units.service import plan_restart
+from nodeops.ledger.node.hold import held
 from nodeops.ledger.node.service import observe
 from nodeops.lifecycle.member_cli import ready, retire
 from nodeops.lifecycle.recompute import planned as planned_back
@@ -55,6 +56,7 @@ def restart(
     document = load_node_document()
     if recompute:
         require_useful(document)
+    recompute = recompute or held(document)
     changes = plan_restart(observe(document), if_stale and not recompute)
     asked = (AtHeight if planned else Asked)(document, request(document, roll, chain_stands, force), patience)
     if changes and not dry_run:

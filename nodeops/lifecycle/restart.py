@@ -11,10 +11,12 @@ from nodeops.document.models import NodeDocument
 from nodeops.host.units import systemd
 from nodeops.host.units.service import Observed, carry_out
 from nodeops.ledger.node import worked
+from nodeops.ledger.node.hold import held
 from nodeops.ledger.node.rejoin import Part, await_listening, part_taken, rejoin, settle
 from nodeops.ledger.node.service import observe
 from nodeops.ledger.node.worked import Worked
-from nodeops.lifecycle.recompute import disputed, expected_part, log_size, take_back
+from nodeops.lifecycle.dispute import log_size, outvoted
+from nodeops.lifecycle.recompute import expected_part, take_back
 from nodeops.quorum.leave import Asked
 from nodeops.quorum.policy import Standing
 
@@ -34,10 +36,10 @@ class Restart:
 
 def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, report: Report, recompute: bool = False) -> None:
     """Wait for leave, carry out a plan that restarts the ledger, and wait until the node takes part again. With `recompute` it
-    computes its newest block anew.
+    computes its newest block anew first, also where that was begun before and has not ended well.
 
     When the gate says no, or the node does not come back, what worked last is put back, and the error says so: Refused and
-    Timeout of the gate, Timeout of a node that does not take part again.
+    Timeout of the gate, Timeout of a node that does not take part again; as `take_back`, then nothing is put back.
     """
     document = asked.node
     seen = _observed(document)
@@ -50,14 +52,14 @@ def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, rep
         raise _still_running(document, kept, seen, error) from error
     part, work = part_of(seen_by_gate), Restart(document, changes, timeout_seconds, report)
     mark = log_size(document)
+    if recompute or held(document):
+        part = part or expected_part(document)
+        # Where this fails the ledger stays stopped, with the files that it is to go on with.
+        take_back(document, report)
     try:
-        if recompute:
-            part = part or expected_part(document)
-            take_back(document, report)
         _carry_out(work, changes, part)
     except NodeopsError as error:
-        wrong = disputed(document, mark)
-        raise _went_back(work, kept, part, _with_last_words(document, error, mark), wrong) from error
+        raise _went_back(work, kept, part, _with_last_words(document, error, mark), mark) from error
     if part is not None:
         worked.keep(document, observe(document))
 
@@ -84,23 +86,39 @@ def _still_running(document: NodeDocument, kept: Worked | None, seen: Observed, 
     return replace(error, what=f"{error.what}. It goes on with {kept}, and its files say so again")
 
 
-def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: NodeopsError, wrong: bool) -> NodeopsError:
-    """Put back what worked and return the error that says so. `wrong`: the state that was computed is taken back, too."""
+def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: NodeopsError, mark: int) -> NodeopsError:
+    """Put back what worked and return the error that says so. A state that the chain has not is taken back, too; `mark` is the
+    size of the log before."""
     where = f"the ledger of {work.document.node.name}"
     if kept is None:
         return replace(error, where=where, what=f"{error.what}. Nothing else that worked is kept, so nothing was put back")
     try:
+        wrong = outvoted(work.document, mark)
         worked.put_back(work.document, kept)
-        unit = work.document.ledger.unit
-        again = [Change(f"restart {unit}", "it goes back to what worked")]
-        if wrong:
-            take_back(work.document, work.report)
-        _carry_out(work, again, part)
+        wrong = _start_again(work, part, mark, wrong)
     except NodeopsError as second:
-        return replace(error, where=where, what=f"{error.what}. Going back to {kept} failed too: {second.what}")
+        what, hint = f"{error.what}. Going back to {kept} failed too: {second.what}", second.hint or error.hint
+        return replace(error, where=where, what=what, hint=hint)
     runs = "takes part again" if part else "runs again"
     state = "It computed another state than the chain; that was taken back. " if wrong else ""
     return replace(error, where=where, what=f"{error.what}. {state}It was put back to {kept}, and {runs}")
+
+
+def _start_again(work: Restart, part: Part | None, mark: int, wrong: bool) -> bool:
+    """Start what was put back, and return whether a state was taken back: first where it is `wrong`, or when it turns out so."""
+    again = [Change(f"restart {work.document.ledger.unit}", "it goes back to what worked")]
+    if not wrong:
+        try:
+            _carry_out(work, again, part)
+        except NodeopsError:
+            # A program that was gone could not be asked. This one has its state, and stops at the same block.
+            if not outvoted(work.document, mark):
+                raise
+        else:
+            return False
+    take_back(work.document, work.report)
+    _carry_out(work, again, part)
+    return True
 
 
 def part_of(seen: Standing | None) -> Part | None:

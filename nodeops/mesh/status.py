@@ -47,7 +47,7 @@ def _path(peer: Peer, now: float) -> Measured:
         rtt_p99=view.rtt_p99,
         jitter=view.jitter,
         silent_seconds=view.silent_seconds,
-        ledger=peer.carriage.view(),
+        ledger=peer.carriage.view(now),
     )
 
 

@@ -3,10 +3,13 @@
 Nothing that Python has says a connection's retransmits or path MTU; `ss -ti` reads the same answer.
 """
 
+import errno
+import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
+from itertools import chain, count
 
 from nodeops.mesh.carried import Connection
 
@@ -23,7 +26,7 @@ _COOKIE_AT, _ATTRIBUTES_AT = 44, 72
 _ATTRIBUTE = struct.Struct("=HH")
 # struct tcp_info, which only ever grows at its end.
 _MTU_AT, _RETRANSMITTED_AT, _SEGMENTS_AT = 60, 100, 156
-_COUNT = struct.Struct("=I")
+_COUNT, _ERRNO = struct.Struct("=I"), struct.Struct("=i")
 _MOST_BYTES, _SECONDS = 1 << 16, 2.0
 
 
@@ -37,14 +40,27 @@ def _of(family: int) -> Iterator[Connection]:
         asked.settimeout(_SECONDS)
         request = _REQUEST.pack(family, socket.IPPROTO_TCP, _WITH_INFO, _ESTABLISHED)
         asked.sendto(_HEADER.pack(_HEADER.size + len(request), _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + request, (0, 0))
-        while True:
-            for kind, body in _messages(asked.recv(_MOST_BYTES)):
-                if kind == _DONE:
-                    return
-                if kind == _ERROR:
-                    raise OSError(-struct.unpack_from("=i", body)[0], "the kernel shows no connections")
-                if (found := _connection(body)) is not None:
-                    yield found
+        yield from answered(asked.recv(_MOST_BYTES) for _ in count())
+
+
+def answered(pieces: Iterable[bytes]) -> Iterator[Connection]:
+    """Yield the connections of an answer that comes in pieces. Raise OSError when the kernel says it is not whole."""
+    for kind, body in chain.from_iterable(map(_messages, pieces)):
+        if kind in (_DONE, _ERROR):
+            _require_end(kind, body)
+            return
+        if (found := _connection(body)) is not None:
+            yield found
+    raise OSError(errno.EPROTO, "the kernel's answer has no end")
+
+
+def _require_end(kind: int, body: bytes) -> None:
+    """Raise OSError unless the last message says that the list is whole: both kinds hold an errno, negative where it is not."""
+    if len(body) < _ERRNO.size:
+        raise OSError(errno.EPROTO, "the kernel's answer ends in the middle")
+    (said,) = _ERRNO.unpack_from(body)
+    if kind == _ERROR or said < 0:
+        raise OSError(abs(said) or errno.EPROTO, f"the kernel shows no connections: {os.strerror(abs(said) or errno.EPROTO)}")
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:

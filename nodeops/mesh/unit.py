@@ -13,7 +13,7 @@ from nodeops.core.errors import HostError, InputError
 from nodeops.document.models import NodeDocument
 from nodeops.host.units.notify import notify
 from nodeops.mesh import keys, status, tcp
-from nodeops.mesh.carried import between
+from nodeops.mesh.carried import Growth, between, of_ledger
 from nodeops.mesh.prober import SELF, Peer, Prober, open_sockets, warn
 from nodeops.mesh.ring import peers
 
@@ -101,6 +101,7 @@ class _Publisher:
     def __init__(self, document: NodeDocument, prober: Prober, missing: list[str]):
         self._document, self._prober, self._missing = document, prober, missing
         self._written = 0.0
+        self._growth = Growth()
         self._shows_connections = True
         self._said: Mapping[str, int] = dict(vars(prober.refused))
 
@@ -116,19 +117,19 @@ class _Publisher:
         self._say()
 
     def _look_at_the_ledger(self, now: float) -> None:
-        """Take down what the ledger's own connections carried. A kernel that does not show them is asked once."""
-        if not self._shows_connections:
-            return
+        """Take down what the ledger's own connections carried. A kernel that shows none is asked again, and named once."""
         try:
-            found = tcp.established()
+            found = of_ledger(tcp.established(), self._document.ledger.ports["p2p"].port)
         except OSError as error:
+            if self._shows_connections:
+                warn(f"the kernel does not show the ledger's connections: {error.strerror or error}")
             self._shows_connections = False
-            warn(f"the kernel does not show the ledger's connections: {error.strerror}")
             return
-        port = self._document.ledger.ports["p2p"].port
+        self._shows_connections = True
+        grown = self._growth.since(found)
         for peer in self._prober.peers.values():
             if peer.asked and peer.name != SELF:
-                peer.carriage.looked(now, between(found, port, peer.addresses))
+                peer.carriage.looked(now, between(found, peer.addresses), grown)
 
     def _say(self) -> None:
         for reason, count in vars(self._prober.refused).items():

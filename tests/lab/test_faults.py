@@ -1,12 +1,14 @@
 """Faults of a lab on real hosts: each does what it says and nothing else, and goes away by itself or when it is told to."""
 
 import json
+import shlex
+import sys
 from collections.abc import Callable
 
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from tests.lab.conftest import LabHosts
+from tests.lab.conftest import LabHosts, command
 
 DISK = "/var/log/ledger"
 LONG = ("--for", "600")
@@ -28,6 +30,27 @@ def heard(lab: LabHosts, node: str, peer: str) -> bool:
     address = f"172.30.95.{11 + lab.nodes.index(peer)}"
     line = f"python3 -c 'import socket as s; s.create_connection((\"{address}\", 22), 1)'"
     return lab.ssh(node, line).returncode == 0
+
+
+CONNECTS = """
+import socket, time
+def took():
+    began = time.monotonic(); socket.create_connection(("{address}", 22), 30).close()
+    return time.monotonic() - began
+print(1000 * min(took() for _ in range(5)))
+"""
+
+
+def connects(lab: LabHosts, peer: str) -> str:
+    """Return a program that prints the milliseconds of the quickest of some connections to a peer's SSH."""
+    return CONNECTS.format(address=f"172.30.95.{11 + lab.nodes.index(peer)}")
+
+
+def round_trip(lab: LabHosts, node: str, peer: str) -> float:
+    """Return the milliseconds of the quickest of some connections from a node to a peer's SSH."""
+    done = lab.ssh(node, f"python3 -c {shlex.quote(connects(lab, peer))}")
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
 
 
 def until(found: Callable[[], bool]) -> None:
@@ -66,6 +89,35 @@ def test_some_of_what_arrives_is_lost_and_what_is_sent_is_held_to_a_rate(lab: La
     assert "tbf" in lab.ssh(one, "sudo tc qdisc show dev eth0").stdout
     lab.answer("lab", "fault", "clear", one)
     assert "tbf" not in lab.ssh(one, "sudo tc qdisc show dev eth0").stdout
+
+
+def test_what_arrives_is_slow_but_for_the_controllers_and_ends_by_itself(lab: LabHosts) -> None:
+    one, other, third = lab.nodes
+    assert round_trip(lab, other, one) < 500
+    made = lab.answer("lab", "fault", "slow", one, "500", *LONG)
+    assert [change["after"] for change in made["changes"]] == ["slow by 500 ms"]
+    assert round_trip(lab, other, one) >= 500
+    assert round_trip(lab, one, other) >= 500
+    assert round_trip(lab, other, third) < 500
+    assert float(command(sys.executable, "-c", connects(lab, one)).stdout) < 500
+    lab.answer("lab", "fault", "slow", one, "500", "--for", "2")
+    until(lambda: round_trip(lab, other, one) < 500)
+    until(lambda: lab.answer("lab", "fault", "clear")["ended"] == 0)
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["debian12", "debian13"])
+def test_what_is_slow_is_well_again_when_told_to_and_when_its_program_is_killed(lab: LabHosts, number: int) -> None:
+    node, other = lab.nodes[number], lab.nodes[2]
+    lab.answer("lab", "fault", "slow", node, "80", "--jitter", "20", *LONG)
+    assert round_trip(lab, other, node) >= 60
+    assert lab.answer("lab", "fault", "clear", node)["ended"] == 1
+    until(lambda: round_trip(lab, other, node) < 60)
+    lab.answer("lab", "fault", "slow", node, "80", *LONG)
+    assert round_trip(lab, other, node) >= 80
+    assert lab.ssh(node, "sudo systemctl kill --signal=KILL lab-slow.service").returncode == 0
+    until(lambda: round_trip(lab, other, node) < 80)
+    until(lambda: "nodeops_lab_slow" not in lab.ssh(node, "sudo nft list tables").stdout)
+    assert lab.answer("lab", "fault", "clear", node)["ended"] == 1
 
 
 def test_a_filesystem_of_its_own_is_filled_and_the_machines_is_refused(lab: LabHosts) -> None:

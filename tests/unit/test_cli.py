@@ -222,7 +222,12 @@ def test_help_does_not_import_the_verbs():
     assert not loaded & {"docker", "fabric", "cryptography", "ansible", "pydantic", "ruamel.yaml", "psutil"}
 
 
-def test_no_verb_leaves_a_core(monkeypatch):
+def test_no_verb_and_nothing_that_it_forks_leaves_a_core_file(monkeypatch):
+    child = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"
+    verb = f"lambda *_: subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    code = f"import subprocess, sys\nfrom nodeops import cli\ncli._run = {verb}\ncli.main(['backup', 'restore'])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "(0, 0)"
     asked = []
     monkeypatch.setattr(cli.resource, "setrlimit", lambda which, limits: asked.append((which, limits)))
     monkeypatch.setattr(cli, "_run", lambda *_: asked.append("the verb"))

@@ -17,6 +17,7 @@ import blocks
 import builds
 import hosts
 import pytest
+import signing
 import stream
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -137,18 +138,24 @@ def test_a_bad_program_stops_at_the_canary_and_is_put_back(tmp_path: Path, made:
     assert stream.gap(first).ratio <= stream.ALLOWANCE
 
 
+@contextmanager
+def signing_state(node: str) -> Iterator[None]:
+    """Fail where the signing state of a node falls while the block runs, or does not rise."""
+    with hosts.begun({node: signing.WATCH}) as said:
+        yield
+    signing.assert_never_fell(signing.seen(said[node]))
+
+
 def another_state_stops_at_the_canary_and_is_taken_back(tmp_path: Path) -> None:
     """Its first block is wrong, so it stops at the next one: what it computed is taken back, and the former program goes on."""
     wrong = builds.computing_another_state("v0.1.8", tmp_path)
     since, first = blocks.mark(), stream.height()
-    signed = 'python3 -c \'import json; print(json.load(open("/var/lib/ledger/data/priv_validator_state.json"))["height"])\''
-    before = int(hosts.must(CANARY, signed))
-    code, said = played("upgrade.yml", "v0.1.8", wrong, ledger_restart_seconds=40)
+    with signing_state(CANARY):
+        code, said = played("upgrade.yml", "v0.1.8", wrong, ledger_restart_seconds=40)
+        hosts.must(CANARY, "nodeops lifecycle watch --blocks 5")
     assert code != 0, said[-3000:]
     assert "wrong Block.Header.AppHash" in hosts.must(CANARY, "tail -c 2000000 /var/log/ledger/ledger.log")
     assert (touched(since), runs()) == ([CANARY], {OLD}), said[-3000:]
-    hosts.must(CANARY, "nodeops lifecycle watch --blocks 5")
-    assert int(hosts.must(CANARY, signed)) > before
     assert stream.gap(first).ratio <= stream.ALLOWANCE
 
 
@@ -161,11 +168,25 @@ def a_node_that_stopped_with_another_state_computes_it_anew(tmp_path: Path) -> N
     hosts.must(CANARY, f"{swap}; until tail -c +$size {log} | grep -q 'wrong Block.Header.AppHash'; do sleep 1; done", seconds=90)
     hosts.must(CANARY, f"systemctl stop ledger; cp -p /opt/right {place}; systemctl start ledger; sleep 15")
     assert hosts.run(CANARY, "nodeops ledger wait --blocks 1 --timeout 20").code, "the right program alone goes on"
-    answer = hosts.verb(CANARY, "lifecycle", "restart", "--recompute", "--chain-stands", "--timeout", "60")
-    assert answer["changes"][0]["what"] == "recompute ledger.service"
-    hosts.must(CANARY, "nodeops lifecycle watch --blocks 5")
+    with signing_state(CANARY):
+        answer = hosts.verb(CANARY, "lifecycle", "restart", "--recompute", "--chain-stands", "--timeout", "60")
+        assert answer["changes"][0]["what"] == "recompute ledger.service"
+        hosts.must(CANARY, "nodeops lifecycle watch --blocks 5")
     refused = hosts.run(CANARY, "nodeops lifecycle restart --recompute")
     assert (refused.code, "its state is the chain's" in refused.err + refused.out) == (4, True), refused
+
+
+def what_was_not_taken_back_to_the_end_is_not_started() -> None:
+    """The verb is killed once it holds the ledger, stopped so that it may. Whatever was done by then, the next one ends it."""
+    held = "[ -e /var/lib/nodeops-ledger-held ]"
+    begun = "systemd-run --quiet --collect --unit=taking-back nodeops lifecycle restart --recompute"
+    kill = "systemctl kill --signal=KILL taking-back.service || true"
+    with signing_state(CANARY):
+        hosts.must(CANARY, f"systemctl stop ledger; {begun}; until {held}; do :; done; {kill}", seconds=60)
+        assert hosts.run(CANARY, f"systemctl start ledger && {held}").code, "it runs, and is held"
+        hosts.verb(CANARY, "lifecycle", "restart", "--timeout", "60")
+        assert hosts.run(CANARY, held).code, "it is let go"
+        hosts.must(CANARY, "nodeops lifecycle watch --blocks 5")
 
 
 REFUSED = [
@@ -213,5 +234,6 @@ def all_go_over_at_the_height_that_was_voted_on_and_never_back(tmp_path: Path) -
 if FULL:
     test_another_state = another_state_stops_at_the_canary_and_is_taken_back
     test_computed_anew = a_node_that_stopped_with_another_state_computes_it_anew
+    test_held = what_was_not_taken_back_to_the_end_is_not_started
     # The last one: nobody goes back from there.
     test_a_vote = all_go_over_at_the_height_that_was_voted_on_and_never_back

@@ -39,10 +39,19 @@ def two(name: str) -> str:
     return f"nodeops_{name}{{{SECOND}}}"
 
 
-def path(observer: str, peer: str, lost: float) -> dict[str, str]:
-    """Return the series of a path on which so many of the 15 questions of 15 seconds are lost."""
+def path(observer: str, peer: str, lost: float = 0, unsent: float = 0, sent: float = 15) -> dict[str, str]:
+    """Return the series of a path on which so many questions of 15 seconds are lost, and others could not be sent at all."""
     labels = f'{{network="n",node="{observer}",peer="{peer}"}}'
-    return {f"nodeops_mesh_probes_sent_total{labels}": "0+15x400", f"nodeops_mesh_probes_lost_total{labels}": f"0+{lost}x400"}
+    return {
+        f"nodeops_mesh_probes_sent_total{labels}": f"0+{sent}x400",
+        f"nodeops_mesh_probes_lost_total{labels}": f"0+{lost}x400",
+        f"nodeops_mesh_probes_unsent_total{labels}": f"0+{unsent}x400",
+    }
+
+
+def closed(observer: str, peer: str) -> dict[str, str]:
+    """Return the series of a path on which the kernel sends nothing."""
+    return path(observer, peer, unsent=15, sent=0)
 
 
 def votes(node: str, missed: str, signed: str, lost: str = "0x400") -> dict[str, str]:
@@ -217,14 +226,26 @@ CASES: dict[str, Case] = {
         step=MINUTE,
     ),
     "MeshNodeIsolated": Case(
-        # One of two that lose, and the only one that asks, name nobody.
-        {**path("a", "c", 3), **path("b", "c", 2)},
-        {**path("a", "c", 3), **path("b", "c", 0.5), **path("d", "e", 3)},
+        {**path("a", "c", 3), **path("b", "c", 2), **path("a", "d", 3), **closed("b", "d")},
+        # One of two that lose, and the only one that asks, name nobody. 0.77 of 15.77 is below a twentieth, of 15 above.
+        {**path("a", "c", 3), **path("b", "c", 0.5), **path("d", "e", 3), **closed("a", "f"), **path("b", "f", unsent=0.77)},
         2 * MINUTE,
+        firing=2,
     ),
-    # A peer that two of two lose is not the path; one that one of two loses is; one lost in a hundred is neither.
+    # A peer that two of two lose is not the path; one that one of two loses is; one lost in a hundred is neither. 0.303 of 15.303
+    # is below a fiftieth, of 15 above.
     "MeshPathLossy": Case(
-        {**path("a", "c", 3), **path("b", "c", 0)}, {**path("a", "c", 3), **path("b", "c", 3), **path("a", "d", 0.15)}, 5 * MINUTE
+        {**path("a", "c", 3), **path("b", "c", unsent=0.303), **closed("a", "d"), **path("b", "d")},
+        {
+            **path("a", "c", 3),
+            **path("b", "c", 3),
+            **path("a", "d", 0.15),
+            **closed("a", "e"),
+            **closed("b", "e"),
+            **path("a", "f", unsent=0.303),
+        },
+        5 * MINUTE,
+        firing=2,
     ),
     "MeshPathSlow": Case({RTT: "0.8x400", HALF_RTT: "0.8x400"}, {RTT: "0.7x400", HALF_RTT: "0.8x400"}, 5 * MINUTE),
     "MonitorPartDown": Case({'up{job="monitor"}': "0x400"}, {'up{job="monitor"}': "1x400", UP: "0x400"}, 2 * MINUTE),

@@ -99,6 +99,8 @@ def mutants(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "always", {"expr": 'label_replace(vector(1), "node", "x", "", "")'}
     for number, found in enumerate(re.finditer(r" (==|>=|<=|>|<) ", expression)):
         yield f"opposite-{number}", {"expr": f"{expression[: found.start(1)]}{OPPOSITE[found[1]]}{expression[found.end(1) :]}"}
+    for number, found in enumerate(re.finditer(r" \+ rate\([^)]*\)", expression)):
+        yield f"without-{number}", {"expr": expression[: found.start()] + expression[found.end() :]}
     if "for" in rule:
         yield "at once", {"for": "0s"}
         yield "too late", {"for": f"{CASES[rule['alert']].late * 3 // 2}s"}

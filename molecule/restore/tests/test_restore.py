@@ -12,6 +12,7 @@ from typing import Any
 import engine
 import hosts
 import leaks
+import leaks_here
 import pytest
 from tier import FULL
 
@@ -239,7 +240,7 @@ def test_no_byte_of_a_key_is_where_it_does_not_belong(kept: Kept) -> None:
     assert "backup receive-keys" in kept.heard[2].decode() and len(secrets) == 8
     assert not [one for one in secrets for said in kept.heard if one in said]
     assert {node: leaks.left(node, secrets) for node in (LOST, ELSEWHERE, OTHER)} == {LOST: [], ELSEWHERE: [], OTHER: []}
-    assert leaks.left_here(secrets, since=kept.archive.stat().st_mtime) == []
+    assert leaks_here.left_here(secrets, since=kept.archive.stat().st_mtime) == []
 
 
 def test_a_signing_state_that_is_lost_where_the_keys_are_is_raised_above_the_tip() -> None:

@@ -126,7 +126,7 @@ def drill(
         changes = [Change(step, why) for step, why in STEPS.items()]
         return emit(Result({}, changes=changes), as_json)
     with console(stderr=True).status("drilling the newest backup"):
-        done = drill_backup(loaded, _engine(loaded), snapshot)
+        done = drill_backup(loaded, partial(_engine, loaded), snapshot)
     return emit(_drilled(done), as_json)
 
 

@@ -3,7 +3,8 @@
 import hashlib
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from nodeops.backup.restore.plan import Block, Mark
 from nodeops.backup.restore.proof import proven
 from nodeops.backup.restore.quarantine import mark_of
 from nodeops.backup.restore.run import chosen
-from nodeops.core.errors import NodeopsError
+from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.finding import Finding, failed
 from nodeops.document.models import NodeDocument
 from nodeops.host.lock import held
@@ -48,23 +49,57 @@ class Drill:
     findings: Sequence[Finding]
 
 
-def drill(document: NodeDocument, engine: Restic, snapshot: str = "") -> Drill:
-    """Drill one snapshot, "" for the newest. Raise Refused when there is no room, as the engine does when it cannot be read."""
+def drill(document: NodeDocument, engine: Callable[[], Restic], snapshot: str = "") -> Drill:
+    """Drill one snapshot, "" for the newest, and write down how it went, also when it comes to no end.
+
+    Raise Refused when there is no room, and as the engine does when it cannot be read. Refused too while another drill is at
+    work: that one writes down how it went, and nothing was tried here.
+    """
     scratch = Path(document.paths["backup_scratch"])
-    scratch.mkdir(_FOLDER_MODE, exist_ok=True)
-    with held(scratch):
-        _empty(scratch)
-        there, tip = engine.snapshots(document.node.name), driver_for(document).status().height
-        found = chosen(there, snapshot, document.node.name, tip)
-        doubted = list(doubts(there, found, tip, datetime.now(UTC))) if not snapshot else []
-        space = filesystems([scratch])[0]
-        require_room(engine.restore_size(found.id), space.free, document.limits.min_free_bytes, space.mount)
-        try:
-            done = _drilled(document, engine, found, scratch, doubted)
-        finally:
-            _empty(scratch)
-    _write_down(document, done)
+    with _failure_written_down(document, snapshot):
+        _make(scratch)
+    with held(scratch), _failure_written_down(document, snapshot):
+        done = _restored(document, engine(), snapshot, scratch)
+        _write_down(document, done)
     return done
+
+
+@contextmanager
+def _failure_written_down(document: NodeDocument, snapshot: str) -> Iterator[None]:
+    """Write down whatever ends a drill before its end, and raise it: else the last good one stands as if nobody had tried."""
+    try:
+        yield
+    except BaseException as error:
+        # Why it ended is told all the same, also to whoever may not write here.
+        with suppress(NodeopsError, OSError):
+            receipt.drilled(document, snapshot or "newest", 0, f"failed: {_words(error)}", passed=False)
+        raise
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, NodeopsError):
+        return f"{error.where}: {error.what}" if error.where else error.what
+    return f"{type(error).__name__}: {error}"
+
+
+def _make(scratch: Path) -> None:
+    try:
+        scratch.mkdir(_FOLDER_MODE, exist_ok=True)
+    except OSError as error:
+        raise HostError(f"cannot be made: {error.strerror}", where=str(scratch), hint="run with sudo") from error
+
+
+def _restored(document: NodeDocument, engine: Restic, snapshot: str, scratch: Path) -> Drill:
+    _empty(scratch)
+    there, tip = engine.snapshots(document.node.name), driver_for(document).status().height
+    found = chosen(there, snapshot, document.node.name, tip)
+    doubted = list(doubts(there, found, tip, datetime.now(UTC))) if not snapshot else []
+    space = filesystems([scratch])[0]
+    require_room(engine.restore_size(found.id), space.free, document.limits.min_free_bytes, space.mount)
+    try:
+        return _drilled(document, engine, found, scratch, doubted)
+    finally:
+        _empty(scratch)
 
 
 def _empty(scratch: Path) -> None:

@@ -24,6 +24,9 @@ OTHER_ORGANISATIONS = 2
 _SKEW_SECONDS = 30
 _BLOCK_TIMES = 10
 _WORDS = "say why in words: --because '...'; they are written into the book of receipts"
+# By the verb, and by playbooks/restore.yml.
+ANOTHER = "choose another backup by --snapshot ID, or -e restore_snapshot=ID of the playbook"
+WITHOUT = "--snapshot none, or -e restore_snapshot=none of the playbook"
 
 
 class Holder(StrEnum):
@@ -203,10 +206,12 @@ def _window(facts: Facts) -> Iterator[Refusal]:
     for name, state in (("backup", facts.backup), ("this host", facts.local)):
         if state and facts.tip and state.height > facts.tip + 1:
             why = f"the signing state of {name} is at {state}, above the newest block that is known, {facts.tip}"
-            yield Refusal("ahead", why, Remedy.TIME, "this is not the tip of its chain: see which peers this node has")
+            hint = "this is not the tip of its chain: see which peers this node has"
+            hint += f"; where members agree that it is, that backup is false: {ANOTHER}" if state is facts.backup else ""
+            yield Refusal("ahead", why, Remedy.TIME, hint)
 
 
 def _backup(facts: Facts) -> Iterator[Refusal]:
     if facts.backup is None and facts.local is None:
         why = "there is no signing state, neither in a backup nor on this host: the chain alone says what was signed"
-        yield Refusal("state", why, Remedy.WORDS, f"restore a snapshot that has one, or {_WORDS}")
+        yield Refusal("state", why, Remedy.WORDS, f"restore a backup that has one: {ANOTHER}; or {_WORDS}")

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from nodeops.backup.drilled import STREAM
 from nodeops.backup.restore.plan import Decision, Facts
 from nodeops.backup.state import write_drill
 from nodeops.core.printable import printable
@@ -41,14 +42,19 @@ def end(document: NodeDocument, decision: Decision | None) -> None:
 
 
 def drilled(document: NodeDocument, snapshot: str, height: int, note: str, passed: bool) -> None:
-    """Write down how a drill went."""
-    with opened(book_of(document), document.node.name) as book:
-        if book.reader.unsettled:
+    """Write down how a drill went, in the book too unless a restore is under way. Raise OSError, or as the book does.
+
+    What monitors see comes first: a book that cannot be written must not keep it back.
+    """
+    file = book_of(document)
+    write_drill(document, time.time(), passed)
+    with opened(file, document.node.name) as book:
+        if any(one.stream != STREAM for one in book.reader.unsettled.values()):
             # A restore is under way: its intent is the last word until it has ended.
             return
-        intent = book.intend([replace(_receipt(document, "drill", height, height, ""), name=snapshot)])[0]
-        book.append([settled(intent, "done" if passed else "aborted", note)])
-    write_drill(document, time.time(), passed)
+        _abort(book, "interrupted while it was written down")
+        intent = book.intend([replace(_receipt(document, STREAM, height, height, ""), name=snapshot)])[0]
+        book.append([settled(intent, "done" if passed else "aborted", printable(note, _NOTE_CHARACTERS))])
 
 
 def _abort(book: Book, note: str) -> None:

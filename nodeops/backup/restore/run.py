@@ -16,7 +16,7 @@ from nodeops.backup.policy import Snapshot, by_block
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore import receipt
 from nodeops.backup.restore.evidence import Known, newest_headers, own_known, read_witness, told
-from nodeops.backup.restore.plan import Decision, Facts, Holder, Mark, Remedy, Told, decide, refusals
+from nodeops.backup.restore.plan import ANOTHER, WITHOUT, Decision, Facts, Holder, Mark, Remedy, Told, decide, refusals
 from nodeops.backup.restore.quarantine import Journal, Quarantine, mark_of
 from nodeops.core.errors import HostError, InputError, NodeopsError, Refused
 from nodeops.core.result import Change
@@ -188,7 +188,7 @@ class Restore:
         genesis = engine.dump(snapshot.id, paths["genesis"])
         if content_digest(genesis) != content_digest(Path(paths["genesis"]).read_bytes()):
             text = "the genesis in the backup is not that of this host: it is of another chain"
-            raise Refused(text, where=f"snapshot {snapshot.id}", hint="see which repository backup.env names")
+            raise Refused(text, where=f"snapshot {snapshot.id}", hint=f"see which repository backup.env names; {ANOTHER}")
         return mark_of(engine.dump(snapshot.id, paths["validator_state"]), f"{paths['validator_state']} of {snapshot.id}")
 
     def _catch_up(self) -> None:
@@ -263,11 +263,13 @@ def _waiting(facts: Facts) -> str:
 def chosen(found: Sequence[Snapshot], wanted: str, node: str, tip: int | None = None) -> Snapshot:
     """Return the snapshot that is asked for, "" for the newest by its block, not by the time that it claims.
 
-    `tip` is the chain's height where it is known. Raise InputError or HostError when it is not there.
+    `tip` is the chain's height where it is proven, as for a drill on a node that runs. A restore leaves it out: peers that keep
+    blocks back would make the newest backup one of no block yet, and an older one would not betray them. Raise InputError or
+    HostError when it is not there.
     """
     whole = by_block([one for one in found if one.tags.get("class") == "b"], tip)
     if not whole:
-        hint = "nodeops backup list; --snapshot none goes by the chain alone"
+        hint = f"nodeops backup list; a restore can go by the chain alone: {WITHOUT}"
         raise HostError(f"holds no backup of {node}", where="repository", hint=hint)
     named = [one for one in whole if one.id.startswith(wanted)]
     if not named:

@@ -78,6 +78,22 @@ def rate(
 
 
 @app.command()
+def slow(
+    node: Node,
+    milliseconds: Annotated[
+        int, typer.Argument(min=1, max=10_000, help="Milliseconds, one way: a round trip takes so much longer.")
+    ],
+    jitter: Annotated[int, typer.Option(min=0, max=10_000, help="Milliseconds more or less, by chance; packets overtake.")] = 0,
+    seconds: Seconds = 60,
+    inventory: Inventory = None,
+    dry_run: DryRunFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """What arrives at a host arrives later, in its order; what the controller sends arrives as ever."""
+    _make(inventory, seconds, dry_run, as_json, lambda lab: plan.slow(node, milliseconds, jitter, _addresses(lab), lab.gateway))
+
+
+@app.command()
 def pause(
     node: Node, seconds: Seconds = 60, inventory: Inventory = None, dry_run: DryRunFlag = False, as_json: JsonFlag = False
 ) -> None:

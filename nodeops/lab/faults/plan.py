@@ -1,23 +1,30 @@
 """What makes a host ill, and what makes it well again: two scripts for each fault. Pure.
 
 The way back is armed on the host, as a timer of its systemd, before the fault is made: so it comes whatever becomes of the
-command that asked for it. Delay is not among them yet: kernels where this was tried have neither sch_netem nor nft's queue, and
-the target NFQUEUE of iptables needs iptables and a program that holds packets back on every host. A wrong clock cannot be: all
-hosts of a lab share the machine's.
+command that asked for it. Delay is made by a program of the host (`hold.py`), because kernels where this was tried have neither
+sch_netem nor nft's queue. A wrong clock is not among them, and cannot be: all hosts of a lab share the machine's.
 """
 
 import ipaddress
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib import resources
 
 from nodeops.core.errors import InputError
 
 PREFIX = "lab-fault-"
 # Below the hooks of any firewall, so that what is lost is lost before it is judged.
 _PRIORITY = "raw - 10"
-_CHAINS = "add chain inet {table} {hook} {{ type filter hook {hook} priority {priority} ; }}"
+_CHAIN = "add chain {family} {table} {hook} {{ type filter hook {hook} priority {priority} ; }}"
 _UNIT = "ledger.service"
+_SLOW_FILE, _SLOW_TABLE = "/run/lab-slow", "nodeops_lab_slow"
+_SLOW_GONE = f"nft delete table ip {_SLOW_TABLE}"
+# However the program ends, killed with -9 as well, systemd takes its rule away; its last words are the reason.
+_SLOW_UNIT = (
+    f"systemd-run --quiet --collect --unit=lab-slow --service-type=notify --property=StandardError=append:{_SLOW_FILE}.log "
+    f"--property=ExecStopPost='-/usr/sbin/{_SLOW_GONE}' python3 -I"
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,24 @@ def rate(node: str, kilobits: int, addresses: Mapping[str, str]) -> list[Fault]:
     return [Fault(_known(node, addresses), f"rate of {kilobits} kbit/s", on, off)]
 
 
+def slow(node: str, milliseconds: int, jitter: int, addresses: Mapping[str, str], controller: str) -> list[Fault]:
+    """Return a host at which all that arrives arrives later, but for what the controller sends.
+
+    Raise InputError for an unknown host, and for a jitter that is more than the delay.
+    """
+    if jitter > milliseconds:
+        raise InputError(f"a jitter of {jitter} ms is more than the delay", allowed=f"0 to {milliseconds}")
+    what = f"slow by {milliseconds} ms" + (f", give or take {jitter} ms" if jitter else "")
+    at_once = ('iifname "lo"', f"ip saddr {_address(controller)}")
+    table = _nft("ip", _SLOW_TABLE, [("prerouting", f"{which} accept") for which in at_once])
+    program = resources.files("nodeops.lab.faults").joinpath("hold.py").read_text(encoding="utf-8")
+    file = f"printf %s {shlex.quote(program)} >{_SLOW_FILE}.py"
+    started = f"{_SLOW_UNIT} {_SLOW_FILE}.py {_SLOW_TABLE} prerouting {milliseconds} {jitter}"
+    on = f"{table} && {file} && {{ {started} || {{ cat {_SLOW_FILE}.log 2>/dev/null; exit 1; }}; }}"
+    off = f"systemctl stop lab-slow.service 2>/dev/null; {_SLOW_GONE} 2>/dev/null; rm -f {_SLOW_FILE}.*; true"
+    return [Fault(_known(node, addresses), what, on, off)]
+
+
 def pause(node: str, addresses: Mapping[str, str]) -> list[Fault]:
     """Return a ledger whose processes stand still, connections open."""
     return [Fault(_known(node, addresses), "pause of the ledger", f"systemctl freeze {_UNIT}", f"systemctl thaw {_UNIT}; true")]
@@ -109,10 +134,17 @@ def clear_script() -> str:
 def _dropping(node: str, what: str, rules: Mapping[str, str]) -> Fault:
     # One table for each kind: a host can be cut off from one and lose packets of all.
     table = "nodeops_lab_" + what.split()[0]
-    lines = [f"add table inet {table}"]
-    for hook, rule in rules.items():
-        lines += [_CHAINS.format(table=table, hook=hook, priority=_PRIORITY), f"add rule inet {table} {hook} {rule}"]
-    return Fault(node, what, f"nft {shlex.quote('; '.join(lines))}", f"nft delete table inet {table} 2>/dev/null; true")
+    return Fault(node, what, _nft("inet", table, rules.items()), f"nft delete table inet {table} 2>/dev/null; true")
+
+
+def _nft(family: str, table: str, rules: Iterable[tuple[str, str]]) -> str:
+    lines = [f"add table {family} {table}"]
+    for hook, rule in rules:
+        lines += [
+            _CHAIN.format(family=family, table=table, hook=hook, priority=_PRIORITY),
+            f"add rule {family} {table} {hook} {rule}",
+        ]
+    return f"nft {shlex.quote('; '.join(lines))}"
 
 
 def _to_and_from(address: str) -> dict[str, str]:

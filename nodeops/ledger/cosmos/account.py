@@ -32,7 +32,10 @@ JUST_STARTED = 4
 # Something else of the same key waits for its block, or the node for its first one.
 _PATIENCE_SECONDS = 30.0
 _ABSENT = "not found"
-_HINT = "it may still be committed: ask again before sending it again; if blocks stopped, nodeops status says why"
+# So many blocks may take a transaction. One that a node holds back is worth nothing after them: nobody can bring it out when
+# its signer has thought better of it.
+LIFE_BLOCKS = 100
+_HINT = "until then ask again before sending it again; if blocks stopped, nodeops status says why"
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def send(
 
     Raise HostError when the account does not exist, ApplicationRefused when the node takes no such transaction, Timeout when
     no block took it in time. A number that something else uses, which waits for its block, is read again after a while.
+    No block later than LIFE_BLOCKS after the node's newest takes it.
     """
     attempts = Retrying(
         retry=retry_if_exception(_passes),
@@ -114,35 +118,42 @@ def send(
         wait=wait_fixed(1),
         reraise=True,
     )
-    tx_hash, sequence = attempts(_broadcast, driver, chain, key, messages, memo, gas)
-    return wait(driver, tx_hash, sequence, timeout_seconds)
+    return _wait(driver, attempts(_broadcast, driver, chain, key, messages, memo, gas), timeout_seconds)
 
 
 def _passes(error: BaseException) -> bool:
     return isinstance(error, ApplicationRefused) and error.code in (WRONG_SEQUENCE, JUST_STARTED)
 
 
-def _broadcast(driver: Driver, chain: str, key: SigningKey, messages: Sequence[Packed], memo: str, gas: int) -> tuple[str, int]:
-    """Return hash and number of a transaction that the node has taken."""
+@dataclass(frozen=True)
+class _OnItsWay:
+    """A transaction that a node has taken. No block above `last` may hold it."""
+
+    hash: str
+    sequence: int
+    last: int
+
+
+def _broadcast(driver: Driver, chain: str, key: SigningKey, messages: Sequence[Packed], memo: str, gas: int) -> _OnItsWay:
     found = account(driver, key.address)
     if found is None:
         hint = "only organisations and whom they gave an account may write: is this the right key, and the right chain?"
         raise HostError(f"chain {chain} knows no account of this key", where=key.address, hint=hint)
-    raw = sign(messages, [Signer(key, found.number, found.sequence)], chain, memo, gas=gas)
-    return driver.broadcast(raw), found.sequence
+    last = driver.status().height + LIFE_BLOCKS
+    raw = sign(messages, [Signer(key, found.number, found.sequence)], chain, memo, gas=gas, timeout_height=last)
+    return _OnItsWay(driver.broadcast(raw), found.sequence, last)
 
 
-def wait(driver: Driver, tx_hash: str, sequence: int, timeout_seconds: float) -> Sent:
-    """Return what came of a transaction once a block took it. Raise Timeout when that takes too long."""
+def _wait(driver: Driver, sent: _OnItsWay, timeout_seconds: float) -> Sent:
     attempts = Retrying(
         retry=retry_if_exception_type(TryAgain), stop=stop_after_delay(timeout_seconds), wait=wait_fixed(_POLL_SECONDS)
     )
     try:
-        found = attempts(_committed, driver, tx_hash)
+        found = attempts(_committed, driver, sent.hash)
     except RetryError as error:
-        text = f"not committed within {timeout_seconds:g} seconds"
-        raise Timeout(text, where=f"transaction {tx_hash}", hint=_HINT) from error
-    return Sent(tx_hash, found.height, sequence, found.tx_result.code, printable(found.tx_result.log))
+        text = f"not committed within {timeout_seconds:g} seconds; a block up to {sent.last} may still hold it, and none after"
+        raise Timeout(text, where=f"transaction {sent.hash}", hint=_HINT) from error
+    return Sent(sent.hash, found.height, sent.sequence, found.tx_result.code, printable(found.tx_result.log))
 
 
 def _committed(driver: Driver, tx_hash: str) -> _Committed:

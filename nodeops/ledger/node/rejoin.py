@@ -21,10 +21,14 @@ _LOOK_EVERY_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Part:
-    """What a node did in a chain that moves: its height, and whether it voted."""
+    """What a node did in a chain that moves: its height, and whether it voted.
+
+    `stood`: its chain stood, or it alone did, which nobody could tell. Then it is what it is to do where the chain moves.
+    """
 
     height: int
     votes: bool
+    stood: bool = False
 
 
 def moving_height(document: NodeDocument) -> int | None:
@@ -56,7 +60,8 @@ def _part(document: NodeDocument, driver: Driver) -> Part | None:
 def rejoin(document: NodeDocument, part: Part, timeout_seconds: float, report: Callable[[str], None]) -> None:
     """Wait until the node has a block above those it had, what its peers have, and votes again if it did.
 
-    Raise Timeout when that takes too long, or the process does not stay up, so that a roll stops here.
+    One that `stood` has come back, too, where its chain stands and it has all that its peers have. Raise Timeout when that takes
+    too long, or the process does not stay up, so that a roll stops here.
     """
     driver, until = driver_for(document), time.monotonic() + timeout_seconds
     started = require_running(document)
@@ -65,9 +70,13 @@ def rejoin(document: NodeDocument, part: Part, timeout_seconds: float, report: C
         require_running(document, started)
         report(text)
 
-    goals = [Goal(height=part.height + 1), Goal(synced=True), *([Goal(vote_above=part.height)] if part.votes else [])]
-    for goal in goals:
-        wait_for(driver, goal, max(1, round(until - time.monotonic())), looked)
+    or_stands = stale_after(document.ledger.block_seconds) if part.stood else None
+    goals = [Goal(height=part.height + 1, or_stands=or_stands), Goal(synced=True)]
+    for goal in [*goals, *([Goal(vote_above=part.height)] if part.votes else [])]:
+        found = wait_for(driver, goal, max(1, round(until - time.monotonic())), looked)
+        if found.height <= part.height:
+            # Its chain stands: there is nothing more to come.
+            return
 
 
 def restart(document: NodeDocument, changes: Sequence[Change], timeout_seconds: float, report: Callable[[str], None]) -> None:

@@ -10,7 +10,7 @@ from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.host.lock import changes_host
 from nodeops.host.units.service import carry_out, plan_start
-from nodeops.ledger.node import begin, rejoin, worked
+from nodeops.ledger.node import begin, hold, rejoin, worked
 from nodeops.ledger.node.service import observe
 
 BeginOption = Annotated[
@@ -35,6 +35,7 @@ def start(begin_from: BeginOption = "", dry_run: DryRunFlag = False, as_json: Js
     if beginning:
         changes = [beginning[1], *changes]
     if changes and not dry_run:
+        hold.free(document)
         if beginning:
             begin.carry_out(document, begin_from, beginning[0])
         carry_out(plan_start(seen))

@@ -1,5 +1,6 @@
 """Wait for the ledger on this host: for a height, for more blocks, or until it has caught up."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,12 +17,15 @@ _LOOK_EVERY_SECONDS = 0.2
 @dataclass(frozen=True)
 class Goal:
     """What is waited for: exactly one of a height, a number of further blocks, the end of catching up, or a vote of this node
-    that the chain has recorded above a height."""
+    that the chain has recorded above a height.
+
+    `or_stands`, with a height: or the node has all that its peers have, and the newest block is older than so many seconds."""
 
     height: int | None = None
     blocks: int | None = None
     synced: bool = False
     vote_above: int | None = None
+    or_stands: float | None = None
 
     def __post_init__(self) -> None:
         if sum((self.height is not None, self.blocks is not None, self.synced, self.vote_above is not None)) != 1:
@@ -35,7 +39,9 @@ class Goal:
         """Tell whether a node is there. Raise as the driver does."""
         if self.vote_above is not None:
             return votes_above(driver, status, self.vote_above)
-        return in_step(driver, status) if self.height is None else status.height >= self.height
+        if self.height is None:
+            return in_step(driver, status)
+        return status.height >= self.height or (self.or_stands is not None and stands(driver, status, self.or_stands))
 
     def __str__(self) -> str:
         """Return the goal in words."""
@@ -59,6 +65,17 @@ def in_step(driver: Driver, status: LedgerStatus) -> bool:
     if not claims:
         return [one.address for one in driver.validators().validators] == [status.validator_address]
     return status.height >= claims[len(claims) // 2] - 1
+
+
+def stands(driver: Driver, status: LedgerStatus, old_seconds: float) -> bool:
+    """Tell whether a chain stands, and a node has all that is there of it: an old block, and half of its peers claim no more.
+
+    Without a peer nobody can tell.
+    """
+    if status.block_time is None or time.time() - status.block_time.timestamp() <= old_seconds:
+        return False
+    claims = sorted(driver.peer_heights().values())
+    return bool(claims) and status.height >= claims[len(claims) // 2]
 
 
 def votes_above(driver: Driver, status: LedgerStatus, height: int) -> bool:

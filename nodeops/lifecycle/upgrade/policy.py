@@ -80,7 +80,7 @@ def _silent(seen: Standing, target: str) -> Going:
     """Return what may be done with a ledger that does not listen: it cannot be asked, and starting it is no upgrade."""
     if seen.installed == target:
         return Going("turn", f"{target} is installed and does not run")
-    hint = "start it (systemctl start ledger), go back (nodeops lifecycle rollback), or leave it out (--limit)"
+    hint = "start it (nodeops lifecycle restart), go back (nodeops lifecycle rollback), or leave it out (--limit)"
     return Going("refused", f"{seen.installed} is installed and does not run", hint)
 
 
@@ -104,16 +104,23 @@ class Known:
 def way_back(known: Known, only_from: str = "") -> tuple[str, str | None] | None:
     """Return the version that a node goes back from, and the one that it goes back to; None where it is not on `only_from`.
 
-    To what took part last, unless that is what it comes from. A run that was killed after its first file is gone on with: the
-    former version is installed, and the process or what is kept as the last is `only_from` still.
+    To what took part last, unless that is what it comes from. A run that was killed after its first file is gone on with, also
+    without `only_from`: the former version is installed, and the process or what is kept as the last is the other one still.
     """
-    start = only_from or known.installed
+    start = only_from or _begun_from(known) or known.installed
     goal = next((one for one in (known.last, known.former) if one and one != start), known.former)
-    if not only_from and known.former == known.installed:
-        # It went back already, and what took part last is what it came from.
-        goal = known.former
     begun = known.runs == start or (known.last == start and known.installed == goal)
     return (start, goal) if known.installed == start or begun else None
+
+
+def _begun_from(known: Known) -> str | None:
+    """Return from which version a run began to go back that has not ended: what is installed took part before, and something
+    else runs, or took part after it. None where there was no such run."""
+    if known.installed not in (known.last, known.former):
+        return None
+    if known.runs and known.runs != known.installed:
+        return known.runs
+    return known.last if known.installed == known.former else None
 
 
 def going_back(profile: Profile, runs: str, former: str | None, carried: Planned | None) -> Going:

@@ -54,7 +54,7 @@ def changes(document: NodeDocument, found: Going, only_from: str = "") -> list[C
     now = str(installed_version(document))
     files = Change(f"put back {Path(document.ledger.paths['current']).parent}", found.why, now, str(back))
     again = Change(f"restart {document.ledger.unit}", "it goes back to what it took part with before", now, back.version)
-    return [files, *([recompute.planned(document)] if recompute.stuck(document) else []), again]
+    return [files, *([recompute.planned(document)] if recompute.needed(document) else []), again]
 
 
 def go_back(asked: Asked, found: Going, only_from: str, timeout_seconds: float, report: Report) -> list[Change]:
@@ -66,7 +66,7 @@ def go_back(asked: Asked, found: Going, only_from: str, timeout_seconds: float, 
         raise Refused(f"may not go back: {found.why}", where=f"the ledger of {document.node.name}", hint=found.hint)
     doing, back = changes(document, found, only_from), target(document, only_from)
     if doing and back:
-        wrong = recompute.stuck(document)
+        wrong = any(one.what.startswith("recompute ") for one in doing)
         worked.put_back(document, back)
         restart(asked, plan_restart(observe(document), only_if_stale=False), timeout_seconds, report, wrong)
     return doing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nodeops.core.errors import NodeopsError, Refused, Timeout
+from nodeops.core.errors import HostError, NodeopsError, Refused, Timeout
 from nodeops.core.result import Change
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
@@ -40,6 +40,8 @@ class Host:
         self.gate: NodeopsError | None = None
         self.ends: list[NodeopsError | None] = [None, None]
         self.expected: Part | None = None
+        self.held = False
+        self.stays: NodeopsError | None = None
         self.log = folder / "ledger.log"
         self.log.write_text("an old line\n")
 
@@ -55,6 +57,11 @@ class Host:
             with self.log.open("a") as file:
                 file.write("panic: no such\x1b[31m thing\n\n")
             raise error
+
+    def take_back(self, *_: object) -> None:
+        self.done.append("taken back")
+        if self.stays:
+            raise self.stays
 
     def reload(self, action: str) -> None:
         assert action == "daemon-reload"
@@ -76,7 +83,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(systemd, "unit", lambda _: made.after)
     monkeypatch.setattr(restart, "part_taken", lambda _: Part(7, votes=True))
     monkeypatch.setattr(restart, "_carry_out", made.start)
-    monkeypatch.setattr(restart, "take_back", lambda *_: made.done.append("taken back"))
+    monkeypatch.setattr(restart, "take_back", made.take_back)
+    monkeypatch.setattr(restart, "held", lambda _: made.held)
     monkeypatch.setattr(restart, "expected_part", lambda _: made.expected)
     monkeypatch.setattr(restart.worked, "read", lambda _: made.kept)
     monkeypatch.setattr(restart.worked, "keep", lambda *_: made.done.append("kept"))
@@ -103,19 +111,49 @@ def test_a_node_that_does_not_come_back_is_put_back(host: Host) -> None:
 
 
 def test_a_node_that_computed_another_state_gets_that_taken_back_too(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restart, "disputed", lambda _, since: since == len("an old line\n"))
+    monkeypatch.setattr(restart, "outvoted", lambda _, since: since == len("an old line\n"))
     host.ends = [DEAD, None]
     with pytest.raises(Timeout, match=r"another state than the chain; that was taken back\. It was put back to v1"):
         host.restart()
     assert host.done == [TRIED, "put back", "taken back", AGAIN]
 
 
-def test_a_restart_that_computes_anew_does_so_first_and_waits_for_blocks(host: Host) -> None:
-    """Also where the node stands still: it is to go above the height at which it stood."""
+def test_a_program_that_was_gone_before_it_could_be_asked_is_judged_by_what_follows(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its state is the former program's as well, which runs, stops at the same block, and can be asked."""
+    answers = iter([False, True])
+    monkeypatch.setattr(restart, "outvoted", lambda *_: next(answers))
+    host.ends = [DEAD, Timeout("waited 20 s for height 8"), None]
+    with pytest.raises(Timeout, match=r"another state than the chain; that was taken back\. It was put back to v1"):
+        host.restart()
+    assert host.done == [TRIED, "put back", AGAIN, "taken back", AGAIN]
+
+
+@pytest.mark.parametrize(("asked", "held"), [(True, False), (False, True)], ids=["asked for", "begun before and not ended"])
+def test_a_restart_that_computes_anew_does_so_first(host: Host, asked: bool, held: bool) -> None:
+    """Also where the node stands still: it is to go above the height at which it stood, if its chain does."""
     host.standing = replace(MOVES, moving=False)
-    host.expected = Part(7, votes=True)
-    host.restart(recompute=True)
+    host.expected, host.held = Part(7, votes=True, stood=True), held
+    host.restart(recompute=asked)
     assert host.done == ["taken back", TRIED, "kept"]
+
+
+def test_what_cannot_be_taken_back_is_neither_started_nor_put_back(host: Host) -> None:
+    """The files stay those that it is to go on with: the next run finds them, and a state that nothing started."""
+    host.stays = HostError("ledger.service stays stopped, its state could not be taken back")
+    with pytest.raises(HostError, match="stays stopped"):
+        host.restart(recompute=True)
+    assert host.done == ["taken back"]
+
+
+def test_who_goes_back_starts_nothing_that_could_not_be_taken_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restart, "outvoted", lambda *_: True)
+    host.ends, host.stays = [DEAD], HostError("ledger.service stays stopped", hint="goes on")
+    with pytest.raises(Timeout, match=r"Going back to v1 .* failed too: ledger\.service stays stopped") as caught:
+        host.restart()
+    assert caught.value.hint == "goes on"
+    assert host.done == [TRIED, "put back", "taken back"]
 
 
 def test_a_unit_that_systemd_has_not_read_again_is_read_first(host: Host) -> None:

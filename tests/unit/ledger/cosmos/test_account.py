@@ -9,7 +9,7 @@ from nodeops.core.errors import HostError
 from nodeops.ledger.answers import ApplicationRefused
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.rpc import Rpc
-from nodeops.ledger.cosmos.account import WRONG_SEQUENCE, account, send
+from nodeops.ledger.cosmos.account import LIFE_BLOCKS, WRONG_SEQUENCE, account, send
 from nodeops.ledger.cosmos.messages import (
     YES,
     Member,
@@ -26,6 +26,8 @@ from nodeops.ledger.cosmos.tx import Signer, read, sign, signed_by
 from tests.unit.ledger.ledgerd_process import CHAIN, organisation_key, running_ledgerd
 
 ALPHA, BETA, GAMMA = map(organisation_key, ("alpha", "beta", "gamma"))
+# types/errors/errors.go of cosmos-sdk at tag v0.53.8: ErrTxTimeoutHeight.
+TIMEOUT_HEIGHT = 30
 NUMBERS = {"alpha": 1, "beta": 2, "gamma": 3}
 
 
@@ -45,6 +47,7 @@ def test_what_is_sent_is_read_back_with_its_signer(node: CometBft) -> None:
     raw = base64.b64decode(node.transaction(sent.hash)["tx"])
     found = read(raw)
     assert (found.hash, found.memo, found.messages) == (sent.hash, "a memo", (self_send(GAMMA.address),))
+    assert 0 < found.timeout_height - sent.height <= LIFE_BLOCKS
     (signer,) = found.signers
     assert (signer.address, signer.sequence) == (GAMMA.address, before.sequence)
     assert signed_by(found, signer, CHAIN, before.number)
@@ -66,6 +69,16 @@ def test_a_stranger_and_a_used_number_are_refused(node: CometBft) -> None:
     with pytest.raises(ApplicationRefused) as refused:
         node.broadcast(again)
     assert refused.value.code == WRONG_SEQUENCE
+
+
+@pytest.mark.lab
+def test_what_was_held_back_past_its_last_block_is_worth_nothing(node: CometBft) -> None:
+    before = account(node, BETA.address)
+    assert before is not None
+    sign_beta = [Signer(BETA, before.number, before.sequence)]
+    with pytest.raises(ApplicationRefused) as refused:
+        node.broadcast(sign([self_send(BETA.address)], sign_beta, CHAIN, timeout_height=node.status().height - 1))
+    assert refused.value.code == TIMEOUT_HEIGHT
 
 
 @pytest.mark.lab

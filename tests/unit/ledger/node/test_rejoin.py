@@ -114,3 +114,53 @@ def test_what_never_listens_did_not_come_back(monkeypatch: pytest.MonkeyPatch, r
     monkeypatch.setattr(rejoin, "is_reachable", lambda _: False)
     with pytest.raises(Timeout, match=says):
         rejoin.await_listening(DOCUMENT, 0)
+
+
+class Standing(Answering):
+    """A driver of a node whose peers claim heights."""
+
+    def __init__(self, says: LedgerStatus, claims: list[int]) -> None:
+        super().__init__(says, OWN)
+        self.claims = claims
+
+    def peer_heights(self) -> dict[str, int]:
+        return {str(number): claim for number, claim in enumerate(self.claims)}
+
+
+# What peers claim, the age of the newest block in seconds, whether the node stood before, whether it came back.
+CAME = {
+    "the chain stands, and the node has all of it": ([7, 7, 7], 3600, True, True),
+    "one boasts": ([7, 7, 900], 3600, True, True),
+    "the others have one more": ([7, 8, 8], 3600, True, False),
+    "the others went on": ([90, 91, 91], 3600, True, False),
+    "the chain may move: its newest block is young": ([7, 7, 7], 0, True, False),
+    "nobody is there to tell": ([], 3600, True, False),
+    "its chain moved before: it is waited for": ([7, 7, 7], 3600, False, False),
+}
+
+
+@pytest.mark.parametrize(("claims", "age", "stood", "came"), CAME.values(), ids=CAME)
+def test_where_the_chain_stands_the_height_of_the_others_is_all_there_is(
+    monkeypatch: pytest.MonkeyPatch, claims: list[int], age: float, stood: bool, came: bool
+) -> None:
+    status = replace(STATUS, block_time=datetime.now(UTC) - timedelta(seconds=age))
+    monkeypatch.setattr(systemd, "unit", lambda _: UNIT)
+    monkeypatch.setattr(rejoin, "driver_for", lambda _: Standing(status, claims))
+    part = rejoin.Part(7, votes=True, stood=stood)
+    if came:
+        rejoin.rejoin(DOCUMENT, part, 60, lambda _: None)
+    else:
+        with pytest.raises(Timeout, match="for height 8"):
+            rejoin.rejoin(DOCUMENT, part, 0, lambda _: None)
+
+
+def test_who_stood_and_whose_chain_moves_again_votes_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = replace(STATUS, height=9, block_time=datetime.now(UTC))
+    monkeypatch.setattr(systemd, "unit", lambda _: UNIT)
+    silent = Standing(status, [9, 9])
+    silent.signers = frozenset({"B" * 40})
+    monkeypatch.setattr(rejoin, "driver_for", lambda _: Standing(status, [9, 9]))
+    rejoin.rejoin(DOCUMENT, rejoin.Part(7, votes=True, stood=True), 60, lambda _: None)
+    monkeypatch.setattr(rejoin, "driver_for", lambda _: silent)
+    with pytest.raises(Timeout, match="a vote of this node above height 7"):
+        rejoin.rejoin(DOCUMENT, rejoin.Part(7, votes=True, stood=True), 0, lambda _: None)

@@ -53,7 +53,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(rollback.worked, "former", lambda _: made.former)
     monkeypatch.setattr(rollback.worked, "put_back", lambda _, kept: made.done.append(f"put back {kept.version}"))
     monkeypatch.setattr(rollback, "restart", lambda *words: made.done.append("recomputed" if words[-1] else "restarted"))
-    monkeypatch.setattr(rollback.recompute, "stuck", lambda _: made.stuck)
+    monkeypatch.setattr(rollback.recompute, "needed", lambda _: made.stuck)
     return made
 
 
@@ -79,19 +79,13 @@ def test_a_version_that_never_took_part_goes_back_to_the_last_that_did(host: Hos
     assert host.done == ["put back v0.1.1", "restarted"] * 2
 
 
-def test_a_run_that_was_killed_before_the_restart_is_gone_on_with(host: Host) -> None:
-    """The files are those of the former version already, the process is the newer one still."""
-    host.installed = "v0.1.0"
-    assert host.back("v0.1.1") == ["put back /opt/ledger", "restart ledger.service"]
+@pytest.mark.parametrize("only_from", ["v0.1.1", ""], ids=["said from where", "nobody said from where"])
+@pytest.mark.parametrize("runs", ["v0.1.1", "v0.1.0", None], ids=["before the restart", "after it", "and its process is dead"])
+def test_a_run_that_was_killed_is_gone_on_with(host: Host, runs: str | None, only_from: str) -> None:
+    """The files are those of the former version already, and nobody has seen yet that it takes part."""
+    host.installed, host.runs = "v0.1.0", runs
+    assert host.back(only_from) == ["put back /opt/ledger", "restart ledger.service"]
     assert host.done == ["put back v0.1.0", "restarted"]
-
-
-def test_a_run_that_was_killed_after_the_restart_is_gone_on_with(host: Host) -> None:
-    """Nobody has seen yet that it takes part: also where its process is dead."""
-    host.installed = "v0.1.0"
-    for host.runs in ("v0.1.0", None):
-        host.back("v0.1.1")
-    assert host.done == ["put back v0.1.0", "restarted"] * 2
 
 
 def test_what_the_newer_version_computed_and_the_chain_did_not_is_taken_back(host: Host) -> None:
