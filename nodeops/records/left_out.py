@@ -31,10 +31,17 @@ def noted(passes: Passes, proposer: str, held: bool) -> dict[str, str]:
 
 
 def left_out(passes: Passes) -> list[LeftOut]:
-    """Return the validators whose blocks leave an author out; none when too little is known, or others leave it out too."""
+    """Return the validators whose blocks leave an author out; none when too little is known, or others leave it out too.
+
+    More must hold its records than leave them out: a node that hands on nothing is alone with what its own validator holds.
+    """
     named = sorted(who for who, blocks in passes.items() if blocks == "0" * NEWEST)
-    others = "".join(blocks for who, blocks in passes.items() if who not in named)
-    held = others.count("1")
-    if len(others) < NEWEST or 4 * held < _HELD_OF_FOUR * len(others):
+    others = [blocks for who, blocks in passes.items() if who not in named]
+    of, held = len("".join(others)), "".join(others).count("1")
+    if of < NEWEST or not _mostly(held, of) or sum(_mostly(one.count("1"), len(one)) for one in others) <= len(named):
         return []
-    return [LeftOut(who, NEWEST, held, len(others)) for who in named]
+    return [LeftOut(who, NEWEST, held, of) for who in named]
+
+
+def _mostly(held: int, of: int) -> bool:
+    return 4 * held >= _HELD_OF_FOUR * of

@@ -11,8 +11,13 @@ from nodeops.records.passes import PassesFile
 TEN = "0" * 10
 NAMED: dict[str, tuple[Passes, list[LeftOut]]] = {
     "one leaves out, nobody else does": ({"A": "1111", "B": TEN, "C": "111111"}, [LeftOut("B", 10, 10, 10)]),
-    "two do": ({"A": "1" * 10, "B": TEN, "C": TEN}, [LeftOut("B", 10, 10, 10), LeftOut("C", 10, 10, 10)]),
-    "others are late at times": ({"A": "1110111011", "B": TEN}, [LeftOut("B", 10, 8, 10)]),
+    "two of five do": (
+        {"A": "1" * 10, "B": TEN, "C": TEN, "D": "1", "E": "1"},
+        [LeftOut("B", 10, 12, 12), LeftOut("C", 10, 12, 12)],
+    ),
+    "others are late at times": ({"A": "1110111011", "B": TEN, "C": "1"}, [LeftOut("B", 10, 9, 11)]),
+    "this node hands on nothing, and its own validator holds all": ({"A": "1" * 10, "B": TEN, "C": TEN, "D": TEN}, []),
+    "the same before all had ten": ({"A": "1" * 10, "B": TEN, "C": "0"}, []),
     "as one in four": ({"A": "1110" * 2, "B": TEN, "C": "1110"}, [LeftOut("B", 10, 9, 12)]),
     "who comes first is always late, and nobody else came first": ({"B": TEN, "A": "1" * 9}, []),
     "what this node hands on is late everywhere": ({"A": "1100110011", "B": TEN, "C": "11"}, []),
