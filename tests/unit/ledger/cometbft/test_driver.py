@@ -143,9 +143,9 @@ def test_a_block_is_open_as_long_as_its_making_has_not_begun(at: str, height: in
 
 @pytest.mark.parametrize("at", ["7/0", "7/0/9", "-7/0/1", f"{'9' * 5000}/0/1", None])
 def test_a_place_that_cannot_be_is_a_clear_error(at: str | None) -> None:
-    with answering({"consensus_state": {"round_state": {"height/round/step": at}}}) as url:
-        with pytest.raises(HostError, match="the answer cannot be true: round_state"):
-            CometBft(Rpc(url), CHAIN).open_height()
+    told, said = {"consensus_state": {"round_state": {"height/round/step": at}}}, "the answer cannot be true: round_state"
+    with answering(told) as url, pytest.raises(HostError, match=said):
+        CometBft(Rpc(url), CHAIN).open_height()
 
 
 @pytest.fixture(scope="module")
