@@ -49,6 +49,7 @@ class Net:
     validators: list[str]
     ports: dict[str, tuple[int, int]] = field(default_factory=dict)
     snapshots: int = 0
+    pause: str = "300ms"
 
     def __post_init__(self) -> None:
         tree = consortium().model_dump(mode="json", exclude_none=True)
@@ -70,7 +71,7 @@ class Net:
         (home / "config/config.toml").write_text(
             f'[rpc]\nladdr = "tcp://127.0.0.1:{rpc}"\n'
             f'[p2p]\nladdr = "tcp://127.0.0.1:{p2p}"\npersistent_peers = "{peers}"\npex = false\nallow_duplicate_ip = true\n'
-            f'addr_book_strict = false\n[consensus]\ntimeout_commit = "300ms"\n{STATE_SYNC}'
+            f'addr_book_strict = false\n[consensus]\ntimeout_commit = "{self.pause}"\n{STATE_SYNC}'
         )
         # Blocks come quickly here: a snapshot that was offered must be there still when it is fetched, seconds later.
         (home / "config/app.toml").write_text(

@@ -116,7 +116,7 @@ def censor(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.timeout(1800)
 def test_who_is_left_out_by_one_validator_writes_all_the_same_and_is_told_by_whom(censor: str, tmp_path: Path) -> None:
-    net, waits = Net(tmp_path, NODES), {LEFT_OUT: [0], OTHER: [0]}
+    net, waits = Net(tmp_path, NODES, pause="200ms"), {LEFT_OUT: [0], OTHER: [0]}
     with ExitStack() as all_of_them:
         for name in NODES:
             all_of_them.enter_context(running(net.home(name), censor if name == CENSOR else program()))
