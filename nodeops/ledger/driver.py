@@ -27,6 +27,9 @@ class Driver(Protocol):
     def peer_heights(self) -> dict[str, int]:
         """Return the newest committed height that each connected peer claims, by node id. Claims are not proved."""
 
+    def open_height(self) -> int:
+        """Return the first height whose block was not being made yet: it has room for what this node took before."""
+
     def validators(self, height: int | None = None) -> ValidatorSet:
         """Return the validator set at a height, or the newest."""
 

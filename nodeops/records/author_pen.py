@@ -22,6 +22,8 @@ from nodeops.records.add import value_of
 from nodeops.records.author_store import AuthorStore
 from nodeops.records.authored import GAS, Account, Frontier, memo_of, signed_record
 from nodeops.records.away import patient
+from nodeops.records.left_out import LeftOut, left_out
+from nodeops.records.passes import PassesFile
 from nodeops.records.planned import Outcome, Planned, Writer, overtaken
 from nodeops.records.statements import Stated, statement_memo
 from nodeops.records.versions import RecordVersion
@@ -54,6 +56,9 @@ class AuthorPen:
     def __init__(self, store: AuthorStore, key: SigningKey, folder: Path) -> None:
         self.store, self.key, self.folder, self.driver = store, key, folder, store.driver
         self.author, self.refusal = self._author(), ""
+        self.passes = PassesFile(folder, store.logs.index.genesis)
+        # Of what waits, by memo: the first block that could have held it.
+        self.open: dict[str, int] = {}
 
     def _author(self) -> Author:
         found = self.store.logs.authors.get(self.key.address)
@@ -84,6 +89,7 @@ class AuthorPen:
         for memo, version in landed:
             one = waiting[memo]
             done[one.file] = patient(time.monotonic() + timeout_seconds)(self._outcome, one, version)
+            patient(time.monotonic() + timeout_seconds)(self._note, memo, version.proven.block.height)
             on_file()
         return [done[one.file] for one in planned]
 
@@ -156,6 +162,21 @@ class AuthorPen:
         for sequence, memo in enumerate(memos, account.sequence):
             if not self._taken(signed_record(self.key, self.store.logs.chain, account.number, sequence, memo)):
                 return
+            # Those behind the first are in no block before it, and may find it full.
+            if sequence == account.sequence and memo not in self.open:
+                self.open[memo] = self.driver.open_height()
+
+    def _note(self, memo: str, height: int) -> None:
+        """Keep who proposed the first block that could have held a record, and whether that is the block which does."""
+        first = self.open.pop(memo, height + 1)
+        if first <= height:
+            block = self.driver.commits(first, first)[0]
+            if self.store.logs.block(first).hash == block.hash:
+                self.passes.note(self.key.address, block.proposer, first == height)
+
+    def left_out(self) -> list[LeftOut]:
+        """Return the validators whose blocks leave out what this author hands in on this host."""
+        return left_out(self.passes.of(self.key.address))
 
     def _taken(self, tx: bytes) -> bool:
         """Hand one transaction to the node. Return False when it takes no more just now."""

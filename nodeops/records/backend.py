@@ -20,6 +20,7 @@ from nodeops.records.author_pen import AuthorPen
 from nodeops.records.author_store import AuthorStore
 from nodeops.records.authored import Frontier
 from nodeops.records.index import Index
+from nodeops.records.left_out import LeftOut
 from nodeops.records.logs import AuthorLogs
 from nodeops.records.planned import Outcome, Planned, Writer
 from nodeops.records.store import Store, open_store
@@ -55,6 +56,9 @@ class Pen(Protocol):
     def send_all(self, planned: Sequence[Planned], timeout_seconds: float, on_file: Callable[[], object]) -> list[Outcome]:
         """Put on the ledger what the plan says, wait for it and prove it. Raise Timeout when no block takes it."""
 
+    def left_out(self) -> list[LeftOut]:
+        """Return the validators whose blocks leave out what this name hands in on this host."""
+
 
 class SampleStore:
     """Records on CometBFT's sample: whoever reaches an RPC writes under any key and any name."""
@@ -84,6 +88,10 @@ class SamplePen:
     def send_all(self, planned: Sequence[Planned], timeout_seconds: float, on_file: Callable[[], object]) -> list[Outcome]:
         """Send, wait and prove."""
         return send_all(self.store, self.writer, planned, timeout_seconds, on_file)
+
+    def left_out(self) -> list[LeftOut]:
+        """Return nobody: on the sample it is not looked at."""
+        return []
 
 
 def knows_authors(document: NodeDocument) -> bool:

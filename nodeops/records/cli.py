@@ -58,7 +58,7 @@ def add(
             soon = time.monotonic() + min(timeout, RESTART_SECONDS)
             planned = patient(soon)(plan_all, ledger.history, digests, revise)
             outcomes = _planned_only(planned) if dry_run else _sent(pen, planned, timeout)
-    emit(added(outcomes, pen.writer, node_document.ledger.chain, dry_run), as_json)
+    emit(added(outcomes, pen.writer, node_document.ledger.chain, dry_run, pen.left_out()), as_json)
 
 
 def _planned_only(planned: Sequence[Planned]) -> list[Outcome]:

@@ -40,7 +40,7 @@ class Index:
     """Verified transactions of authors. `genesis` is what names the genesis that everything in it was verified with."""
 
     def __init__(self, folder: Path, genesis: str) -> None:
-        self.file = folder / _FILE
+        self.file, self.genesis = folder / _FILE, genesis
         self._meta = {"genesis": genesis, "layout": _LAYOUT}
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

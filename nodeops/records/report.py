@@ -1,7 +1,7 @@
 """What the record verbs answer: tables for people, data for machines, findings for the exit code. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProvenBlock
 from nodeops.records.authored import Frontier, GapError
+from nodeops.records.left_out import LeftOut
 from nodeops.records.planned import Outcome, Plan, Writer
 from nodeops.records.versions import FileDigest, History, Judgement, RecordVersion, Standing, absence, judge
 
@@ -27,6 +28,10 @@ _IDS = {
     Standing.ABSENT: "record.absent",
     Standing.UNPROVEN: "record.unproven",
 }
+_LEFT_OUT = (
+    "nothing is lost: blocks of others hold it; either that validator leaves this author out, or gets too late what this node"
+    " hands on: compare with record add on nodes of other organisations; whose it is: identities/ on the controller"
+)
 _WORDS = {Plan.ADD: "added", Plan.REVISE: "revised", Plan.KEEP: "already on the ledger"}
 _WOULD = {Plan.ADD: "would be added", Plan.REVISE: "would be revised", Plan.KEEP: "already on the ledger"}
 
@@ -79,17 +84,18 @@ def _frontier_data(frontier: Frontier | None) -> dict[str, Any]:
     return {"whole_up_to": {"height": frontier.height, "time": frontier.time} if frontier else None}
 
 
-def added(outcomes: Sequence[Outcome], writer: Writer, chain: str, dry_run: bool) -> Result:
-    """Return the answer of `record add`."""
+def added(outcomes: Sequence[Outcome], writer: Writer, chain: str, dry_run: bool, leaving: Sequence[LeftOut] = ()) -> Result:
+    """Return the answer of `record add`. `leaving` are validators whose blocks leave out what this writer hands in."""
     words = _WOULD if dry_run else _WORDS
     rows = [(one.planned.file.key, words[one.planned.plan], *_version_cells(one.version), _tx(one.version)) for one in outcomes]
     table = Table(("record", "outcome", "height", "time (UTC)", "written by", "signed power", "transaction"), rows)
     count = sum(one.planned.sends for one in outcomes)
     why = f"{count} of {len(outcomes)} records are new or revised, written by {writer.node} ({writer.organisation})"
     changes = [Change(f"ledger {chain}", why)] if count else []
-    data = {"dry_run": dry_run, "records": [_outcome_data(one) for one in outcomes]}
+    data = {"dry_run": dry_run, "records": [_outcome_data(one) for one in outcomes], "left_out": [*map(asdict, leaving)]}
     lines = [] if count else ["nothing to do: all records are on the ledger"]
-    return Result(data, [table], lines, [_overtaken(one) for one in outcomes if one.others], changes)
+    findings = [_overtaken(one) for one in outcomes if one.others]
+    return Result(data, [table], lines, [*findings, *(_left_out(one, writer) for one in leaving)], changes)
 
 
 def shown(key: str, history: History, frontier: Frontier | None, now: datetime) -> Result:
@@ -170,6 +176,15 @@ def _overtaken(outcome: Outcome) -> Finding:
     text = f"{outcome.planned.file.key} was also written by {writers} at the same time"
     hint = "see which version counts with nodeops record show, then agree on one and use --revise"
     return Finding("record.overtaken", Verdict.WARN, "one writer", text, hint)
+
+
+def _left_out(found: LeftOut, writer: Writer) -> Finding:
+    who = f"{writer.node} ({writer.organisation})"
+    text = (
+        f"validator {found.proposer} left out what waited of {who} in each of {found.blocks} blocks that could have held it;"
+        f" of others' blocks {found.held} of {found.of} held it"
+    )
+    return Finding("record.left_out", Verdict.WARN, "in the next block, whoever proposes it", text, _LEFT_OUT)
 
 
 def _version_cells(version: RecordVersion | None) -> tuple[str, str, str, str]:

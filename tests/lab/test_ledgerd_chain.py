@@ -3,133 +3,37 @@ a wrong build computed is taken back.
 """
 
 import json
-import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 from wrong_state import changed
 
-from nodeops.artifacts.cache import cache_folder
-from nodeops.artifacts.go_build import go_command
 from nodeops.artifacts.own_source import REPOSITORY
-from nodeops.core.errors import NodeopsError
-from nodeops.document.models import Consortium
 from nodeops.document.profile import load_profile
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.follow import Follower
 from nodeops.ledger.cometbft.proof import ProofError
-from nodeops.ledger.cometbft.rpc import Rpc
-from nodeops.ledger.cometbft.trust import TrustedSet, trusted_set
 from nodeops.ledger.cosmos.account import send
 from nodeops.ledger.cosmos.messages import YES, Vote, pack, propose, schedule_upgrade, self_send
 from nodeops.ledger.cosmos.state import ProvenState
-from nodeops.ledger.founding.genesis import genesis_text, make_genesis
 from nodeops.ledger.node.begin import environment
-from tests.unit.ledger.ledger_process import free_ports
-from tests.unit.ledger.ledgerd_process import CHAIN, consortium, organisation_key, program
-from tests.unit.ledger.made_keys import identity_of, write_init
+from tests.lab.ledgerd_net import SECONDS, Net, built, running, until, until_height
+from tests.unit.ledger.ledgerd_process import CHAIN, organisation_key, program
 
 pytestmark = pytest.mark.lab
 ALPHA, BETA, GAMMA = map(organisation_key, ("alpha", "beta", "gamma"))
-NODES = {"alpha-1": "alpha", "beta-1": "beta", "gamma-1": "gamma"}
-SECONDS = 120.0
-# As the role writes it, with the shortest time that CometBFT takes for finding out what its peers have.
-STATE_SYNC = """[statesync]
-enable = false
-rpc_servers = ""
-trust_height = 0
-trust_hash = ""
-trust_period = "168h0m0s"
-discovery_time = "5s"
-"""
-
-
-@dataclass
-class Net:
-    """Homes below a folder, one genesis. `validators` are names of NODES."""
-
-    folder: Path
-    validators: list[str]
-    ports: dict[str, tuple[int, int]] = field(default_factory=dict)
-    snapshots: int = 0
-
-    def __post_init__(self) -> None:
-        tree = consortium().model_dump(mode="json", exclude_none=True)
-        one = {"duty": "validator", "power": 1, "address": "192.0.2.1"}
-        tree["nodes"] = {
-            name: {**one, "organisation": NODES[name], "address": f"192.0.2.{number}"}
-            for number, name in enumerate(self.validators, 1)
-        }
-        identities = {name: identity_of(name, NODES[name]) for name in self.validators}
-        self.genesis = genesis_text(make_genesis(Consortium.model_validate(tree), identities, "2026-01-31T08:00:00Z"))
-
-    def home(self, name: str) -> Path:
-        """Write the home of a node that dials all nodes which were made before."""
-        home, (rpc, p2p) = self.folder / name, free_ports(2)
-        write_init(home, name)
-        peers = ",".join(f"{identity_of(other, 'alpha').node_id}@127.0.0.1:{at[1]}" for other, at in self.ports.items())
-        self.ports[name] = (rpc, p2p)
-        (home / "config/genesis.json").write_text(self.genesis)
-        (home / "config/config.toml").write_text(
-            f'[rpc]\nladdr = "tcp://127.0.0.1:{rpc}"\n'
-            f'[p2p]\nladdr = "tcp://127.0.0.1:{p2p}"\npersistent_peers = "{peers}"\npex = false\nallow_duplicate_ip = true\n'
-            f'addr_book_strict = false\n[consensus]\ntimeout_commit = "300ms"\n{STATE_SYNC}'
-        )
-        # Blocks come quickly here: a snapshot that was offered must be there still when it is fetched, seconds later.
-        (home / "config/app.toml").write_text(
-            f'minimum-gas-prices = "0upower"\npruning = "default"\n[api]\nenable = false\n[grpc]\nenable = false\n'
-            f"[state-sync]\nsnapshot-interval = {self.snapshots}\nsnapshot-keep-recent = 50\n"
-        )
-        return home
-
-    def driver(self, name: str) -> CometBft:
-        return CometBft(Rpc(f"http://127.0.0.1:{self.ports[name][0]}"), CHAIN)
-
-    def trusted(self) -> TrustedSet:
-        return trusted_set(self.genesis.encode(), CHAIN, "genesis.json")
-
-
-@contextmanager
-def running(home: Path, built: str, told: Mapping[str, str] = MappingProxyType({})) -> Iterator["subprocess.Popen[bytes]"]:
-    with (home / "log").open("ab") as log:
-        process = subprocess.Popen(
-            [built, "node", "--home", str(home), "--log_format", "json"], stdout=log, stderr=log, env={**os.environ, **told}
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for something that other processes bring about; a node that does not answer yet is waited for too."""
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        try:
-            if true():
-                return
-        except NodeopsError:
-            pass
-        time.sleep(0.3)
-    pytest.fail(f"not within {SECONDS:g} s: {what}")
+NODES = ["alpha-1", "beta-1", "gamma-1"]
 
 
 def beyond_its_first_blocks(node: CometBft) -> bool:
     """Tell whether a node has caught up, and has some blocks above the snapshot that it began with."""
     seen = node.status()
     return not seen.catching_up and seen.height > max(23, seen.earliest_height + 3)
-
-
-def until_height(node: CometBft, height: int) -> None:
-    until(lambda: node.status().height >= height, f"height {height}")
 
 
 @pytest.mark.timeout(300)
@@ -158,21 +62,10 @@ def test_a_node_joins_by_state_sync_with_what_our_verifier_came_to(tmp_path: Pat
         assert f"but got {block.hash}" in (lied_to / "log").read_text()
 
 
-def built(folder: Path, name: str, source: Path = REPOSITORY / "ledgerd") -> str:
-    """Return a source, this one if no other, as a release of another name."""
-    target = folder / f"ledgerd-{name}"
-    settings = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath -buildvcs=false -mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    # What was compiled for the release itself; one name is all that differs.
-    settings |= {"GOCACHE": str(cache_folder("artifacts") / ".go-build"), "GOAMD64": "v1"}
-    words = [str(go_command()), "build", "-ldflags", f"-s -w -X main.release={name}", "-o", str(target), "."]
-    subprocess.run(words, cwd=source, env={**os.environ, **settings}, check=True, capture_output=True, timeout=1500)
-    return str(target)
-
-
 @pytest.mark.long
 @pytest.mark.timeout(2400)
 def test_a_chain_goes_over_to_another_build_at_the_height_that_was_voted(tmp_path: Path) -> None:
-    net, old, new = Net(tmp_path, list(NODES)), program(), built(tmp_path, "v9.9.9")
+    net, old, new = Net(tmp_path, NODES), program(), built(tmp_path, "v9.9.9")
     homes = {name: net.home(name) for name in NODES}
     nodes = {name: net.driver(name) for name in NODES}
     first = nodes["alpha-1"]

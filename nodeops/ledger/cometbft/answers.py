@@ -30,6 +30,8 @@ MAX_VALIDATORS = 10_000
 _MAX_PEERS = 1_000
 # rpc/core/blocks.go: `blockchain` answers no more blocks at once.
 METAS_LIMIT = 20
+# consensus/types/round_state.go: RoundStepNewHeight, for timeout_commit after each block.
+_WAITS = 1
 _ADDRESS_BYTES = 20
 _HASH_BYTES = 32
 
@@ -168,6 +170,21 @@ class ConsensusAnswer(Answer):
         """Return each peer's newest committed height: one below the height it works on. Silent peers are left out."""
         states = {peer.node_address[:40]: peer.peer_state.round_state.height for peer in self.peers}
         return {node_id: height - 1 for node_id, height in states.items() if height > 0}
+
+
+class _OwnRound(Answer):
+    at: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}/[0-9]{1,9}/[1-8]$"), Field(alias="height/round/step")]
+
+
+class OwnConsensusAnswer(Answer):
+    """`consensus_state`: only where the node itself is."""
+
+    round_state: _OwnRound
+
+    def open_height(self) -> int:
+        """Return the first height whose block is not being made: in its first step a node only waits (RoundStepNewHeight)."""
+        height, _, step = map(int, self.round_state.at.split("/"))
+        return height if step == _WAITS else height + 1
 
 
 class ValidatorsPage(Answer):

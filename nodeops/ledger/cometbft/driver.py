@@ -17,6 +17,7 @@ from nodeops.ledger.cometbft.answers import (
     BroadcastAnswer,
     ConsensusAnswer,
     NetInfoAnswer,
+    OwnConsensusAnswer,
     Placed,
     QueryAnswer,
     SearchPage,
@@ -72,6 +73,10 @@ class CometBft:
         """Return the newest committed height that each connected peer claims, by node id."""
         raw = self.rpc.call("dump_consensus_state")
         return self._checked("dump_consensus_state", ConsensusAnswer, raw).heights()
+
+    def open_height(self) -> int:
+        """Return the first height whose block was not being made yet, as far as this node knows."""
+        return self._checked("consensus_state", OwnConsensusAnswer, self.rpc.call("consensus_state")).open_height()
 
     def validators(self, height: int | None = None) -> ValidatorSet:
         """Return the validator set at a height, or the newest; all pages are read at one height."""

@@ -9,9 +9,11 @@ import pytest
 from nodeops.cli import main
 from nodeops.document.resolve import resolve
 from nodeops.ledger.authors import Authors
+from nodeops.ledger.founding.genesis import content_digest
+from nodeops.records.passes import PassesFile
 from tests.unit.ledger.ledgerd_process import CHAIN, consortium, key_file
 from tests.unit.ledger.made_keys import pair
-from tests.unit.records.author_chain import AUTHORS, recorded, told
+from tests.unit.records.author_chain import ADDRESS, AUTHORS, recorded, told
 from tests.unit.records.chain import Chain
 from tests.unit.records.test_author_lies import hidden
 from tests.unit.records.test_authors import TOP, impatient
@@ -82,6 +84,20 @@ def test_what_is_there_is_not_sent_again_and_another_hash_is_refused(tmp_path, r
         assert (code, [one["plan"] for one in answer["records"]]) == (0, ["add"])
         assert refused(document, *files(tmp_path, a="other")) == 4
     assert "is on the ledger with another hash since height" in capsys.readouterr().err
+
+
+def test_a_validator_that_leaves_this_author_out_is_named(tmp_path, run: Run):
+    genesis = content_digest(json.dumps(recorded()["genesis"]).encode())
+    (tmp_path / "state").mkdir()
+    with told() as url:
+        document, seen = node(url, tmp_path), PassesFile(tmp_path / "state", genesis)
+        for proposer, held in {"AB": True, "CD": False, "EF": True}.items():
+            for _ in range(10):
+                seen.note(ADDRESS["alpha-1"], proposer, held)
+        code, answer = run("add", document, *files(tmp_path, a="a"))
+    assert (code, named(answer)) == (0, ["record.left_out"])
+    assert answer["left_out"] == [{"proposer": "CD", "blocks": 10, "held": 20, "of": 20}]
+    assert "validator CD left out what waited of alpha-1 (alpha) in each of 10 blocks" in answer["findings"][0]["actual"]
 
 
 def refused(document: Path, *arguments: object) -> int:

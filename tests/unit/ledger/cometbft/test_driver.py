@@ -135,6 +135,19 @@ def test_the_driver_is_chosen_by_the_profile(tmp_path: Path, monkeypatch: pytest
         driver_for(document(tmp_path, 26657))
 
 
+@pytest.mark.parametrize(("at", "height"), [("7/0/1", 7), ("7/0/2", 8), ("7/0/3", 8), ("7/0/8", 8), ("7/1/3", 8)])
+def test_a_block_is_open_as_long_as_its_making_has_not_begun(at: str, height: int) -> None:
+    with answering({"consensus_state": {"round_state": {"height/round/step": at, "proposer": {}}}}) as url:
+        assert CometBft(Rpc(url), CHAIN).open_height() == height
+
+
+@pytest.mark.parametrize("at", ["7/0", "7/0/9", "-7/0/1", f"{'9' * 5000}/0/1", None])
+def test_a_place_that_cannot_be_is_a_clear_error(at: str | None) -> None:
+    told, said = {"consensus_state": {"round_state": {"height/round/step": at}}}, "the answer cannot be true: round_state"
+    with answering(told) as url, pytest.raises(HostError, match=said):
+        CometBft(Rpc(url), CHAIN).open_height()
+
+
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     with running_ledger(tmp_path_factory.mktemp("ledger")) as started:
@@ -152,6 +165,7 @@ def test_a_real_process_answers_every_question(process: Process) -> None:
     assert node.validators().total_power == status.voting_power > 0
     assert node.peers() == []
     assert node.peer_heights() == {}
+    assert node.open_height() > status.height
     assert base64.b64decode(node.state("", b"key/1")["value"]) == b"value"
     assert node.transaction(sent)["hash"] == next(node.search("key/1"))["hash"] == sent
     with pytest.raises(HostError, match="refuses the transaction"):
