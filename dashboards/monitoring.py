@@ -138,4 +138,19 @@ def _monitor() -> list[object]:
             least=0,
             none="nobody is told: no receiver, or nothing to tell",
         ),
+        rows(
+            "All monitors",
+            "How long ago each monitor of the consortium asked the nodes, as the middle one of them says.",
+            [Column("Monitor", "client")],
+            [
+                Column(
+                    "Asked",
+                    f"time() - quantile by (client) (0.5, nodeops_exporter_asked_timestamp_seconds{{{NODES}}})",
+                    unit="s",
+                    steps=((None, GOOD), (120, ODD), (300, ILL)),
+                    decimals=0,
+                ),
+            ],
+            height=5,
+        ),
     ]

@@ -4,7 +4,7 @@ from nodeops.agent.metrics import COLLECTOR as AGENT
 from nodeops.backup.metrics import COLLECTOR as BACKUP
 from nodeops.disk.metrics import COLLECTOR as DISK
 from nodeops.document.models import NodeDocument
-from nodeops.exporter import ledger_metrics, text_files
+from nodeops.exporter import askers, ledger_metrics, text_files
 from nodeops.exporter.cache import Runner
 from nodeops.exporter.certificate_metrics import COLLECTOR as CERTIFICATES
 from nodeops.exporter.host_metrics import COLLECTOR as HOST
@@ -20,6 +20,6 @@ STATELESS = (HOST, UNITS, DISK, FIREWALL, HARDENING, AGENT, CERTIFICATES, MESH, 
 
 def exporter(document: NodeDocument) -> Exporter:
     """Return the exporter of a host, not yet begun."""
-    look = text_files.TextFileLook()
-    collectors = (*STATELESS, ledger_metrics.collector())
-    return Exporter([Runner(one, document) for one in collectors], (Runner(text_files.collector(look), document), look))
+    look, asked = text_files.TextFileLook(), askers.Askers()
+    collectors = (*STATELESS, ledger_metrics.collector(), askers.collector(asked))
+    return Exporter([Runner(one, document) for one in collectors], (Runner(text_files.collector(look), document), look), asked)

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -16,6 +17,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_unix_socket
 from tornado.web import Application, RequestHandler
 
+from nodeops.exporter.askers import Askers
 from nodeops.exporter.cache import Runner
 from nodeops.exporter.text_files import TextFileLook
 from nodeops.host.units.notify import notify
@@ -31,11 +33,12 @@ _WATCHDOG_SECONDS = 10.0
 
 
 class Exporter:
-    """Everything that is exported: the runners' samples, and the families of custom metrics."""
+    """Everything that is exported: the runners' samples, and the families of custom metrics. `askers` learns who asks."""
 
-    def __init__(self, runners: Sequence[Runner], text: tuple[Runner, TextFileLook] | None = None):
+    def __init__(self, runners: Sequence[Runner], text: tuple[Runner, TextFileLook] | None = None, askers: Askers | None = None):
         self._runners = runners
         self._text = text
+        self.askers = askers or Askers()
         self.at_once = 0
 
     def start(self) -> None:
@@ -89,6 +92,9 @@ class _Metrics(_Page):
             self.finish("too many scrapes at once\n")
             return
         self.exporter.at_once += 1
+        # On this host's own socket there is no certificate.
+        if self.request.protocol == "https":
+            self.exporter.askers.note(cast("dict[str, Any]", self.request.get_ssl_certificate() or {}))
         try:
             # In a thread: a collector that is asked now must not stop the others' connections.
             self.finish(await asyncio.to_thread(self.exporter.exposition))

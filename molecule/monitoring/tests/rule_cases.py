@@ -81,6 +81,7 @@ def power(node: str, duty: str, power: int, catching_up: int = 0) -> dict[str, s
 COLLECTOR = one("collector_up", 'collector="disk"')
 BACKUP, FAILED = one("backup_last_timestamp_seconds"), one("backup_failed")
 DRILLED, DRILL_FAILED = one("backup_drill_timestamp_seconds"), one("backup_drill_failed")
+ASKED = 'nodeops_exporter_asked_timestamp_seconds{{network="n",node="{}",client="mon-2"}}'
 MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
 RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
 HALF_RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.5"')
@@ -248,6 +249,12 @@ CASES: dict[str, Case] = {
         firing=2,
     ),
     "MeshPathSlow": Case({RTT: "0.8x400", HALF_RTT: "0.8x400"}, {RTT: "0.7x400", HALF_RTT: "0.8x400"}, 5 * MINUTE),
+    "MonitorSilent": Case(
+        # Two of three nodes have not seen it for long; then one of three: it, or its way there, is ill.
+        {ASKED.format("a"): "-301x400", ASKED.format("b"): "-301x400", ASKED.format("c"): "0+15x400"},
+        {ASKED.format("a"): "-301x400", ASKED.format("b"): "0+15x400", ASKED.format("c"): "0+15x400"},
+        MINUTE,
+    ),
     "MonitorPartDown": Case({'up{job="monitor"}': "0x400"}, {'up{job="monitor"}': "1x400", UP: "0x400"}, 2 * MINUTE),
     "DeadMansSwitch": Case({UP: "1x400"}, {}, 0, vanished=1),
 }

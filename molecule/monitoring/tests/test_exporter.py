@@ -54,6 +54,11 @@ def connects(source: str, target: str) -> bool:
     return hosts.run(source, line).code == 0
 
 
+def test_when_its_monitor_last_asked_is_there_for_other_monitors() -> None:
+    (client,) = values("alpha-2", "exporter_asked_timestamp_seconds")
+    assert client == MONITOR
+
+
 def test_only_the_monitor_reaches_its_port() -> None:
     assert connects(MONITOR, "beta-1")
     assert not connects("alpha-1", "beta-1")

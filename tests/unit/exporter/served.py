@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nodeops.exporter import certificates
+from nodeops.exporter import askers, certificates
 from nodeops.exporter.cache import Runner
 from nodeops.exporter.server import Exporter, Place, serve
 from nodeops.metrics.collector import Collector
@@ -87,7 +87,8 @@ def served(folder: Path, *collectors: Collector, idle_seconds: float = WAIT, mon
         port = free.getsockname()[1]
     place = Place(ADDRESS, port, server.key, server.certificate, trusted, folder / "exporter.sock", idle_seconds)
     loop = asyncio.new_event_loop()
-    exporter = Exporter([Runner(one, document()) for one in collectors])
+    asked = askers.Askers()
+    exporter = Exporter([Runner(one, document()) for one in (*collectors, askers.collector(asked))], askers=asked)
     task = loop.create_task(serve(exporter, place))
 
     def run() -> None:

@@ -15,7 +15,16 @@ from nodeops.backup.policy import Last
 from nodeops.backup.state import Remembered, write_drill, write_state
 from nodeops.core.errors import HostError
 from nodeops.disk import metrics as disk_metrics
-from nodeops.exporter import certificate_metrics, certificates, collectors, host_metrics, ledger_metrics, text_files, unit_metrics
+from nodeops.exporter import (
+    askers,
+    certificate_metrics,
+    certificates,
+    collectors,
+    host_metrics,
+    ledger_metrics,
+    text_files,
+    unit_metrics,
+)
 from nodeops.firewall import metrics as firewall_metrics
 from nodeops.hardening import metrics as hardening_metrics
 from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, Validator, ValidatorSet
@@ -178,6 +187,13 @@ def test_a_drill_that_failed_is_told_from_one_that_passed_and_from_none(node):
     assert value(backup_metrics.look(node), "backup_drill_failed") is None
 
 
+def asked(node):
+    found = askers.Askers()
+    found.note({"subjectAltName": (("DNS", "mon-1"), ("IP Address", "192.0.2.1"))})
+    found.note({})
+    return list(found.look(node))
+
+
 def units(node, monkeypatch):
     said = "Id=ledger.service\nActiveState=active\nNRestarts=2\n\nId=nodeops-disk.service\nActiveState=failed\nNRestarts=0\n"
     monkeypatch.setattr(unit_metrics, "run", lambda *_, **__: SimpleNamespace(stdout=said.encode()))
@@ -187,6 +203,7 @@ def units(node, monkeypatch):
 def test_each_fills_what_the_catalogue_says_and_nothing_else(node, monkeypatch):
     filled = {
         "agent": list(agent_metrics.look(node)),
+        "askers": asked(node),
         "backup": backups(node),
         "certificates": own_certificates(node),
         "disk": disk(node),

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import http.client
+import re
 import resource
 import socket
 import ssl
 import stat
 import threading
+import time
 
 import pytest
 from cryptography import x509
@@ -76,6 +78,18 @@ def test_alive_and_ready(running):
 def test_this_host_asks_over_a_socket_that_is_its_users_alone(running):
     assert "nodeops_memory_total_bytes" in asked(running.place.socket, "/metrics")[1]
     assert stat.S_IMODE(running.place.socket.stat().st_mode) == 0o600
+
+
+def test_who_asked_last_is_known_by_its_certificate_and_this_host_does_not_count(tmp_path):
+    line = re.compile(r'nodeops_exporter_asked_timestamp_seconds\{client="(\w+)"\} (\S+)')
+    with served(tmp_path, HOST) as found:
+        assert not line.findall(asked(found.place.socket, "/metrics")[1])
+        began = time.time()
+        found.ask("/livez")
+        assert not line.findall(asked(found.place.socket, "/metrics")[1]), "only who reads the metrics watches"
+        found.ask()
+        ((name, at),) = line.findall(asked(found.place.socket, "/metrics")[1])
+        assert (name, began <= float(at) <= time.time()) == ("monitor", True)
 
 
 PAGES = ["/", "/metrics/", "/metrics/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/debug/pprof", "//metrics", "/static/x"]
