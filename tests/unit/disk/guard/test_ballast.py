@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodeops.core.errors import HostError, Refused
-from nodeops.disk.guard.ballast import NAMES, is_room, present, release, restore, size_of
+from nodeops.disk.guard import ballast
+from nodeops.disk.guard.ballast import NAMES, _is_empty, is_room, present, release, restore, size_of
 from nodeops.host.filesystem import Filesystem
 from tests.unit.disk.purge.samples import fill, mounted
 
@@ -85,6 +86,28 @@ def test_a_file_without_its_space_is_filled(tmp_path):
 def test_written_zeros_are_ballast_too(tmp_path):
     (tmp_path / NAMES[0]).write_bytes(bytes(3 * MIB))
     assert release(tmp_path) == 3 * MIB
+
+
+def test_written_zeros_are_read_once_and_again_when_the_file_changed(tmp_path, monkeypatch):
+    """It is asked each second: a copy of a host has a gigabyte of written zeros. What is given back is always read."""
+    looked = []
+    monkeypatch.setattr(ballast, "_is_empty", lambda *words: looked.append(words) or _is_empty(*words))
+    file = tmp_path / NAMES[0]
+    file.write_bytes(bytes(3 * MIB))
+    for _ in range(3):
+        assert present(tmp_path) == {NAMES[0]: 3 * MIB}
+    assert len(looked) == 1
+    with file.open("r+b") as opened:
+        opened.write(b"key")
+    # The kernel's stamps are some milliseconds apart.
+    os.utime(file)
+    with pytest.raises(Refused, match="holds data"):
+        present(tmp_path)
+    file.write_bytes(bytes(3 * MIB))
+    assert present(tmp_path)
+    looked.clear()
+    assert release(tmp_path) == 3 * MIB
+    assert len(looked) == 1
 
 
 STRANGE: dict[str, Callable[[Path], object]] = {
