@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from nodeops.backup.policy import MARK, STATE, Lock, Snapshot, may_clear, whole
-from nodeops.backup.reach import NO_ANSWER, NOT_KNOWN, NOT_LET_IN, NOT_TRUSTED, reach, ssh_options
+from nodeops.backup.reach import NO_ANSWER, NOT_LET_IN, NOT_TRUSTED, reach, ssh_options
 from nodeops.backup.settings import without_secrets
 from nodeops.core.errors import HostError
 from nodeops.host.command import run
@@ -43,9 +43,7 @@ _KNOWN = {
     r"already initialized|config file already exists": ("is there already", "nodeops backup run"),
     r"unable to open config file|does not exist": ("is not there or not made yet", "check its address; then nodeops backup init"),
     r"x509|certificate": NOT_TRUSTED,
-    r"Host key verification failed": NOT_KNOWN,
     r"ssh: .*(refused|timed out|[Nn]o route|resolve)": NO_ANSWER,
-    r"ssh: .*Permission denied": NOT_LET_IN,
     r"\b401\b|\b403\b|[Uu]nauthori": NOT_LET_IN,
     r"no space left|\b413\b|\b507\b": ("is full", "make room on the repository's side"),
     r"already locked": ("is locked", "wait until who holds it has ended; nodeops backup verify clears what is stale"),

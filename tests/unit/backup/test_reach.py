@@ -77,9 +77,10 @@ def test_of_s3_any_answer_will_do_over_trusted_tls(server, certificate, said):
     return None
 
 
-@pytest.mark.parametrize("place", ["rest:https://u:p@127.0.0.1:1/x/", "s3:https://127.0.0.1:1/x"])
+@pytest.mark.parametrize("place", ["rest:https://u:p@127.0.0.1:1/x/", "s3:https://127.0.0.1:1/x", "sftp://u@127.0.0.1:1//x"])
 def test_a_repository_that_is_down(server, place):
     settings = {"RESTIC_REPOSITORY": place, "BACKUP_CACERT": str(server[1] / "own.pem")}
+    settings |= {"BACKUP_SSH_KEY": "/nowhere", "BACKUP_SSH_KNOWN_HOSTS": "/nowhere"}
     with pytest.raises(HostError, match="does not answer") as error:
         reach(settings)
     assert "u:p" not in str(error.value)
