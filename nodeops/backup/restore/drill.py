@@ -162,7 +162,8 @@ def _state(path: Path) -> Mark | None:
 
 
 def _proven(document: NodeDocument, driver: Driver, height: int) -> tuple[Block | None, str | None]:
-    """Return the proven block of a height, and the application's state after it, which the next proven header carries.
+    """Return the proven block of a height, and the application's state before it, which its header carries: what a node says of
+    its newest block, and so what a backup was marked with.
 
     Who signed the next one vouches for this one too: in a single commit a vote may be missing that came late.
     """
@@ -174,7 +175,7 @@ def _proven(document: NodeDocument, driver: Driver, height: int) -> tuple[Block 
     later = proven(after, height + 1, facts.prove, facts.organisations, facts.own_address)
     if str(after["header"]["last_block_id"]["hash"]).upper() == block.hash:
         block = replace(block, signers=block.signers | later.signers)
-    return block, str(after["header"]["app_hash"]).upper()
+    return block, str(here["header"]["app_hash"]).upper()
 
 
 def _write_down(document: NodeDocument, done: Drill) -> None:

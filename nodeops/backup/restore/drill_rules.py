@@ -20,7 +20,7 @@ class Drilled:
 
     `claimed` is when the backup says that it was made, `doubted` what speaks against its being the newest.
 
-    `block` is the proven block of the height in the tags and `app_hash` what the block after it says of the application's state;
+    `block` is the proven block of the height in the tags and `app_hash` what its header says of the application's state;
     None where the chain here no longer has them, or has nothing after it yet. `tip` is the chain's height. `keys` says in a word
     how the archive of the keys is: "intact", "none", or what is wrong with it. `others` is how many other organisations have
     validators.
