@@ -195,10 +195,13 @@ class Quarantine:
         systemd.systemctl("restart", self.document.ledger.unit)
 
     def _observer_unit(self, config: Path) -> str:
-        # CometBFT takes CMT_* before its configuration file (libs/cli/setup.go).
+        # Before its configuration file CometBFT takes CMT_* (libs/cli/setup.go), the SDK what begins with its program's name
+        # (server/util.go).
+        prefixes = ("CMT", Path(self.document.ledger.paths["binary"]).name.upper())
         names = (self.at.node_key.name, self.at.validator_key.name)
-        credentials = "\n".join(f"LoadCredential={name}:{config / name}" for name in names)
-        return f"[Service]\nLoadCredential=\n{credentials}\nEnvironment=CMT_PRIV_VALIDATOR_STATE_FILE={self._observer_state}\n"
+        credentials = [f"LoadCredential={name}:{config / name}" for name in names]
+        state = [f"Environment={prefix}_PRIV_VALIDATOR_STATE_FILE={self._observer_state}" for prefix in prefixes]
+        return "\n".join(["[Service]", "LoadCredential=", *credentials, *state, ""])
 
     def observes(self) -> bool:
         """Tell whether the unit would start with throw-away keys."""
