@@ -12,7 +12,7 @@ from nodeops.consortium.proven import proven_policy
 from nodeops.consortium.relay import relayed
 from nodeops.consortium.signatures.cli import sign, signatures
 from nodeops.consortium.view_cli import log, show, status
-from nodeops.consortium.vote_cli import approve, enlist, propose, reject
+from nodeops.consortium.voting.cli import approve, enlist, propose, reject
 from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument

@@ -13,7 +13,7 @@ from nodeops.consortium.orders import in_words
 from nodeops.consortium.outlook import power_table
 from nodeops.consortium.review import left_over, vote_lines
 from nodeops.consortium.session import Session, accounts, session
-from nodeops.consortium.vote import Look, agreeable, look
+from nodeops.consortium.voting.vote import Look, agreeable, look
 from nodeops.core.finding import Verdict
 from nodeops.core.result import Result, Table
 from nodeops.ledger.cosmos.group import members, proposals

@@ -114,7 +114,7 @@ def test_the_lock_says_the_same_for_every_python() -> None:
 SHIPPED = {name: content for name, content in package_files().items() if build_content.belongs_to_agent(name)}
 # These ask first whether the module, or the library, is there.
 OPTIONAL = {("agent/cli.py", "nodeops.agent.build_cli")}
-OPTIONAL_LIBRARIES = {("consortium/organisation_key.py", "paramiko")}
+OPTIONAL_LIBRARIES = {("consortium/voting/organisation_key.py", "paramiko")}
 # Import name -> name in the lock, where they differ.
 LIBRARIES = {"ruamel": "ruamel-yaml", "yaml": "pyyaml", "backports": "backports-zstd"}
 # Of the standard library, in a Python that is newer than this one.

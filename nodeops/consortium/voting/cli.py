@@ -17,13 +17,13 @@ from nodeops.consortium.options import (
     ViaOption,
 )
 from nodeops.consortium.orders import in_words
-from nodeops.consortium.organisation_key import load_organisation_key
 from nodeops.consortium.outlook import power_table
 from nodeops.consortium.propose import draft, organisation_of, proposed
 from nodeops.consortium.review import Case, refuse_left_over
 from nodeops.consortium.session import Session, key_of, session
 from nodeops.consortium.view_cli import look_result
-from nodeops.consortium.vote import Look, agreeable, look, outcome, refuse_unless
+from nodeops.consortium.voting.organisation_key import load_organisation_key
+from nodeops.consortium.voting.vote import Look, agreeable, look, outcome, refuse_unless
 from nodeops.core.errors import InputError, Refused
 from nodeops.core.result import Change, Result
 from nodeops.document.models import Consortium

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_ssh_private_key
 
-from nodeops.consortium.organisation_key import load_organisation_key
+from nodeops.consortium.voting.organisation_key import load_organisation_key
 from nodeops.core.errors import HostError, InputError
 from nodeops.ledger.cosmos.signing_key import SigningKey
 

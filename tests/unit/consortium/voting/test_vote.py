@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from nodeops.consortium import vote
 from nodeops.consortium.orders import Registered, orders
-from nodeops.consortium.vote import agreeable, look, refuse_unless
-from nodeops.consortium.vote_cli import approve
+from nodeops.consortium.voting import vote
+from nodeops.consortium.voting.cli import approve
+from nodeops.consortium.voting.vote import agreeable, look, refuse_unless
 from nodeops.core.errors import InputError, Refused
 from nodeops.core.finding import Verdict
 from nodeops.document.models import Consortium
