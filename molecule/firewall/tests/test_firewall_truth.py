@@ -128,6 +128,13 @@ def test_rules_that_a_person_stopped_stay_stopped() -> None:
     hosts.verb(NODE, "firewall", "check")
 
 
+def test_rules_stay_stopped_that_are_stopped_while_the_watch_looks() -> None:
+    look = "systemctl start --no-block nodeops-firewall-watch; sleep 0.0$i; systemctl stop nodeops-firewall"
+    wait = "while systemctl list-jobs | grep -q nodeops-firewall; do sleep 0.1; done; sleep 0.5"
+    back = "nft list table inet nodeops >/dev/null 2>&1 && echo $i; systemctl start nodeops-firewall; true"
+    assert hosts.must(NODE, f"for i in $(seq 0 9); do {look}; {wait}; {back}; done") == ""
+
+
 def test_operators_without_the_controller_are_refused_before_the_document_is_written() -> None:
     before = hosts.must(NODE, "cat /etc/nodeops/node.json")
     choices = json.dumps({"nodeops_choices": {"firewall": {"operators": ["203.0.113.0/24"]}}})
