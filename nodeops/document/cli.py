@@ -13,8 +13,8 @@ from nodeops.core.errors import InputError
 from nodeops.core.result import Result, Table
 from nodeops.document.check import checked_consortium, checked_inventory
 from nodeops.document.inventory import GENESIS_FILE, INVENTORY_HELP, chosen, inventory_folder
-from nodeops.document.models import Consortium, NodeDocument
-from nodeops.document.resolve import consortium_digest, differences, resolve
+from nodeops.document.models import Consortium, HostDocument
+from nodeops.document.resolve import consortium_digest, differences, resolve_host
 from nodeops.document.waivers import load_waivers
 
 app = typer.Typer(no_args_is_help=True)
@@ -63,22 +63,22 @@ def _genesis_digest(folder: Path) -> str | None:
 @app.command()
 def show(
     context: typer.Context,
-    node: Annotated[str, typer.Argument(help="Name of a node in the consortium file.")],
+    node: Annotated[str, typer.Argument(help="Name of a node, a monitor or a repository in the consortium file.")],
     inventory: Annotated[Path | None, typer.Option("--inventory", "-i", help=INVENTORY_HELP)] = None,
     diff: Annotated[Path | None, typer.Option("--diff", help="An older node.json: show only what differs.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show the node document that the consortium file and the choices resolve to for one node."""
+    """Show the node document that the consortium file and the choices resolve to for one host."""
     folder = inventory_folder(inventory)
     consortium, _ = checked_consortium(folder)
-    document = resolve(consortium, node, chosen(folder).choices, load_waivers(folder, consortium, _known_controls(context)))
+    document = resolve_host(consortium, node, chosen(folder).choices, load_waivers(folder, consortium, _known_controls(context)))
     emit(_differences(document, diff) if diff else _whole(document, consortium), as_json)
 
 
-def _whole(document: NodeDocument, consortium: Consortium) -> Result:
+def _whole(document: HostDocument, consortium: Consortium) -> Result:
     data = document.model_dump(mode="json")
     rows = [(path, _text(value)) for path, _, value in differences({}, _flat(data))]
-    title = f"{document.node.name}: {consortium.consortium} revision {consortium.revision}"
+    title = f"{document.own.name}: {consortium.consortium} revision {consortium.revision}"
     return Result({"document": data}, tables=[Table(("key", "value"), rows, title)])
 
 
@@ -96,7 +96,7 @@ def _rows(data: Any) -> Any:
     return data
 
 
-def _differences(document: NodeDocument, old_file: Path) -> Result:
+def _differences(document: HostDocument, old_file: Path) -> Result:
     try:
         old = json.loads(old_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,5 +1,6 @@
 """Shapes of consortium.yml and of the node document. Unknown keys are refused everywhere."""
 
+from abc import ABC, abstractmethod
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -14,16 +15,15 @@ from nodeops.document.fields import (
     Duty,
     GenesisTime,
     Name,
-    Network,
     NodeId,
     PortNumber,
     Socket,
     SshKey,
     Version,
-    Why,
     Words,
     said,
 )
+from nodeops.document.firewall_choices import FirewallChoices
 from nodeops.document.hardening_choices import HardeningChoices
 from nodeops.document.keys import PublicKey
 from nodeops.document.log_format import LogFormat
@@ -130,44 +130,10 @@ class Consortium(Model):
     former: Annotated[list[Former], UNSAID] = []
 
 
-class Published(Model):
-    """A port that a container on the host publishes: who may reach it. Others may not, whatever Docker says."""
-
-    port: PortNumber
-    protocol: Literal["tcp", "udp"] = "tcp"
-    sources: Annotated[list[Network], Field(min_length=1)]
-    why: Why
-
-
-class EgressRule(Model):
-    """Connections that a host may open, besides those to the other members. No port: every port."""
-
-    to: Annotated[list[Network], Field(min_length=1)]
-    protocol: Literal["tcp", "udp"] = "tcp"
-    port: PortNumber | None = None
-    why: Why
-
-
-class FirewallChoices(Model):
-    """Who may reach the hosts of one organisation, besides members and monitors.
-
-    `operators` are the networks of people and controllers that log in over SSH, `clients` those of business applications
-    that may use the ledger's RPC. `egress` None lets hosts open any connection. A new rule set must be confirmed over a
-    new SSH connection within `confirm_seconds`, or the old one comes back.
-    """
-
-    operators: list[Network] = []
-    clients: list[Network] = []
-    ssh_port: PortNumber = 22
-    published: list[Published] = []
-    egress: list[EgressRule] | None = None
-    confirm_seconds: Annotated[int, Field(ge=10, le=600)] = 60
-
-
 class Waiver(Model):
     """One control that is not applied, and why: who answers for it and until when (the last day it holds, UTC).
 
-    `scope` is "all", the name of an organisation, or the name of a node.
+    `scope` is "all", the name of an organisation, or the name of a host.
     """
 
     control: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$", max_length=80)]
@@ -189,11 +155,14 @@ class Choices(Model):
 
 
 class Port(Model):
-    """One listening port of the ledger or of nodeops: who may reach it, on which address it listens, and why."""
+    """One listening port of the ledger or of nodeops: who may reach it, on which address it listens, and why.
+
+    `scope` "members" are all other nodes, "organisation" those of the host's own organisation alone.
+    """
 
     port: PortNumber
     bind: str
-    scope: Literal["members", "monitors", "clients", "local"]
+    scope: Literal["members", "organisation", "monitors", "clients", "local"]
     protocol: Literal["tcp", "udp"] = "tcp"
     why: str
 
@@ -229,29 +198,100 @@ class LedgerPlan(Model):
     paths: dict[str, str]
 
 
-class NodeDocument(Model):
-    """Everything one host needs to know, as written to /etc/nodeops/node.json.
+class PlainHost(Model):
+    """A host of the consortium that runs no ledger, as its own document names it."""
 
-    `consortium_digest` is the SHA-256 of the consortium file's content in canonical form: it is equal on every node
-    that runs the same revision, whoever manages it. Nothing in here is secret.
+    kind: Literal["monitor", "repository"]
+    name: Name
+    organisation: Name
+    address: Address
+    site: Words | None = None
+
+
+class HostDocument(Model, ABC):
+    """What every host is told, whether it runs a ledger or not; what guards a host asks for nothing else.
+
+    `consortium_digest` is the SHA-256 of the consortium file's content in canonical form: it is equal on every host
+    that was made by the same revision, whoever manages it. `ports` are those of nodeops on a node. Nothing in here is secret.
     """
 
     schema_version: Literal[1] = 1
     consortium: Name
     revision: int
     consortium_digest: str
-    node: Member
     organisations: dict[Name, Organisation]
     members: list[Member]
     monitors: dict[Name, Monitor]
     repositories: dict[Name, Repository]
-    ledger: LedgerPlan
     ports: dict[str, Port]
     monitor_ports: dict[str, Port]
     repository_ports: dict[str, Port]
     paths: dict[str, str]
     limits: Choices
     waivers: list[Waiver] = []
+
+    @property
+    @abstractmethod
+    def own(self) -> Member | PlainHost:
+        """Return this host as its document names it."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> Literal["node", "monitor", "repository"]:
+        """Return what this host is for."""
+
+    @property
+    @abstractmethod
+    def serves(self) -> dict[str, Port]:
+        """Return all ports on which this host itself listens, by their names."""
+
+    @property
+    def title(self) -> str:
+        """Return this host in words: what it is for, its name, whose it is."""
+        return f"{self.kind} {self.own.name} of {self.own.organisation}"
+
+
+class PlainDocument(HostDocument):
+    """The document of a host that runs no ledger, at the same place as a node's."""
+
+    host: PlainHost
+
+    @property
+    def own(self) -> PlainHost:
+        """Return this host."""
+        return self.host
+
+    @property
+    def kind(self) -> Literal["monitor", "repository"]:
+        """Return what this host is for."""
+        return self.host.kind
+
+    @property
+    def serves(self) -> dict[str, Port]:
+        """Return the ports of a monitor, or of a repository."""
+        return self.monitor_ports if self.kind == "monitor" else self.repository_ports
+
+
+class NodeDocument(HostDocument):
+    """Everything that the host of a node needs to know, as written to /etc/nodeops/node.json."""
+
+    node: Member
+    ledger: LedgerPlan
+
+    @property
+    def own(self) -> Member:
+        """Return this node."""
+        return self.node
+
+    @property
+    def kind(self) -> Literal["node"]:
+        """Return what this host is for."""
+        return "node"
+
+    @property
+    def serves(self) -> dict[str, Port]:
+        """Return the ports of the ledger and of nodeops."""
+        return {**self.ledger.ports, **self.ports}
 
     @property
     def repository(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Judge whether the names that a node uses on a host are free or ours: account, group, folders, units. Pure.
+"""Judge whether the names that we use on a host are free or ours: account, group, folders, units. Pure.
 
 The validator key is readable for the ledger's account. A person who has it, or shares its number or group, has the key.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.facts import Account, NameFacts, PathOwner
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument, NodeDocument
 
 _NO_SHELLS = frozenset({"/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false"})
 # Debian's adduser gives people numbers from here on; systemd-sysusers stays below.
@@ -17,20 +17,24 @@ _OTHERS_WRITE = 0o002
 _RENAME = "rename or remove what has this name here, if nobody needs it"
 
 
-def names_of(document: NodeDocument) -> dict[str, Any]:
+def names_of(document: HostDocument) -> dict[str, Any]:
     """Return what is to be looked at: the arguments of nodeops.host.names.seen."""
-    ledger, paths = document.ledger, document.paths
+    paths = [*_roots(document), document.paths["command"]]
+    if not isinstance(document, NodeDocument):
+        return {"user": "", "unit": "", "paths": paths}
+    ledger = document.ledger
     folders = [ledger.paths[name] for name in ("home", "data", "binaries", "log_directory")]
-    return {"user": ledger.user, "unit": ledger.unit, "paths": [*folders, *_roots(document), paths["command"]]}
+    return {"user": ledger.user, "unit": ledger.unit, "paths": [*folders, *paths]}
 
 
-def _roots(document: NodeDocument) -> list[str]:
+def _roots(document: HostDocument) -> list[str]:
     return [document.paths["state"], document.paths["agent"], document.paths["document"].rpartition("/")[0]]
 
 
-def judge_names(document: NodeDocument, seen: NameFacts) -> list[Finding]:
-    """Return a finding each for the account, the paths and the units."""
-    return [_account(document, seen.account), _paths(document, seen), _units(document, seen)]
+def judge_names(document: HostDocument, seen: NameFacts) -> list[Finding]:
+    """Return a finding each for the ledger's account where there is one, the paths and the units."""
+    account = [_account(document, seen.account)] if isinstance(document, NodeDocument) else []
+    return [*account, _paths(document, seen), _units(document, seen)]
 
 
 def _judged(name: str, expected: str, problems: list[str], fine: str, hint: str) -> Finding:
@@ -60,18 +64,20 @@ def _strange(seen: Account, home: str) -> Iterator[str]:
         yield f"is shared with {', '.join(seen.members)}"
 
 
-def _paths(document: NodeDocument, seen: NameFacts) -> Finding:
+def _paths(document: HostDocument, seen: NameFacts) -> Finding:
     expected = "the folders of node and agent are free, or belong to root or the ledger, and nobody else writes there"
     problems = [problem for path in seen.paths for problem in _trouble(document, path)]
     return _judged("paths", expected, problems, "free, or ours", f"{_RENAME}; of our own: chown, chmod o-w")
 
 
-def _trouble(document: NodeDocument, seen: PathOwner) -> Iterator[str]:
+def _trouble(document: HostDocument, seen: PathOwner) -> Iterator[str]:
     if seen.path == document.paths["command"]:
         if not (seen.link or "").startswith(f"{document.paths['agent']}/"):
             yield f"{seen.path} is another program"
         return
-    allowed = {"root"} if seen.path in _roots(document) else {"root", document.ledger.user}
+    allowed = {"root"}
+    if isinstance(document, NodeDocument) and seen.path not in _roots(document):
+        allowed.add(document.ledger.user)
     if not seen.folder:
         yield f"{seen.path} is no folder"
     if seen.owner not in allowed:
@@ -80,7 +86,8 @@ def _trouble(document: NodeDocument, seen: PathOwner) -> Iterator[str]:
         yield f"everybody may write to {seen.path} (mode {seen.mode:04o})"
 
 
-def _units(document: NodeDocument, seen: NameFacts) -> Finding:
-    expected = f"{document.ledger.unit} and the units nodeops-* are free, or written by us"
+def _units(document: HostDocument, seen: NameFacts) -> Finding:
+    ledger = f"{document.ledger.unit} and " if isinstance(document, NodeDocument) else ""
+    expected = f"{ledger}the units nodeops-* are free, or written by us"
     problems = [f"{unit.path} is not ours" for unit in seen.units if not unit.ours]
     return _judged("units", expected, problems, "free, or ours", f"{_RENAME}; a masked unit is unmasked by systemctl unmask")

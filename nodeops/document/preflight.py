@@ -1,4 +1,4 @@
-"""Judge a host before anything on it is changed: can it carry the node that its document describes? Pure."""
+"""Judge a host before anything on it is changed: can it carry what its document describes? Pure."""
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.units import size
 from nodeops.document.facts import Filesystem, HostFacts, Listener, Login
-from nodeops.document.models import Model, NodeDocument, Port
+from nodeops.document.models import HostDocument, Model, NodeDocument, Port
 from nodeops.document.names_rules import judge_names
 
 # What systemd-detect-virt calls a container: it has its host's clock, and cannot set or see how it is kept.
@@ -57,7 +57,7 @@ def release_support() -> ReleaseSupport:
 
 
 def judge_host(
-    document: NodeDocument,
+    document: HostDocument,
     observed: HostFacts,
     controller_time: float | Sequence[float],
     support: ReleaseSupport | None = None,
@@ -103,12 +103,9 @@ def _system(observed: HostFacts, law: ReleaseSupport) -> Iterator[Finding]:
     )
 
 
-def _room(document: NodeDocument, observed: HostFacts, limits: RoomLimits) -> Iterator[Finding]:
-    paths, needed = document.ledger.paths, document.limits.min_free_bytes
-    vital = {paths["data"]: "the ledger's data"}
-    # A log with a filesystem of its own may be as full as it likes: the disk guard keeps it, and this run may be what mends it.
-    if not (document.limits.disk.log_bytes or document.limits.disk.log_device):
-        vital[paths["log_directory"]] = "the ledger's log"
+def _room(document: HostDocument, observed: HostFacts, limits: RoomLimits) -> Iterator[Finding]:
+    needed = document.limits.min_free_bytes
+    vital = _vital(document) if isinstance(document, NodeDocument) else {}
     seen = {filesystem.path for filesystem in observed.filesystems}
     for path in sorted(vital.keys() - seen):
         yield Finding(f"disk:{path}", Verdict.UNKNOWN, f"{size(needed)} free", "was not observed", "observe this path")
@@ -117,6 +114,16 @@ def _room(document: NodeDocument, observed: HostFacts, limits: RoomLimits) -> It
         judged = _free_bytes(filesystem, purpose or "everything else", needed), _free_inodes(filesystem, limits)
         for finding in filter(None, judged):
             yield finding if purpose or finding.verdict is Verdict.PASS else _softened(finding)
+
+
+def _vital(document: NodeDocument) -> dict[str, str]:
+    """Return the paths without room for which there is no node, and what each is for."""
+    paths = document.ledger.paths
+    vital = {paths["data"]: "the ledger's data"}
+    # A log with a filesystem of its own may be as full as it likes: the disk guard keeps it, and this run may be what mends it.
+    if not (document.limits.disk.log_bytes or document.limits.disk.log_device):
+        vital[paths["log_directory"]] = "the ledger's log"
+    return vital
 
 
 def _softened(finding: Finding) -> Finding:
@@ -142,7 +149,10 @@ def _free_inodes(filesystem: Filesystem, limits: RoomLimits) -> Finding | None:
     return Finding(f"inodes:{filesystem.path}", Verdict.FAIL, expected, actual, hint)
 
 
-def _ports(document: NodeDocument, listening: Iterable[Listener]) -> Iterator[Finding]:
+def _ports(document: HostDocument, listening: Iterable[Listener]) -> Iterator[Finding]:
+    """Yield whether the ports of a node are free. What a monitor or a repository serves, units of Debian's packages may hold."""
+    if not isinstance(document, NodeDocument):
+        return
     yield from _free(document.ledger.ports, document.ledger.unit, "the ledger's ", listening)
     for name, port in document.ports.items():
         yield from _free({name: port}, f"nodeops-{name}.service", "nodeops' ", listening)
@@ -212,7 +222,7 @@ def _synchronised(observed: HostFacts) -> Finding:
     return Finding("clock-synchronised", Verdict.WARN, expected, actual, hint)
 
 
-def _operators(document: NodeDocument, login: Login | None) -> Iterator[Finding]:
+def _operators(document: HostDocument, login: Login | None) -> Iterator[Finding]:
     """A firewall that lets nobody in, or not who sets it up, would shut them out: judged before a document says so."""
     choices = document.limits.firewall
     hint = "name the networks of operators and of this controller: nodeops_choices, firewall, operators (docs/firewall.md)"
@@ -236,7 +246,7 @@ def _within(address: str, networks: Iterable[str]) -> bool:
 
 
 def _packages(missing: Sequence[str]) -> Finding:
-    expected = "all packages that a node needs"
+    expected = "all packages that a host needs"
     if not missing:
         return Finding("packages", Verdict.PASS, expected, "all are installed")
     hint = "nothing to do where the host can reach its package mirror; else install them first"

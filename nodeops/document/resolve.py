@@ -1,4 +1,4 @@
-"""Resolve the consortium file, the profile and one organisation's choices into the node document of one host."""
+"""Resolve the consortium file, the profile and one organisation's choices into the document of one host."""
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,18 @@ from pydantic import ValidationError
 from nodeops.core.digest import digest
 from nodeops.core.errors import InputError
 from nodeops.document.load import described
-from nodeops.document.models import Choices, Consortium, LedgerPlan, Member, Node, NodeDocument, Port, Waiver
+from nodeops.document.models import (
+    Choices,
+    Consortium,
+    LedgerPlan,
+    Member,
+    Node,
+    NodeDocument,
+    PlainDocument,
+    PlainHost,
+    Port,
+    Waiver,
+)
 from nodeops.document.profile import Profile, load_profile
 
 LOOPBACK = "127.0.0.1"
@@ -53,6 +64,23 @@ def _member(name: str, node: Node) -> Member:
     return Member(name=name, organisation=node.organisation, duty=node.duty, power=power, address=node.address, site=node.site)
 
 
+def resolve_host(
+    consortium: Consortium, name: str, choices: Mapping[str, Any], waivers: Sequence[Waiver] = ()
+) -> NodeDocument | PlainDocument:
+    """Return the document of any host of the consortium: a node, a monitor or a repository. See `resolve`."""
+    plain = _plain_host(consortium, name)
+    if plain is None:
+        return resolve(consortium, name, choices, waivers)
+    return PlainDocument(host=plain, **_for_every_host(consortium, plain, parse_choices(choices), waivers))
+
+
+def _plain_host(consortium: Consortium, name: str) -> PlainHost | None:
+    for kind, hosts in (("monitor", consortium.monitors), ("repository", consortium.repositories)):
+        if name in hosts:
+            return PlainHost.model_validate({"kind": kind, "name": name, **hosts[name].model_dump()})
+    return None
+
+
 def resolve(consortium: Consortium, node: str, choices: Mapping[str, Any], waivers: Sequence[Waiver] = ()) -> NodeDocument:
     """Return the node document of one node. `waivers` are all of the inventory's; those for this node are kept.
 
@@ -62,28 +90,35 @@ def resolve(consortium: Consortium, node: str, choices: Mapping[str, Any], waive
     if node not in found:
         raise InputError(f"unknown node '{node}'", where="consortium.yml", allowed=", ".join(found))
     limits = parse_choices(choices)
-    return NodeDocument(
-        consortium=consortium.consortium,
-        revision=consortium.revision,
-        consortium_digest=consortium_digest(consortium),
-        node=found[node],
-        organisations=dict(sorted(consortium.organisations.items())),
-        members=list(found.values()),
-        monitors=dict(sorted(consortium.monitors.items())),
-        repositories=dict(sorted(consortium.repositories.items())),
-        ledger=_ledger_plan(consortium, load_profile(consortium.ledger.platform), limits),
-        ports=admitted_ports(host_ports("node"), consortium, limits),
-        monitor_ports=host_ports("monitor"),
-        repository_ports=host_ports("repository"),
-        paths=host_paths(),
-        limits=limits,
-        waivers=[waiver for waiver in waivers if waiver.scope in ("all", node, found[node].organisation)],
-    )
+    ledger = _ledger_plan(consortium, load_profile(consortium.ledger.platform), limits)
+    return NodeDocument(node=found[node], ledger=ledger, **_for_every_host(consortium, found[node], limits, waivers))
+
+
+def _for_every_host(
+    consortium: Consortium, own: Member | PlainHost, limits: Choices, waivers: Sequence[Waiver]
+) -> dict[str, Any]:
+    """Return what is in the document of a host, whatever it is for."""
+    return {
+        "consortium": consortium.consortium,
+        "revision": consortium.revision,
+        "consortium_digest": consortium_digest(consortium),
+        "organisations": dict(sorted(consortium.organisations.items())),
+        "members": members(consortium),
+        "monitors": dict(sorted(consortium.monitors.items())),
+        "repositories": dict(sorted(consortium.repositories.items())),
+        "ports": admitted_ports(host_ports("node"), consortium, limits),
+        "monitor_ports": host_ports("monitor"),
+        "repository_ports": host_ports("repository"),
+        "paths": host_paths(),
+        "limits": limits,
+        "waivers": [waiver for waiver in waivers if waiver.scope in ("all", own.name, own.organisation)],
+    }
 
 
 def admitted_ports(ports: Mapping[str, Port], consortium: Consortium, choices: Choices) -> dict[str, Port]:
     """Return ports, each bound where its scope needs it: a port that nobody may reach listens on loopback."""
-    admits = {"members": True, "monitors": bool(consortium.monitors), "clients": bool(choices.firewall.clients), "local": False}
+    monitors, clients = bool(consortium.monitors), bool(choices.firewall.clients)
+    admits = {"members": True, "organisation": True, "monitors": monitors, "clients": clients, "local": False}
     return {name: port if admits[port.scope] else port.model_copy(update={"bind": LOOPBACK}) for name, port in ports.items()}
 
 

@@ -37,7 +37,7 @@ def load_waivers(
         found = _File.model_validate(plain(source.tree)).waivers
     except ValidationError as error:
         raise all_problems(source, error, _File, hint=_HINT) from error
-    scopes = {"all", *consortium.organisations, *consortium.nodes}
+    scopes = {"all", *consortium.organisations, *consortium.nodes, *consortium.monitors, *consortium.repositories}
     last = (today or datetime.now(UTC).date()) + timedelta(days=MOST_DAYS)
     problems = [
         problem
@@ -65,7 +65,7 @@ def _problems(
     waiver: Waiver, scopes: Collection[str], known: Collection[str] | None, last: date, place: _Place
 ) -> Iterator[InputError]:
     if waiver.scope not in scopes:
-        yield place.wrong("scope", f"'{waiver.scope}' is no organisation or node of the consortium", ", ".join(sorted(scopes)))
+        yield place.wrong("scope", f"'{waiver.scope}' is no organisation or host of the consortium", ", ".join(sorted(scopes)))
     if known is not None and waiver.control not in known:
         yield place.wrong("control", f"there is no control '{waiver.control}'", "what `nodeops hardening list` shows")
     if waiver.expires > last:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from nodeops.core.errors import HostError
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.firewall.rules import RuleSet, named_hosts, rules_for
 
 
-def current_rules(document: NodeDocument) -> RuleSet:
+def current_rules(document: HostDocument) -> RuleSet:
     """Return the rules of a host with names resolved now. Raise HostError for a name that has no address."""
     return rules_for(document, {host: resolved(host, who) for who, host in named_hosts(document).items()})
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nodeops.core.errors import HostError, Refused
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.firewall import proof
 from nodeops.firewall.drift_rules import Seen
 from nodeops.firewall.live import NFT, load, loaded, normalised, require_readable, script_of
@@ -16,7 +16,7 @@ from nodeops.host.units import systemd
 _ROLLBACK, _NEW = "rollback.nft", "new.nft"
 
 
-def put_on_trial(document: NodeDocument, seen: Seen) -> Trial:
+def put_on_trial(document: HostDocument, seen: Seen) -> Trial:
     """Arm the timer that undoes the change, then load the wanted rules. Called while no trial is running.
 
     The undo is `nft` and a file, so that it works without Python and without us. Raise HostError when the rules cannot be
@@ -39,7 +39,7 @@ def put_on_trial(document: NodeDocument, seen: Seen) -> Trial:
     return trial.made(folder, begun)
 
 
-def prepared_folder(document: NodeDocument) -> Path:
+def prepared_folder(document: HostDocument) -> Path:
     """Return the state folder, made for root alone."""
     folder = state_folder(document)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def _write(path: Path, text: str) -> None:
     write_atomic(path, text.encode(), 0o600)
 
 
-def confirm(document: NodeDocument, token: str, console: bool) -> None:
+def confirm(document: HostDocument, token: str, console: bool) -> None:
     """Keep the rules on trial: loaded at boot from now on.
 
     Raise Refused without a new SSH session (`console` says that a person at a console vouches instead) or when the trial
@@ -78,7 +78,7 @@ def _enable() -> None:
             systemd.systemctl("start", name)
 
 
-def roll_back(document: NodeDocument) -> None:
+def roll_back(document: HostDocument) -> None:
     """Take back the rules on trial now. Raise Refused when none are."""
     folder = prepared_folder(document)
     begun = trial.pending(folder)

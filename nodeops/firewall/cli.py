@@ -12,8 +12,8 @@ import typer
 from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, emit
 from nodeops.core.errors import HostError, InputError
 from nodeops.core.result import Result, Table
-from nodeops.document.host import load_node_document
-from nodeops.document.models import NodeDocument
+from nodeops.document.host import load_host_document
+from nodeops.document.models import HostDocument
 from nodeops.firewall import change
 from nodeops.firewall.addresses import current_rules
 from nodeops.firewall.drift_rules import Seen, changes, findings, state
@@ -37,20 +37,22 @@ ProtocolOption = Annotated[Literal["tcp", "udp"], typer.Option("--protocol", hel
 NftFlag = Annotated[bool, typer.Option("--nft", help="The script as it is loaded, instead of a table.")]
 
 
-def _document(path: Any) -> NodeDocument:
+def _document(path: Any) -> HostDocument:
     if os.geteuid() != 0:
         raise HostError("the rules of a host are for root only", where="nodeops firewall", hint="run with sudo")
-    return load_node_document(path)
+    return load_host_document(path)
 
 
 @app.command()
 def show(nft: NftFlag = False, document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     """Show the rules that follow from the node document, whether they are loaded or not."""
-    rules = current_rules(load_node_document(document))
+    host = load_host_document(document)
+    rules = current_rules(host)
     if nft:
         emit(Result({"script": nft_text(rules)}, lines=nft_text(rules).splitlines()), as_json)
         return
-    emit(Result({"rules": [_row(rule) for rule in _data(rules)]}, tables=[_rules_table(rules)]), as_json)
+    data = {"host": host.title, "rules": [_row(rule) for rule in _data(rules)]}
+    emit(Result(data, tables=[_rules_table(rules, host.title)]), as_json)
 
 
 def _data(rules: RuleSet) -> Iterable[dict[str, Any]]:
@@ -61,8 +63,8 @@ def _row(rule: dict[str, Any]) -> dict[str, Any]:
     return {**rule, "networks": [str(network) for network in rule["networks"]]}
 
 
-def _rules_table(rules: RuleSet) -> Table:
-    return Table(("rule", "direction", "port", "who", "networks", "why"), [_cells(rule) for rule in rules.rules])
+def _rules_table(rules: RuleSet, title: str) -> Table:
+    return Table(("rule", "direction", "port", "who", "networks", "why"), [_cells(rule) for rule in rules.rules], title)
 
 
 def _cells(rule: Rule) -> tuple[str, ...]:
@@ -115,7 +117,7 @@ def _begun(begun: trial.Trial, wanted: Any) -> Result:
 def confirm(
     token: TokenArgument, console: ConsoleFlag = False, document: DocumentOption = None, as_json: JsonFlag = False
 ) -> None:
-    """Keep the rules on trial, once a new SSH login and the ledger's peers and height prove them. Exit code 5: not yet."""
+    """Keep the rules on trial, once a new SSH login, and a node's peers and height, prove them. Exit code 5: not yet."""
     node = _document(document)
     with held(change.prepared_folder(node)):
         change.confirm(node, token, console)
@@ -138,13 +140,14 @@ def status(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     emit(_result(node, observe(node)), as_json)
 
 
-def _result(node: NodeDocument, seen: Seen) -> Result:
+def _result(node: HostDocument, seen: Seen) -> Result:
     counted = hits()
     running = trial.pending(state_folder(node))
     left = None if running is None else {"seconds": int(running.remaining_seconds)}
     table = Table(("packets refused by", "since loaded"), [(name, str(count)) for name, count in counted.items()])
-    data = {"state": state(seen), "trial": left, "refused": counted}
-    return Result(data, lines=[f"firewall: {state(seen)}"], tables=[table] if counted else [], findings=findings(seen))
+    data = {"host": node.title, "state": state(seen), "trial": left, "refused": counted}
+    lines = [f"firewall of the {node.title}: {state(seen)}"]
+    return Result(data, lines=lines, tables=[table] if counted else [], findings=findings(seen))
 
 
 @app.command()
@@ -162,11 +165,12 @@ def explain(
     verdict = {True: "allowed", False: "refused", None: "not known"}[found.allowed]
     unread = [f"{name} could not be copied, so it is not judged here" for name in seen.unread]
     lines = [
+        f"this host: {node.title}",
         f"{address} ({found.address_is}) to {protocol} port {port} ({found.port_is}): {verdict} by '{found.rule}'",
         f"why: {found.why}",
         *(f"but: {one}" for one in (*found.but, *unread)),
     ]
-    asked = {"address": address, "port": port, "protocol": protocol}
+    asked = {"host": node.title, "address": address, "port": port, "protocol": protocol}
     emit(Result({**asked, **asdict(found), "not_judged": list(seen.unread)}, lines=lines), as_json)
 
 
@@ -179,7 +183,7 @@ def _plain(address: str) -> str:
     return str(getattr(found, "ipv4_mapped", None) or found)
 
 
-def _rules_or_none(node: NodeDocument) -> RuleSet | None:
+def _rules_or_none(node: HostDocument) -> RuleSet | None:
     """Return what the document asks for; None while one of its names has no address: what is loaded is judged all the same."""
     try:
         return current_rules(node)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument, NodeDocument
 from nodeops.firewall.guard_rules import contains
 from nodeops.firewall.rules import Rule, RuleSet
 from nodeops.firewall.trace_rules import Outcome
@@ -29,7 +29,7 @@ class Explanation:
 
 
 def explain(
-    document: NodeDocument, rules: RuleSet | None, outcome: Outcome, address: str, port: int, protocol: str
+    document: HostDocument, rules: RuleSet | None, outcome: Outcome, address: str, port: int, protocol: str
 ) -> Explanation:
     """Return what happens to a new connection. `rules` are those of the document, None when its names cannot be resolved."""
     who = _who(rules, address) if rules else "not known: a name of the node document has no address now"
@@ -87,11 +87,11 @@ def _who(rules: RuleSet, address: str) -> str:
     return ", ".join(sorted(found)) or "a stranger"
 
 
-def _what(document: NodeDocument, port: int, protocol: str) -> str:
+def _what(document: HostDocument, port: int, protocol: str) -> str:
     if protocol == "tcp" and port == document.limits.firewall.ssh_port:
         return "ssh"
-    both = (("the ledger", document.ledger.ports), ("nodeops", document.ports))
+    ledger = document.ledger.ports if isinstance(document, NodeDocument) else {}
+    found = ((name, "the ledger" if name in ledger else "nodeops", one) for name, one in document.serves.items())
     asked = (port, protocol)
-    found = ((name, whose, one) for whose, ports in both for name, one in ports.items())
     ours = [f"{name} of {whose} ({one.scope})" for name, whose, one in found if (one.port, one.protocol) == asked]
     return ours[0] if ours else "not a port of the node document"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nodeops.core.errors import HostError
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.firewall.addresses import current_rules
 from nodeops.firewall.drift_rules import Seen
 from nodeops.firewall.live import loaded, normalised
@@ -17,17 +17,17 @@ UNIT = "nodeops-firewall.service"
 WATCH = "nodeops-firewall-watch.timer"
 
 
-def state_folder(document: NodeDocument) -> Path:
+def state_folder(document: HostDocument) -> Path:
     """Return where a trial keeps what it needs to be undone."""
     return Path(document.paths["firewall_state"])
 
 
-def confirmed_file(document: NodeDocument) -> Path:
+def confirmed_file(document: HostDocument) -> Path:
     """Return the script that is loaded at boot."""
     return Path(document.paths["firewall_rules"])
 
 
-def observe(document: NodeDocument, rules: RuleSet | None = None) -> Seen:
+def observe(document: HostDocument, rules: RuleSet | None = None) -> Seen:
     """Return what was observed. Raise Refused when nft cannot read the wanted rules, HostError without root."""
     script = nft_text(rules or current_rules(document))
     running = trial.pending(state_folder(document))
@@ -42,7 +42,7 @@ def observe(document: NodeDocument, rules: RuleSet | None = None) -> Seen:
     )
 
 
-def confirmed_text(document: NodeDocument) -> str | None:
+def confirmed_text(document: HostDocument) -> str | None:
     """Return the script that is loaded at boot; None when no rules were ever confirmed."""
     path = confirmed_file(document)
     try:

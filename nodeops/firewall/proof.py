@@ -1,4 +1,7 @@
-"""What the ledger must show after a change of the rules: as many peers as before, within reach, and a height that moves."""
+"""What the ledger must show after a change of the rules: as many peers as before, within reach, and a height that moves.
+
+A host that runs no ledger has nothing to show besides the new login, which is asked for everywhere.
+"""
 
 import json
 import socket
@@ -8,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nodeops.core.errors import NodeopsError, Timeout
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument, NodeDocument
 from nodeops.host.files import write_atomic
 from nodeops.ledger.driver import driver_for
 from nodeops.ledger.node.rejoin import moving_height
@@ -25,15 +28,19 @@ class Before:
     height: int | None = None
 
 
-def remember(document: NodeDocument, folder: Path) -> Before:
+def remember(document: HostDocument, folder: Path) -> Before:
     """Write down and return how the ledger does now. One that does not answer has nothing to prove afterwards."""
+    before = _before(document) if isinstance(document, NodeDocument) else Before()
+    write_atomic(folder / _FILE, json.dumps(asdict(before)).encode(), 0o600)
+    return before
+
+
+def _before(document: NodeDocument) -> Before:
     try:
         peers = sorted(peer.address for peer in driver_for(document).peers())
     except NodeopsError:
         peers = []
-    before = Before(peers, moving_height(document))
-    write_atomic(folder / _FILE, json.dumps(asdict(before)).encode(), 0o600)
-    return before
+    return Before(peers, moving_height(document))
 
 
 def recalled(folder: Path) -> Before:
@@ -44,9 +51,9 @@ def recalled(folder: Path) -> Before:
         return Before()
 
 
-def require_proof(document: NodeDocument, before: Before) -> None:
+def require_proof(document: HostDocument, before: Before) -> None:
     """Raise Timeout while the ledger does not show yet that it is as well connected as before, with what is missing."""
-    missing = [*_height(document, before), *_peers(document, before)]
+    missing = [*_height(document, before), *_peers(document, before)] if isinstance(document, NodeDocument) else []
     if missing:
         hint = "try again while the change is on trial; when its time is over it is undone"
         raise Timeout("; ".join(missing), where="firewall", hint=hint)

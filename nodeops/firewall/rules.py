@@ -1,4 +1,4 @@
-"""Which rules follow from the node document: who may reach what, and why. Pure.
+"""Which rules follow from the document of a host: who may reach what, and why. Pure.
 
 Everything that no rule names is dropped. No rule counts or limits what a source asks: a source can be forged, and then a
 stranger would use up what belongs to an operator or a member. What was answered is limited by who answers: sshd by
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Literal
 
-from nodeops.document.models import NodeDocument, Port
+from nodeops.document.models import HostDocument, NodeDocument, Port
 
 IpNetwork = IPv4Network | IPv6Network
 Networks = tuple[IpNetwork, ...]
@@ -55,15 +55,21 @@ def collapsed(networks: Iterable[str]) -> Networks:
     return (*four, *six)
 
 
-def named_hosts(document: NodeDocument) -> dict[str, str]:
+def named_hosts(document: HostDocument) -> dict[str, str]:
     """Return the addresses and host names that must be known as networks before rules can be made, by who has them."""
-    others = {member.name: member.address for member in document.members if member.name != document.node.name}
-    found = {**others, **{name: monitor.address for name, monitor in document.monitors.items()}}
-    own = document.repository
-    return {**found, own: document.repositories[own].address} if own else found
+    members = {member.name: member.address for member in document.members}
+    monitors = {name: monitor.address for name, monitor in document.monitors.items()}
+    keeper = _keeper(document)
+    kept = {keeper: document.repositories[keeper].address} if keeper else {}
+    return {name: address for name, address in {**members, **monitors, **kept}.items() if name != document.own.name}
 
 
-def rules_for(document: NodeDocument, addresses: Mapping[str, Sequence[str]]) -> RuleSet:
+def _keeper(document: HostDocument) -> str | None:
+    """Return the repository that this host brings backups to."""
+    return document.repository if isinstance(document, NodeDocument) else None
+
+
+def rules_for(document: HostDocument, addresses: Mapping[str, Sequence[str]]) -> RuleSet:
     """Return the rules of a host. `addresses` are those of every value of `named_hosts`, as text."""
     sources = _Sources(document, addresses)
     choices = document.limits.firewall
@@ -77,12 +83,16 @@ def rules_for(document: NodeDocument, addresses: Mapping[str, Sequence[str]]) ->
 class _Sources:
     """The networks behind each scope of a port."""
 
-    def __init__(self, document: NodeDocument, addresses: Mapping[str, Sequence[str]]) -> None:
-        own = document.node.name
-        members = [member.address for member in document.members if member.name != own]
-        hosts = {"members": members, "monitors": [monitor.address for monitor in document.monitors.values()]}
+    def __init__(self, document: HostDocument, addresses: Mapping[str, Sequence[str]]) -> None:
+        own = document.own
+        members = [member for member in document.members if member.name != own.name]
+        hosts = {
+            "members": [member.address for member in members],
+            "organisation": [member.address for member in members if member.organisation == own.organisation],
+            "monitors": [monitor.address for name, monitor in document.monitors.items() if name != own.name],
+        }
         self._found = {scope: [ip for host in names for ip in addresses[host]] for scope, names in hosts.items()}
-        keeper = document.repository
+        keeper = _keeper(document)
         self._found["repository"] = list(addresses[document.repositories[keeper].address]) if keeper else []
         self._found["clients"] = list(document.limits.firewall.clients)
 
@@ -90,14 +100,14 @@ class _Sources:
         return self._found.get(scope, [])
 
 
-def _ssh(document: NodeDocument) -> Rule:
+def _ssh(document: HostDocument) -> Rule:
     choices = document.limits.firewall
     why = "operators and the controller log in; nobody else needs a shell"
     return Rule("ssh", "in", "tcp", choices.ssh_port, "operators", collapsed(choices.operators), why)
 
 
-def _ports(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
-    for name, port in sorted({**document.ledger.ports, **document.ports}.items()):
+def _ports(document: HostDocument, sources: _Sources) -> Iterator[Rule]:
+    for name, port in sorted(document.serves.items()):
         yield _port_rule(name, port, sources)
 
 
@@ -106,7 +116,7 @@ def _port_rule(name: str, port: Port, sources: _Sources) -> Rule:
     return Rule(name, "in", port.protocol, port.port, port.scope, networks, port.why)
 
 
-def _published(document: NodeDocument) -> Iterator[Rule]:
+def _published(document: HostDocument) -> Iterator[Rule]:
     for row in document.limits.firewall.published:
         name = f"published-{row.port}-{row.protocol}"
         # A port may be forwarded to its container by the kernel, or served by docker-proxy, which is a socket of the host.
@@ -114,11 +124,16 @@ def _published(document: NodeDocument) -> Iterator[Rule]:
             yield Rule(name, direction, row.protocol, row.port, "named networks", collapsed(row.sources), row.why)
 
 
-def _egress(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
-    for name, port in sorted({**document.ledger.ports, **document.ports}.items()):
-        if port.scope == "members":
-            yield Rule(f"{name}-out", "out", port.protocol, port.port, "members", collapsed(sources.of("members")), port.why)
+def _egress(document: HostDocument, sources: _Sources) -> Iterator[Rule]:
+    for name, port in sorted(_asked_of_members(document).items()):
+        yield Rule(f"{name}-out", "out", port.protocol, port.port, "members", collapsed(sources.of("members")), port.why)
     for name, port in document.repository_ports.items():
         yield Rule(f"{name}-out", "out", "tcp", port.port, "the repository", collapsed(sources.of("repository")), port.why)
     for number, row in enumerate(document.limits.firewall.egress or [], 1):
         yield Rule(f"egress-{number}", "out", row.protocol, row.port, "named networks", collapsed(row.to), row.why)
+
+
+def _asked_of_members(document: HostDocument) -> dict[str, Port]:
+    """Return the ports of nodes to which this host connects. A repository is only ever asked."""
+    ports, scope = (document.serves, "members") if document.kind == "node" else (document.ports, "monitors")
+    return {} if document.kind == "repository" else {name: port for name, port in ports.items() if port.scope == scope}

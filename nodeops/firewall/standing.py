@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Finding, Verdict
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.firewall.drift_rules import Seen, findings, state
 from nodeops.firewall.live import loaded, normalised
 from nodeops.firewall.observe import UNIT, WATCH, confirmed_text, observe, state_folder
@@ -12,7 +12,7 @@ from nodeops.host import trial
 from nodeops.host.units import systemd
 
 
-def standing(document: NodeDocument) -> tuple[str, Sequence[Finding]]:
+def standing(document: HostDocument) -> tuple[str, Sequence[Finding]]:
     """Return "on", "on trial", "drift" or "off", and the findings that fail. Raise HostError without root.
 
     Rules that were never confirmed are no promise yet, and rules on trial are judged by their trial. While names of the
@@ -32,14 +32,14 @@ def standing(document: NodeDocument) -> tuple[str, Sequence[Finding]]:
     return state(seen), [one for one in findings(seen) if promised and one.verdict is Verdict.FAIL]
 
 
-def _seen(document: NodeDocument) -> Seen:
+def _seen(document: HostDocument) -> Seen:
     try:
         return observe(document)
     except HostError:
         return _by_what_was_confirmed(document)
 
 
-def _by_what_was_confirmed(document: NodeDocument) -> Seen:
+def _by_what_was_confirmed(document: HostDocument) -> Seen:
     confirmed = confirmed_text(document)
     if confirmed is None:
         raise HostError("the names of the node document have no address, and no rules were ever confirmed", where="firewall")

@@ -12,8 +12,8 @@ from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, co
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
-from nodeops.document.host import load_node_document
-from nodeops.document.models import NodeDocument
+from nodeops.document.host import load_host_document
+from nodeops.document.models import HostDocument
 from nodeops.hardening.audit.audit import applied_controls, forwarding_notes, named_controls
 from nodeops.hardening.audit.audit import audit as audited
 from nodeops.hardening.audit.markdown import markdown
@@ -43,10 +43,10 @@ ConsoleFlag = Annotated[bool, typer.Option("--console", help="You sit at a conso
 TokenArgument = Annotated[str, typer.Argument(help="The token that apply or undo printed.")]
 
 
-def _document(path: Any) -> NodeDocument:
+def _document(path: Any) -> HostDocument:
     if os.geteuid() != 0:
         raise HostError("a host's security settings are for root only", where="nodeops hardening", hint="run with sudo")
-    return load_node_document(path)
+    return load_host_document(path)
 
 
 @app.command()
@@ -74,21 +74,21 @@ def plan(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     emit(_would(node, _applying(node)), as_json)
 
 
-def _would(node: NodeDocument, planned: engine.Planned) -> Result:
+def _would(node: HostDocument, planned: engine.Planned) -> Result:
     found = planned(observe_facts(), engine.kept(node))
     changes = planning.changes(found)
     notes = [*found.notes, *found.skipped, *loss_notes(node, losers(found.steps))]
     return Result({"trial": None}, lines=[*notes, *([] if changes else ["nothing to do"])], changes=changes)
 
 
-def _applying(node: NodeDocument) -> engine.Planned:
+def _applying(node: HostDocument) -> engine.Planned:
     def planned(facts: Facts, old: planning.Kept) -> planning.Plan:
         return planning.plan(applied_controls(node, facts), facts, old, HostEyes(), forwarding_notes(node, facts))
 
     return planned
 
 
-def _undoing(node: NodeDocument, names: Sequence[str]) -> engine.Planned:
+def _undoing(node: HostDocument, names: Sequence[str]) -> engine.Planned:
     """Return how an undo is planned: what else is applied stays as it is, whether it fits or is waived by now or not."""
 
     def planned(facts: Facts, old: planning.Kept) -> planning.Plan:
@@ -115,7 +115,7 @@ def apply(
         emit(_applied(found, begun, [_softened(one) for one in _loud(report)], report), as_json)
 
 
-def _change(node: NodeDocument, folder: Any, planned: engine.Planned) -> tuple[planning.Plan, Trial | None]:
+def _change(node: HostDocument, folder: Any, planned: engine.Planned) -> tuple[planning.Plan, Trial | None]:
     with console(stderr=True).status("looking at this host") as shown:
         return engine.change(node, folder, planned, lambda text: shown.update(plain_text(text)))
 

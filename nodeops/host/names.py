@@ -19,9 +19,12 @@ WRITTEN = "# Written by nodeops"
 
 
 def seen(user: str, paths: Iterable[str], unit: str) -> dict[str, Any]:
-    """Return who has the account and the group `user`, the paths, the unit, and all units whose names begin with nodeops-."""
+    """Return who has the paths, the account and the group `user`, the unit, and all units whose names begin with nodeops-.
+
+    `user` and `unit` are empty on a host that runs no ledger.
+    """
     present = [path for path in map(Path, sorted(paths)) if path.is_symlink() or path.exists()]
-    return {"account": _account(user), "paths": [_path(path) for path in present], "units": _units(unit)}
+    return {"account": _account(user) if user else None, "paths": [_path(path) for path in present], "units": _units(unit)}
 
 
 def _account(name: str) -> "dict[str, Any] | None":
@@ -65,7 +68,7 @@ def _path(path: Path) -> dict[str, Any]:
 
 def _units(unit: str) -> list[dict[str, Any]]:
     """Return the files of units with our names, and whether we wrote them."""
-    names = [unit, *(f"nodeops-*.{kind}" for kind in _UNIT_KINDS)]
+    names = [*([unit] if unit else []), *(f"nodeops-*.{kind}" for kind in _UNIT_KINDS)]
     found = {path for folder in map(Path, _UNIT_FOLDERS) for name in names for path in folder.glob(name)}
     # Where /lib is a link to /usr/lib a file is found twice.
     real = {path.parent.resolve() / path.name for path in found}

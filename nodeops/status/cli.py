@@ -1,7 +1,8 @@
-"""`nodeops status`: this node at a glance."""
+"""`nodeops status`: this host at a glance."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import typer
 
@@ -9,10 +10,10 @@ from nodeops.backup.standing import standing as backup_standing
 from nodeops.console import DocumentOption, JsonFlag, emit
 from nodeops.core.errors import NodeopsError
 from nodeops.core.finding import Finding, Verdict
-from nodeops.core.result import Result
+from nodeops.core.result import Result, Table
 from nodeops.disk.state import disk_state
-from nodeops.document.host import load_node_document
-from nodeops.document.models import NodeDocument
+from nodeops.document.host import load_host_document
+from nodeops.document.models import HostDocument, NodeDocument
 from nodeops.firewall.standing import standing
 from nodeops.hardening.summary import hardening_state
 from nodeops.ledger.node.observe import observe_status
@@ -20,11 +21,12 @@ from nodeops.ledger.node.status import findings
 from nodeops.ledger.node.view import status_table
 from nodeops.lifecycle.patch.summary import patch_state
 
+D = TypeVar("D", bound=HostDocument)
+
 app = typer.Typer()
 
 _LINE_CHARACTERS = 300
 _GUARDS: Mapping[str, Callable[[NodeDocument], str]] = {
-    "hardening": hardening_state,
     "disk": disk_state,
     "patches": patch_state,
 }
@@ -32,11 +34,25 @@ _GUARDS: Mapping[str, Callable[[NodeDocument], str]] = {
 
 @app.callback(invoke_without_command=True)
 def status(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
-    """This node at a glance: height, signing, peers, disk.
+    """This host at a glance: what it is for and how its guards do; of a node its height, signing, peers, disk, too.
 
     Exit code 1 when its ledger does not run, its chain stands, or rules of the firewall that were confirmed are not in force.
     """
-    node = load_node_document(document)
+    host = load_host_document(document)
+    if isinstance(host, NodeDocument):
+        _of_node(host, as_json)
+    else:
+        _of_plain_host(host, as_json)
+
+
+def _of_plain_host(host: HostDocument, as_json: bool) -> None:
+    words, failing = guarded(host)
+    data = {"host": host.title, "kind": host.kind, "name": host.own.name, "revision": host.revision, "guards": words}
+    rows = [("runs", "no ledger"), ("revision", str(host.revision)), *words.items()]
+    emit(Result(data, tables=[Table(("what", "state"), rows, host.title)], findings=failing), as_json)
+
+
+def _of_node(node: NodeDocument, as_json: bool) -> None:
     words, failing = guards(node)
     troubles = [_line(finding) for finding in failing]
     seen = observe_status(node).model_copy(update={"guards": words, "troubles": troubles})
@@ -45,13 +61,24 @@ def status(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 
 
 def guards(document: NodeDocument) -> tuple[dict[str, str], Sequence[Finding]]:
-    """Return in a word or two how each guard is doing, and what fails. Rules are for root; a status is for everyone."""
+    """Return in a word or two how each guard of a node is doing, and what fails."""
+    words, failing = guarded(document)
     if os.geteuid() != 0:
-        return dict.fromkeys(["firewall", *_GUARDS, "backup"], "ask as root"), []
-    word, failing = _firewall(document)
+        return {**words, **dict.fromkeys([*_GUARDS, "backup"], "ask as root")}, []
     saved, trouble = _backup(document)
-    words = {"firewall": word, **{name: _state(ask, document) for name, ask in _GUARDS.items()}, "backup": saved}
-    return words, [*failing, *trouble]
+    states = {name: _state(ask, document) for name, ask in _GUARDS.items()}
+    return {**words, **states, "backup": saved}, [*failing, *trouble]
+
+
+def guarded(document: HostDocument) -> tuple[dict[str, str], Sequence[Finding]]:
+    """Return in a word or two how the guards that every host has are doing, and what fails.
+
+    Rules are for root; a status is for everyone.
+    """
+    if os.geteuid() != 0:
+        return dict.fromkeys(["firewall", "hardening"], "ask as root"), []
+    word, failing = _firewall(document)
+    return {"firewall": word, "hardening": _state(hardening_state, document)}, failing
 
 
 def _backup(document: NodeDocument) -> tuple[str, Sequence[Finding]]:
@@ -65,7 +92,7 @@ def _backup(document: NodeDocument) -> tuple[str, Sequence[Finding]]:
     return word, [found] if found.verdict is Verdict.FAIL else []
 
 
-def _firewall(document: NodeDocument) -> tuple[str, Sequence[Finding]]:
+def _firewall(document: HostDocument) -> tuple[str, Sequence[Finding]]:
     try:
         return standing(document)
     except NodeopsError as error:
@@ -77,7 +104,7 @@ def _line(finding: Finding) -> str:
     return f"{finding.id}: {finding.actual}".partition("\n")[0][:_LINE_CHARACTERS]
 
 
-def _state(ask: Callable[[NodeDocument], str], document: NodeDocument) -> str:
+def _state(ask: Callable[[D], str], document: D) -> str:
     try:
         return ask(document)
     except NodeopsError:

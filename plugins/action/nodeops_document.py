@@ -1,4 +1,4 @@
-"""Resolve the node document of a host, on the controller."""
+"""Resolve the document of a host, on the controller."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ try:
     from nodeops.core.errors import NodeopsError
     from nodeops.document.check import checked_consortium
     from nodeops.document.profile import load_profile
-    from nodeops.document.resolve import resolve
+    from nodeops.document.resolve import host_ports, resolve_host
     from nodeops.document.waivers import load_waivers
     from nodeops.hardening.controls.catalogue import catalogue
 except ImportError as error:
@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
     """A door to nodeops.document.resolve."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset({"inventory", "node", "choices", "jump_for"})
+    _VALID_ARGS = frozenset({"inventory", "node", "choices", "jump_for", "sources"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Return `document`, and whether its revisions are `agreed` to. Fail with the line of every mistake in its files."""
@@ -40,6 +40,7 @@ class ActionModule(ActionBase):
                 "node": {"type": "str", "required": True},
                 "choices": {"type": "dict", "default": {}},
                 "jump_for": {"type": "list", "elements": "str", "default": []},
+                "sources": {"type": "list", "elements": "str", "default": []},
             }
         )
         folder = Path(given["inventory"])
@@ -49,9 +50,12 @@ class ActionModule(ActionBase):
             consortium, _ = checked_consortium(folder)
             agreed = load_profile(consortium.ledger.platform).founding == "group" or bool(consortium.threshold)
             name = str(given["node"])
+            if name in consortium.repositories:
+                choices = _opened(choices, [str(each) for each in given["sources"]])
             # A host whose node left is still as the newest revision that names it made it.
-            standing = consortium if name in consortium.nodes else left(folder, consortium).get(name, (None, consortium))[1]
-            document = resolve(standing, name, choices, load_waivers(folder, standing, catalogue()))
+            known = {*consortium.nodes, *consortium.monitors, *consortium.repositories}
+            standing = consortium if name in known else left(folder, consortium).get(name, (None, consortium))[1]
+            document = resolve_host(standing, name, choices, load_waivers(folder, standing, catalogue()))
         except NodeopsError as error:
             return {"failed": True, "msg": str(error)}
         return {"changed": False, "document": document.model_dump(mode="json"), "agreed": agreed}
@@ -64,3 +68,13 @@ def _passing(choices: dict[str, Any], jump_for: list[str]) -> dict[str, Any]:
         return choices
     ends = sorted({*jump_for, *hardening.get("jump_for", [])})
     return {**choices, "hardening": {**hardening, "jump_for": ends}}
+
+
+def _opened(choices: dict[str, Any], sources: list[str]) -> dict[str, Any]:
+    """Return the choices for a repository which its nodes reach from other networks than their addresses (repository_sources)."""
+    firewall = choices.get("firewall") or {}
+    if not sources or not isinstance(firewall, dict):
+        return choices
+    why = "networks from which nodes come to their repository (repository_sources)"
+    row = {"port": host_ports("repository")["backups"].port, "sources": sources, "why": why}
+    return {**choices, "firewall": {**firewall, "published": [*firewall.get("published", []), row]}}

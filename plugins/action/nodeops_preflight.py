@@ -1,4 +1,4 @@
-"""Observe a host and judge, before anything is changed, whether it can carry its node."""
+"""Observe a host and judge, before anything is changed, whether it can carry what it is for."""
 
 import json
 import time
@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from nodeops.core.finding import failures
 from nodeops.core.printable import printable
 from nodeops.document.facts import HostFacts
-from nodeops.document.models import NodeDocument
+from nodeops.document.host import read_document
+from nodeops.document.models import HostDocument, NodeDocument
 from nodeops.document.names_rules import names_of
 from nodeops.document.preflight import judge_host
 from nodeops.fleet.ansible_words import explained
@@ -33,7 +34,7 @@ class ActionModule(ActionBase):
                 "packages": {"type": "list", "elements": "str", "default": []},
             }
         )
-        document = NodeDocument.model_validate_json(json.dumps(given["document"]))
+        document = read_document(json.dumps(given["document"]))
         # The module beside this action, be that in a collection or in the checkout.
         observe = self._task.resolved_action.replace("nodeops_preflight", "nodeops_observe")
         # The controller's clock before and after: a clock can be judged without guessing latency.
@@ -70,15 +71,15 @@ def _facts(seen: dict[str, Any]) -> HostFacts | str:
         return f"{what}\n  do: look at the host: its python3, or a program that it runs, was replaced"
 
 
-def _wanted(document: NodeDocument, packages: list[str]) -> dict[str, Any]:
-    """Return what to look at on the host of a node."""
-    ledger = document.ledger
+def _wanted(document: HostDocument, packages: list[str]) -> dict[str, Any]:
+    """Return what to look at on a host."""
+    ledger = document.ledger.paths if isinstance(document, NodeDocument) else None
     return {
         "packages": packages,
-        "filesystems": [ledger.paths["data"], ledger.paths["log_directory"], "/"],
-        "ports": [one.port for one in (*ledger.ports.values(), *document.ports.values())],
-        "hash": [ledger.paths["version_binary"]],
-        "links": [f"{document.paths['agent']}/current", ledger.paths["current"]],
+        "filesystems": [*([ledger["data"], ledger["log_directory"]] if ledger else []), "/"],
+        "ports": [one.port for one in document.serves.values()],
+        "hash": [ledger["version_binary"]] if ledger else [],
+        "links": [f"{document.paths['agent']}/current", *([ledger["current"]] if ledger else [])],
         "names": names_of(document),
         "names_program": Path(names.__file__).read_text(encoding="utf-8"),
     }

@@ -1,7 +1,6 @@
 """Containers that are no hosts of ours, at addresses of the scenario's network; and hosts that are left as they were found."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import hosts
 import pytest
@@ -10,38 +9,6 @@ from engine import container, docker
 # By the scenario's group_vars and consortium.yml; nobody has the stranger's address.
 STRANGER, OPERATOR, CLIENT, MONITOR = "172.30.40.99", "172.30.40.60", "172.30.40.70", "172.30.40.50"
 CONTROLLER = "172.30.40.1"
-_KNOCK = """
-import json, socket, sys
-from concurrent.futures import ThreadPoolExecutor
-
-def knock(end):
-    address, port = end.rsplit(":", 1)
-    try:
-        socket.create_connection((address, int(port)), 1.5).close()
-        return "open"
-    except ConnectionRefusedError:
-        return "closed"
-    except OSError:
-        return "filtered"
-
-# What is filtered says nothing for so long: all at once.
-with ThreadPoolExecutor(32) as pool:
-    print(json.dumps(dict(zip(sys.argv[1:], pool.map(knock, sys.argv[1:])))))
-"""
-
-
-def knock_from_address(address: str, ends: Sequence[str]) -> dict[str, str]:
-    """Return how each `address:port` answers a new connection from a throw-away container at an address."""
-    image = docker("inspect", "--format", "{{.Image}}", container(hosts.NODES[0]))
-    where = ["--rm", "--label", f"nodeops.lab={hosts.LAB}", "--network", f"nodeops-{hosts.LAB}", "--ip", address]
-    found: dict[str, str] = json.loads(docker("run", *where, "--entrypoint", "python3", image, "-c", _KNOCK, *ends))
-    return found
-
-
-def knock_from_host(node: str, ends: Sequence[str]) -> dict[str, str]:
-    """Return how each `address:port` answers a new connection from a host of the lab."""
-    found: dict[str, str] = json.loads(docker("exec", container(node), "python3", "-c", _KNOCK, *ends))
-    return found
 
 
 def apply(node: str, confirm: bool = True) -> dict[str, object]:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import hosts
 import pytest
-from conftest import CONTROLLER, OPERATOR, STRANGER, knock_from_host, live
+from conftest import CONTROLLER, OPERATOR, STRANGER, live
 from engine import container, docker
+from knocks import knock_from_host
 
 pytestmark = pytest.mark.usefixtures("restored")
 NODE, PEER = hosts.NODES[0], hosts.NODES[1]

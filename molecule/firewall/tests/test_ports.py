@@ -2,7 +2,8 @@
 
 import hosts
 import pytest
-from conftest import CLIENT, MONITOR, OPERATOR, STRANGER, knock_from_address, knock_from_host
+from conftest import CLIENT, MONITOR, OPERATOR, STRANGER
+from knocks import knock_from_address, knock_from_host
 
 PORTS = {"ssh": 22, "p2p": 26656, "rpc": 26657, "metrics": 26660, "published": 8080, "another": 9999}
 OPEN = {

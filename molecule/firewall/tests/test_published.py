@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import hosts
 import pytest
-from conftest import CLIENT, STRANGER, knock_from_address, knock_from_host
+from conftest import CLIENT, STRANGER
+from knocks import knock_from_address, knock_from_host
 
 NODE = "alpha-2"
 END = f"{hosts.ADDRESS[NODE]}:8080"

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Verdict
-from nodeops.document.models import NodeDocument, Waiver
+from nodeops.document.models import HostDocument, Waiver
 from nodeops.hardening.audit.fact import Fact
 from nodeops.hardening.audit.judge import judge
 from nodeops.hardening.audit.judge_sshd import sshd_line
@@ -16,7 +16,7 @@ from nodeops.hardening.audit.report import Judged, Report
 from nodeops.hardening.controls.catalogue import Control, catalogue
 from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.controls.settings import Service, Sshd
-from nodeops.hardening.controls.values import expanded
+from nodeops.hardening.controls.values import expanded, is_about_ledgers
 
 
 def named_controls(names: Sequence[str]) -> dict[str, Control]:
@@ -33,26 +33,26 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def waiver_of(document: NodeDocument, control: str) -> Waiver | None:
+def waiver_of(document: HostDocument, control: str) -> Waiver | None:
     """Return the waiver of a control on this node that holds longest."""
     found = [waiver for waiver in document.waivers if waiver.control == control]
     return max(found, key=lambda waiver: waiver.expires, default=None)
 
 
-def applied_controls(document: NodeDocument, facts: Facts) -> list[Control]:
+def applied_controls(document: HostDocument, facts: Facts) -> list[Control]:
     """Return the controls that are applied to a host: those that fit it, without waived ones, whose waiver may have expired."""
     known = as_chosen(document, facts)
     chosen = [control for control in catalogue().values() if known.hold(control.applies_when)]
     return [expanded(control, document) for control in chosen if waiver_of(document, control.id) is None]
 
 
-def as_chosen(document: NodeDocument, facts: Facts) -> Facts:
+def as_chosen(document: HostDocument, facts: Facts) -> Facts:
     """Return facts as the organisation wants them to count: with `forwarding: never` nothing needs the host to forward."""
     never = document.limits.hardening.forwarding == "never"
     return replace(facts, flags={**facts.flags, "forwards": False}) if never else facts
 
 
-def forwarding_notes(document: NodeDocument, facts: Facts) -> list[str]:
+def forwarding_notes(document: HostDocument, facts: Facts) -> list[str]:
     """Return a line on what needs this host to forward packets, and what is done about it; none where nothing does."""
     if not facts.forwarders:
         return []
@@ -61,7 +61,7 @@ def forwarding_notes(document: NodeDocument, facts: Facts) -> list[str]:
     return [f"forwarding is left on: {', '.join(facts.forwarders)} needs it; hardening.forwarding: never switches it off"]
 
 
-def audit(document: NodeDocument, only: Sequence[str] = ()) -> Report:
+def audit(document: HostDocument, only: Sequence[str] = ()) -> Report:
     """Return the report of this host. Raise InputError for an unknown control."""
     host, controls = Host(), [expanded(control, document) for control in named_controls(only).values()]
     settings = [one for control in controls for one in control.sets]
@@ -69,8 +69,8 @@ def audit(document: NodeDocument, only: Sequence[str] = ()) -> Report:
     host.ask_units([one.unit for one in settings if isinstance(one, Service)])
     judged = [_judged(document, host, control) for control in controls]
     return Report(
-        node=document.node.name,
-        organisation=document.node.organisation,
+        node=document.own.name,
+        organisation=document.own.organisation,
         release=host.facts.release,
         at=time.time(),
         facts=dict(host.facts.flags),
@@ -78,7 +78,7 @@ def audit(document: NodeDocument, only: Sequence[str] = ()) -> Report:
     )
 
 
-def _judged(document: NodeDocument, host: Host, control: Control) -> Judged:
+def _judged(document: HostDocument, host: Host, control: Control) -> Judged:
     waiver = waiver_of(document, control.id)
     if not as_chosen(document, host.facts).hold(control.applies_when):
         return Judged(
@@ -88,7 +88,9 @@ def _judged(document: NodeDocument, host: Host, control: Control) -> Judged:
         return _waived(control, waiver)
     facts = judge(host, control)
     if not facts:
-        return Judged(control, Verdict.NOT_APPLICABLE, control.title, "what it is about is not on this host")
+        ledger = document.kind != "node" and is_about_ledgers(catalogue()[control.id])
+        actual = "it is about the ledger, and this host runs none" if ledger else "what it is about is not on this host"
+        return Judged(control, Verdict.NOT_APPLICABLE, control.title, actual)
     return _verdict(control, facts)
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nodeops.core.errors import NodeopsError, Refused
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.hardening.change import journal
 from nodeops.hardening.change.journal import NAME, Journal
 from nodeops.hardening.change.losers import require_nobody_lost
@@ -31,7 +31,7 @@ Planned = Callable[[Facts, Kept], Plan]
 
 
 @contextlib.contextmanager
-def at_work(document: NodeDocument, wait_seconds: float) -> Iterator[Path]:
+def at_work(document: HostDocument, wait_seconds: float) -> Iterator[Path]:
     """Hold the host's hardening for one writer, with whatever was interrupted settled. Raise Refused while another works."""
     folder = journal.folder_of(document)
     with trial.turn(NAME, folder, wait_seconds):
@@ -52,7 +52,7 @@ def settle(folder: Path) -> bool:
     return True
 
 
-def change(document: NodeDocument, folder: Path, planned: Planned, tell: Tell) -> tuple[Plan, Trial | None]:
+def change(document: HostDocument, folder: Path, planned: Planned, tell: Tell) -> tuple[Plan, Trial | None]:
     """Make the host be as planned, on trial; None when there was nothing to do. It is planned again when packages came or went.
 
     Called in the block of `at_work`. Raise Refused when the merged whole is not valid, HostError when the host refuses: then
@@ -94,7 +94,7 @@ def _packages(folder: Path, found: Plan, opened: Journal, tell: Tell) -> Journal
     return replace(opened, new=replace(opened.old, installed=installed, removed=removed))
 
 
-def _files(document: NodeDocument, folder: Path, found: Plan, opened: Journal, tell: Tell) -> Trial:
+def _files(document: HostDocument, folder: Path, found: Plan, opened: Journal, tell: Tell) -> Trial:
     touched = [(step.key, step.before) for step in found.steps]
     if found.profiles or found.profiles_off:
         touched += [(key, look(key)) for key in (f"file {path}" for path in pam.FILES)]
@@ -205,6 +205,6 @@ def recover(folder: Path) -> bool:
     return settle(folder) or roll_back(folder)
 
 
-def kept(document: NodeDocument) -> Kept:
+def kept(document: HostDocument) -> Kept:
     """Return what is kept of this host."""
     return journal.kept(journal.folder_of(document))

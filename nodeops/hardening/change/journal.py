@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeops.core.errors import HostError
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.hardening.change.plan import Kept
 from nodeops.hardening.host.states import State
 from nodeops.host.files import sync_folder, write_atomic
@@ -35,7 +35,7 @@ class Journal:
     reinstall: list[str] = field(default_factory=list)
 
 
-def folder_of(document: NodeDocument) -> Path:
+def folder_of(document: HostDocument) -> Path:
     """Return where all this is kept, made for root alone. Raise HostError when it cannot be made."""
     folder = Path(document.paths["hardening_state"])
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from nodeops.core.errors import Refused
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.hardening.change.plan import Step
 from nodeops.hardening.controls.logins import Key, addresses, keys, refusal
 from nodeops.hardening.host import sshd
@@ -44,13 +44,13 @@ def _reason(account: Account, own: Sequence[Key], address: str, after: str) -> s
     return refusal(account, own, sshd.for_login(account.name, address, after))
 
 
-def loss_notes(document: NodeDocument, lost: dict[str, str]) -> list[str]:
+def loss_notes(document: HostDocument, lost: dict[str, str]) -> list[str]:
     """Return a line for each account that loses access."""
     agreed = document.limits.hardening.may_lose_access
     return [f"{name} loses access over SSH{' as agreed' if name in agreed else ''}: {reason}" for name, reason in lost.items()]
 
 
-def require_nobody_lost(document: NodeDocument, steps: Sequence[Step]) -> None:
+def require_nobody_lost(document: HostDocument, steps: Sequence[Step]) -> None:
     """Raise Refused, naming everybody who would lose access over SSH and was not named as one who may."""
     lost = {name: why for name, why in losers(steps).items() if name not in document.limits.hardening.may_lose_access}
     if lost:

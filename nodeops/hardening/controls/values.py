@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument, NodeDocument
 from nodeops.hardening.controls.catalogue import Control
 from nodeops.hardening.controls.settings import Setting
 
+_LEDGER = "{ledger_unit}"
 
-def expanded(control: Control, document: NodeDocument) -> Control:
+
+def is_about_ledgers(control: Control) -> bool:
+    """Tell whether a control says something of a ledger alone, as the catalogue has it: a host without one has nothing to set."""
+    return bool(control.sets) and all(_LEDGER in setting.model_dump_json() for setting in control.sets)
+
+
+def expanded(control: Control, document: HostDocument) -> Control:
     """Return a control with the placeholders of all its texts filled in: {banner}, {operators} and others.
 
     A setting whose placeholder stands for nothing is left out: the organisation did not choose it.
@@ -37,18 +44,27 @@ def _text(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _values(document: NodeDocument) -> dict[str, str]:
-    choices, patching = document.limits, document.organisations[document.node.organisation].patching
+def _values(document: HostDocument) -> dict[str, str]:
+    choices, patching = document.limits, document.organisations[document.own.organisation].patching
+    ends = [*choices.hardening.jump_for, *_own_ends(document)]
     return {
         "{banner}": choices.hardening.banner,
         "{operators}": ",".join(choices.firewall.operators),
         "{operators_spaced}": " ".join(choices.firewall.operators),
         "{ssh_port}": str(choices.firewall.ssh_port),
-        "{jump_for}": " ".join(choices.hardening.jump_for),
-        "{tcp_forwarding}": "local" if choices.hardening.jump_for else "no",
-        "{no_forwarding}": "no" if choices.hardening.jump_for else "yes",
+        "{jump_for}": " ".join(ends),
+        "{tcp_forwarding}": "local" if ends else "no",
+        "{no_forwarding}": "no" if ends else "yes",
         "{ssh_groups}": " ".join(choices.hardening.ssh_groups),
-        "{ledger_unit}": document.ledger.unit,
+        _LEDGER: document.ledger.unit if isinstance(document, NodeDocument) else "",
         # Debian's timer asks for no window: where there are some, patches come by `nodeops patch`, which does.
         "{unattended}": "0" if patching else "1",
     }
+
+
+def _own_ends(document: HostDocument) -> list[str]:
+    """Return what people reach through a login to a monitor: its services listen on loopback, and SSH is the way to them."""
+    if document.kind != "monitor":
+        return []
+    local = sorted(port.port for port in document.serves.values() if port.scope == "local")
+    return [f"{host}:{port}" for port in local for host in ("127.0.0.1", "localhost")]

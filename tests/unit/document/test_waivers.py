@@ -38,7 +38,7 @@ def test_one_that_expired_is_read_too_because_the_report_must_say_whose_it_was(t
     ("old", "new", "words"),
     [
         ("ssh.forwarding", "ssh.no-such", "no control 'ssh.no-such'"),
-        ("tel-1", "nobody", "no organisation or node"),
+        ("tel-1", "nobody", "no organisation or host"),
         ("2026-06-30", "2028-06-30", "too far away"),
         ("reason: the migration needs it, ", "", "reason"),
         ("the migration needs it", "x", "reason"),
