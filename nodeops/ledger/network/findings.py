@@ -10,6 +10,7 @@ from nodeops.ledger.node.status import RecentBlock
 
 _LISTED = 10
 _SITE = "run ansible-playbook site.yml"
+_UPGRADE = "ansible-playbook playbooks/upgrade.yml goes over node by node; what a mere restart puts right: playbooks/restart.yml"
 
 
 def network_findings(evidence: Evidence, summary: str) -> list[Finding]:
@@ -209,7 +210,7 @@ def _version(evidence: Evidence) -> Finding:
     # Without the release only the process's word for itself is left, which may lag behind its release (see local.py).
     wrong = [f"{name} runs {runs[name]}" for name in other if evidence.running[name].release]
     unknown = [f"{name} calls itself {runs[name]}" for name in other if not evidence.running[name].release]
-    return _judged("version", f"{wanted} runs everywhere", wrong, unknown, f"{len(runs)} nodes", f"{_SITE}, or upgrade")
+    return _judged("version", f"{wanted} runs everywhere", wrong, unknown, f"{len(runs)} nodes", _UPGRADE)
 
 
 def _guards(evidence: Evidence) -> Finding:
