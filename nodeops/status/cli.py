@@ -49,7 +49,7 @@ def _of_plain_host(host: HostDocument, as_json: bool) -> None:
     words, failing = guarded(host)
     data = {"host": host.title, "kind": host.kind, "name": host.own.name, "revision": host.revision, "guards": words}
     rows = [("runs", "no ledger"), ("revision", str(host.revision)), *words.items()]
-    emit(Result(data, tables=[Table(("what", "state"), rows, host.title)], findings=failing), as_json)
+    emit(Result(data, lines=[host.title], tables=[Table(("what", "state"), rows)], findings=failing), as_json)
 
 
 def _of_node(node: NodeDocument, as_json: bool) -> None:

@@ -75,6 +75,7 @@ def audit(document: HostDocument, only: Sequence[str] = ()) -> Report:
         at=time.time(),
         facts=dict(host.facts.flags),
         judged=judged,
+        kind=document.kind,
     )
 
 

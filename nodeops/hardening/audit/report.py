@@ -27,7 +27,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Report:
-    """One audit of one host. `at` is in Unix seconds; `release` such as "debian 12"; `facts` decided what applies."""
+    """One audit of one host. `at` is in Unix seconds; `release` such as "debian 12"; `facts` decided what applies; `kind` is what it is for."""
 
     node: str
     organisation: str
@@ -35,6 +35,7 @@ class Report:
     at: float
     facts: Mapping[str, bool]
     judged: Sequence[Judged]
+    kind: str = "node"
 
     @property
     def counts(self) -> dict[Verdict, int]:

@@ -25,6 +25,7 @@ def report_data(report: Report) -> dict[str, Any]:
     """Return what the JSON of an audit holds besides its findings."""
     return {
         "node": report.node,
+        "kind": report.kind,
         "organisation": report.organisation,
         "release": report.release,
         "at": instant(report.at),
@@ -48,7 +49,8 @@ def ordered(judged: Iterable[Judged]) -> list[Judged]:
 def score_lines(report: Report) -> list[str]:
     """Return the report in two lines."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items() if count)
-    return [f"{report.node} ({report.release}): {report.score_percent:g} % of the controls that can be judged pass", counts]
+    whose = f"{report.kind} {report.node} ({report.release})"
+    return [f"{whose}: {report.score_percent:g} % of the controls that can be judged pass", counts]
 
 
 def controls_table(controls: Iterable[Control]) -> Table:
