@@ -27,7 +27,9 @@ class Judged:
 
 @dataclass(frozen=True)
 class Report:
-    """One audit of one host. `at` is in Unix seconds; `release` such as "debian 12"; `facts` decided what applies; `kind` is what it is for."""
+    """One audit of one host, which is a `kind` of host. `at` is in Unix seconds; `release` such as "debian 12"; `facts` decided
+    what applies.
+    """
 
     node: str
     organisation: str
