@@ -15,6 +15,8 @@ from nodeops.document.models import HostDocument, NodeDocument, Port
 
 IpNetwork = IPv4Network | IPv6Network
 Networks = tuple[IpNetwork, ...]
+# Scopes whose own word would not say who is meant.
+_WHO = {"organisation": "nodes of its organisation"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _ports(document: HostDocument, sources: _Sources) -> Iterator[Rule]:
 
 def _port_rule(name: str, port: Port, sources: _Sources) -> Rule:
     networks = collapsed(sources.of(port.scope))
-    return Rule(name, "in", port.protocol, port.port, port.scope, networks, port.why)
+    return Rule(name, "in", port.protocol, port.port, _WHO.get(port.scope, port.scope), networks, port.why)
 
 
 def _published(document: HostDocument) -> Iterator[Rule]:
