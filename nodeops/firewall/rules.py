@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Literal
 
+from nodeops.document.hardening_choices import LogHost
 from nodeops.document.models import NodeDocument, Port
 
 IpNetwork = IPv4Network | IPv6Network
@@ -59,8 +60,15 @@ def named_hosts(document: NodeDocument) -> dict[str, str]:
     """Return the addresses and host names that must be known as networks before rules can be made, by who has them."""
     others = {member.name: member.address for member in document.members if member.name != document.node.name}
     found = {**others, **{name: monitor.address for name, monitor in document.monitors.items()}}
+    if log_host := _restricted_log_host(document):
+        found["the log host"] = log_host.address
     own = document.repository
     return {**found, own: document.repositories[own].address} if own else found
+
+
+def _restricted_log_host(document: NodeDocument) -> LogHost | None:
+    """Return the log host where it is reached only if a rule lets it be."""
+    return document.limits.hardening.log_host if document.limits.firewall.egress is not None else None
 
 
 def rules_for(document: NodeDocument, addresses: Mapping[str, Sequence[str]]) -> RuleSet:
@@ -84,6 +92,8 @@ class _Sources:
         self._found = {scope: [ip for host in names for ip in addresses[host]] for scope, names in hosts.items()}
         keeper = document.repository
         self._found["repository"] = list(addresses[document.repositories[keeper].address]) if keeper else []
+        log_host = _restricted_log_host(document)
+        self._found["log host"] = list(addresses[log_host.address]) if log_host else []
         self._found["clients"] = list(document.limits.firewall.clients)
 
     def of(self, scope: str) -> list[str]:
@@ -120,5 +130,8 @@ def _egress(document: NodeDocument, sources: _Sources) -> Iterator[Rule]:
             yield Rule(f"{name}-out", "out", port.protocol, port.port, "members", collapsed(sources.of("members")), port.why)
     for name, port in document.repository_ports.items():
         yield Rule(f"{name}-out", "out", "tcp", port.port, "the repository", collapsed(sources.of("repository")), port.why)
+    if log_host := _restricted_log_host(document):
+        why = "what an intruder deletes here is elsewhere"
+        yield Rule("log-host-out", "out", "tcp", log_host.port, "the log host", collapsed(sources.of("log host")), why)
     for number, row in enumerate(document.limits.firewall.egress or [], 1):
         yield Rule(f"egress-{number}", "out", row.protocol, row.port, "named networks", collapsed(row.to), row.why)

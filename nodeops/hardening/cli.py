@@ -26,7 +26,7 @@ from nodeops.hardening.change.eyes import HostEyes
 from nodeops.hardening.change.losers import losers, loss_notes
 from nodeops.hardening.controls.catalogue import catalogue
 from nodeops.hardening.controls.facts import Facts
-from nodeops.hardening.controls.settings import Check
+from nodeops.hardening.controls.settings import JUDGED_ONLY
 from nodeops.hardening.controls.values import expanded
 from nodeops.hardening.host.facts import observe_facts
 from nodeops.hardening.summary import record_score
@@ -127,7 +127,7 @@ def _loud(report: Report) -> list[Finding]:
 
 def _softened(finding: Finding) -> Finding:
     """What no apply can put right is for a person, and no reason to take everything else back."""
-    only_judged = all(isinstance(setting, Check) for setting in catalogue()[finding.id].sets)
+    only_judged = all(isinstance(setting, JUDGED_ONLY) for setting in catalogue()[finding.id].sets)
     return replace(finding, verdict=Verdict.WARN) if only_judged and finding.verdict is Verdict.FAIL else finding
 
 

@@ -7,6 +7,7 @@ import remote
 import witnesses
 from tier import FULL
 
+pytestmark = pytest.mark.usefixtures("log_host")
 RELEASES = sorted({remote.RELEASE[node] for node in remote.NODES})
 # Of every hundred rules that a container can show; what it cannot is counted too, and shown beside it.
 PROFILES = {"minimal": 100.0, "intermediary": 95.0, "enhanced": 90.0} if FULL else {"enhanced": 90.0}
