@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import remote
 import witnesses
+from conftest import verdicts
 from tier import FULL
 
 pytestmark = pytest.mark.usefixtures("log_host")
@@ -23,7 +24,10 @@ def after() -> dict[str, Any]:
 @pytest.mark.parametrize("release", RELEASES)
 def test_lynis(after: dict[str, Any], release: str) -> None:
     found, stock = after[release]["lynis"], witnesses.figures(release, "before")["lynis"]
-    assert found["index"] >= 90, (stock["index"], found["index_here"], found["suggestions"])
+    # A point less where the machine has a USB disk or the like, which stays in use (packages.usbguard-kept).
+    (node,) = (node for node in remote.NODES if remote.RELEASE[node] == release)
+    least = 91 - (verdicts(node, "packages.usbguard-kept")["packages.usbguard-kept"] != "not_applicable")
+    assert found["index"] >= least, (stock["index"], found["index_here"], found["suggestions"])
     assert found["index"] >= stock["index"] + 25
 
 
