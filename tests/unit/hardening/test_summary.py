@@ -27,8 +27,12 @@ DRIFTS: dict[str, tuple[str, dict[str, Verdict], str, str]] = {
 
 @pytest.mark.parametrize(("passed", "found", "once", "lost"), DRIFTS.values(), ids=DRIFTS)
 def test_what_passed_once_and_does_not_any_more(passed: str, found: dict[str, Verdict], once: str, lost: str) -> None:
-    audit = report(*(judged(verdict, name) for name, verdict in found.items()))
-    assert summary.drift(passed, audit) == (set(once), set(lost))
+    audit = report(*(judged(verdict, f"test.{name}") for name, verdict in found.items()))
+    assert summary.drift(_ids(passed), audit) == (_ids(once), _ids(lost))
+
+
+def _ids(letters: str) -> set[str]:
+    return {f"test.{letter}" for letter in letters}
 
 
 def test_it_is_kept_from_audit_to_audit_and_a_damaged_memory_begins_anew(tmp_path: Path) -> None:
