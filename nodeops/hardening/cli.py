@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, console, emit, plain_text
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, emit, working
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
@@ -55,7 +55,7 @@ def audit(
 ) -> None:
     """Judge every control against what is live. Changes nothing. Exit code 1 when one fails."""
     node = _document(document)
-    with console(stderr=True).status("looking at this host"):
+    with working("looking at this host"):
         report = audited(node, controls or [])
     if not controls:
         record_score(node, report)
@@ -116,8 +116,8 @@ def apply(
 
 
 def _change(node: NodeDocument, folder: Any, planned: engine.Planned) -> tuple[planning.Plan, Trial | None]:
-    with console(stderr=True).status("looking at this host") as shown:
-        return engine.change(node, folder, planned, lambda text: shown.update(plain_text(text)))
+    with working("looking at this host") as say:
+        return engine.change(node, folder, planned, say)
 
 
 def _loud(report: Report) -> list[Finding]:

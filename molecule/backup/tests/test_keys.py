@@ -6,7 +6,8 @@ from pathlib import Path
 import hosts
 
 FOLDER = "/srv/custody"
-KEYS = ["/var/lib/ledger/keys/node_key.json", "/var/lib/ledger/keys/priv_validator_key.json", "/etc/nodeops/backup.env"]
+_OF_LEDGER = ("node_key.json", "priv_validator_key.json", "record_key.pem")
+KEYS = [*(f"/var/lib/ledger/keys/{name}" for name in _OF_LEDGER), "/etc/nodeops/backup.env"]
 
 
 def test_it_is_made_for_the_admins_of_the_file_and_kept_in_three_places() -> None:

@@ -28,7 +28,7 @@ RESTIC = "command -v restic >/dev/null || { apt-get update -qq && apt-get instal
 # A copy of the node outside its unit: the old holder of the key, wherever it may be.
 OLD = """
 set -e
-cp /opt/ledger/current/cometbft /srv/old/node
+cp /opt/ledger/current/ledgerd /srv/old/node
 sed -i -e 's#/run/credentials/ledger.service#/srv/old/keys#; s#/var/lib/ledger#/srv/old#' \
   -e '/^laddr/s/:26656/:36656/; /^laddr/s/:26657/:36657/; s/^prometheus = true/prometheus = false/' /srv/old/config/config.toml
 """
@@ -62,7 +62,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     encrypt = ["age", "--encrypt", "--recipients-file", f"{identity}.pub", "--output", archive]
     prepare_backup()
     # What `nodeops backup keys` puts into an archive.
-    files = f"{KEYS[1:]}/node_key.json {KEYS[1:]}/priv_validator_key.json etc/nodeops/backup.env"
+    keys = " ".join(f"{KEYS[1:]}/{name}" for name in ("node_key.json", "priv_validator_key.json", "record_key.pem"))
+    files = f"{keys} etc/nodeops/backup.env"
     subprocess.run(encrypt, input=bytes_of(LOST, f"tar c -C / {files}"), check=True)
     hosts.must(LOST, "nodeops backup init; nodeops backup run")
     address = hosts.verb(LOST, "ledger", "identity")["validator_address"]
