@@ -5,33 +5,12 @@ import json
 import shlex
 
 import hosts
+from leaks_search import SEARCH
 
 KEYS = ("/var/lib/ledger/keys/node_key.json", "/var/lib/ledger/keys/priv_validator_key.json")
 SETTINGS = "/etc/nodeops/backup.env"
 # Where keys and passwords are at home; what systemd hands to a unit is in memory.
 HOMES = ("/var/lib/ledger/keys", SETTINGS, "/run/credentials", "/etc/nodeops/repository/users")
-# Files of every filesystem of a host, also the raw disks of other ones, but for the kernel's own.
-SEARCH = """
-import json, os, sys
-said = json.load(sys.stdin)
-patterns, homes = [bytes.fromhex(one) for one in said["secrets"]], tuple(said["homes"])
-length = max(map(len, patterns))
-for folder, folders, files in os.walk("/"):
-    folders[:] = [one for one in folders if os.path.join(folder, one) not in ("/proc", "/sys", "/dev")]
-    for path in (os.path.join(folder, one) for one in files):
-        if path.startswith(homes) or os.path.islink(path) or not os.path.isfile(path):
-            continue
-        try:
-            with open(path, "rb") as file:
-                before = b""
-                while piece := file.read(1 << 24):
-                    if any(one in before + piece for one in patterns):
-                        print(path)
-                        break
-                    before = piece[-length:]
-        except OSError:
-            pass
-"""
 # Says the arguments of every process once, for as long as it runs.
 ARGUMENTS = """
 import glob, time
@@ -64,7 +43,7 @@ def patterns(node: str) -> list[bytes]:
 
 
 def left(node: str, secrets: list[bytes]) -> list[str]:
-    """Return the files of a host that hold one of the secrets and should not."""
+    """Return the files of a host that hold one of the secrets and should not. Fails for a file that could not be read."""
     # Not as arguments: sudo writes those into the journal.
     given = json.dumps({"secrets": [one.hex() for one in secrets], "homes": HOMES}).encode()
     return hosts.must(node, f"python3 -c {shlex.quote(SEARCH)}", given=given).split()

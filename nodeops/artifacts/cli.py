@@ -10,7 +10,7 @@ import typer
 from nodeops.artifacts import fetch as artifacts
 from nodeops.artifacts.cache import Say
 from nodeops.artifacts.plan import OVERRIDE_KEY, SOURCES_HINT, Manifest, architecture
-from nodeops.console import JsonFlag, console, emit, plain_text
+from nodeops.console import JsonFlag, emit, working
 from nodeops.core.errors import InputError
 from nodeops.core.result import Change, Result, Table
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder
@@ -61,8 +61,8 @@ def chosen_override(folder: Path) -> Mapping[str, Any] | None:
 @contextmanager
 def progress() -> Iterator[Say]:
     """Show on stderr what is being done: a live line on a terminal, nothing in a pipe."""
-    with console(stderr=True).status(plain_text("looking at the cache")) as status:
-        yield lambda text: status.update(plain_text(text))
+    with working("looking at the cache") as say:
+        yield say
 
 
 @app.command("list")

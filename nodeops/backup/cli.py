@@ -36,7 +36,7 @@ from nodeops.backup.settings import read_settings
 from nodeops.backup.standing import standing
 from nodeops.backup.state import Remembered, read_state, write_state
 from nodeops.backup.unit_cli import credential, start
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, finite
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, emit, finite, working
 from nodeops.core.errors import HostError, NodeopsError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
@@ -104,7 +104,7 @@ def run(document: DocumentOption = None, dry_run: DryRunFlag = False, as_json: J
     if dry_run:
         return emit(Result({"paths": paths}, changes=changes), as_json)
     marks = tags(loaded, _tip(loaded))
-    with console(stderr=True).status("backing up"):
+    with working("backing up"):
         last = _made(loaded, lambda: engine.backup(paths, loaded.node.name, marks, left_out(loaded)), paths)
         kept = _keep_keys(loaded, engine)
     lines = [f"snapshot {last.snapshot}: {last.bytes} bytes, {last.added} of them new, in {last.seconds:.1f} s"]
@@ -203,7 +203,7 @@ def verify(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     loaded = load_node_document(document)
     engine = _engine(loaded)
     host = socket.gethostname()
-    with console(stderr=True).status("reading the repository back"):
+    with working("reading the repository back"):
         if may_clear(engine.locks(host), host):
             engine.clear_stale_locks()
         damage = engine.check()

@@ -1,7 +1,7 @@
 """Whether a revision of the consortium file is in force, from what the chain, its genesis and signatures say. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nodeops.consortium.signatures.signed import Signed
 from nodeops.core.finding import Finding, Verdict
@@ -12,6 +12,10 @@ _ID = "consortium.in_force"
 _GET = "get the file in force from another member"
 _ASK = "nodeops consortium propose, and the others approve"
 _SIGN = "nodeops consortium sign, by admins of as many organisations as must agree"
+_ALONE = (
+    "nodeops consortium status --via NODE has that node prove it to this controller, and keeps the file; or wait until the others"
+    " have caught up: nodeops fleet status"
+)
 _SILENT = "run it where a node of yours takes part in the chain, without --limit"
 
 
@@ -60,17 +64,18 @@ def _no(actual: str, hint: str) -> Finding:
 def judged(own: Mark, known: Known) -> Finding:
     """Return whether hosts may be made what this file says.
 
-    A node may be behind, so the newest revision that any of them names counts. Where none can tell, the chain's genesis
-    speaks for the revision that founded it, and against every other of its number, whoever signed that.
+    A node may be behind, so the newest revision that any of them names counts; one that a single node names against the others is
+    believed only once this controller has kept it. Where none can tell, the chain's genesis speaks for the revision that founded
+    it, and against every other of its number, whoever signed that.
     """
     if known.founding and known.founding.revision == own.revision and not own.names(known.founding):
         return _no(f"the chain was founded by {known.founding}; at hand is {own} (forked)", _GET)
     wrong = _stale(own, known) or _contradiction(known)
     if wrong:
         return wrong
-    told = [mark for mark in known.nodes.values() if mark]
+    told = {name: mark for name, mark in sorted(known.nodes.items()) if mark}
     if told:
-        return _after(max(told, key=lambda mark: mark.revision), own, known)
+        return _told(told, own, known)
     if own.names(known.founding):
         return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain was founded by it, and no node of ours tells of another")
     if _signed(own, known):
@@ -80,6 +85,23 @@ def judged(own: Mark, known: Known) -> Finding:
     if not known.founded:
         return Finding(_ID, Verdict.PASS, IN_FORCE, f"{own}: the chain is not founded yet, its genesis will name it")
     return _kept(own, known) or _no(f"no node of ours can tell whether {own} is in force", _SILENT)
+
+
+def _told(told: Mapping[str, Mark], own: Mark, known: Known) -> Finding:
+    """Return whether a revision is in force by what nodes tell. What one of several says alone changes no host: it may have been
+    taken over."""
+    newest = max(told.values(), key=lambda mark: mark.revision)
+    found = _after(newest, own, known)
+    by = [name for name, mark in told.items() if mark.names(newest)]
+    held = newest.names(known.founding) or newest.names(known.before) or own.names(known.kept)
+    if found.verdict is not Verdict.PASS or held:
+        return found
+    if len(told) == 1:
+        return replace(found, actual=f"{found.actual}, by the word of {by[0]} alone")
+    if len(by) > 1:
+        return found
+    others = ", ".join(f"{name} of {mark}" for name, mark in told.items() if name not in by)
+    return _no(f"only {by[0]} tells of {newest}, {others}", _ALONE)
 
 
 def _stale(own: Mark, known: Known) -> Finding | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, progress
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, aside, emit, working
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
@@ -106,7 +106,7 @@ def purge(
 def _ask(node: NodeDocument, *, seal: bool, purge_bytes: int, dry_run: bool, as_json: bool) -> None:
     policy = policy_of(node)
     _status(policy)
-    with console(stderr=True).status("asking the guard"):
+    with working("asking the guard"):
         answer = requests.ask(Path(policy.run), seal, purge_bytes, dry_run, _ANSWER_SECONDS)
     lines = [plan_line(answer["plan"]), *answer["done"]]
     alarms = [Finding("disk.alarm", Verdict.WARN, "every step succeeds", text) for text in answer["alarms"]]
@@ -167,7 +167,7 @@ def _time(seconds: float) -> str:
 def verify(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     """Prove that no byte is missing from the first line to the live end, and that every receipt is whole. Reads every segment."""
     policy = policy_of(_root(document))
-    with console(stderr=True).status("reading every segment"):
+    with working("reading every segment"):
         proof = verified(policy)
     lines = [f"{size(proof.covered)} of the log are accounted for: {proof.segments} segments, {proof.receipts} receipts"]
     emit(Result(proof.data(), lines=lines, findings=proof.findings), as_json)
@@ -226,8 +226,8 @@ def _prepared(asked: Asked, restart: bool, unless_running: bool, dry_run: bool, 
         emit(Result({"waiting": True}, lines=["the node must stop for this: nodeops disk prepare --restart"]), as_json)
         return
     if changes and not dry_run:
-        with console(stderr=True).status("preparing the log's filesystem") as shown:
-            prepare.carry_out(node, changes, lambda: asked.wait(progress(shown)))
+        with working("preparing the log's filesystem") as say:
+            prepare.carry_out(node, changes, lambda: asked.wait(say))
     emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)
 
 
@@ -264,4 +264,4 @@ def admit(document: DocumentOption = None) -> None:
     except Refused as error:
         raise Refused(f"the node may not start: {error.what}", error.where, error.allowed, error.hint) from error
     if said:
-        console(stderr=True).print(said)
+        aside(said)

@@ -9,7 +9,7 @@ from nodeops.document.models import NodeDocument
 from nodeops.document.profile import load_profile
 from nodeops.ledger.answers import BlockCommit, LedgerStatus, ValidatorSet
 from nodeops.ledger.driver import Driver, driver_for
-from nodeops.ledger.node.status import LIVE_WINDOW, SIGNED_WINDOW, stale_after
+from nodeops.ledger.node.status import LIVE_WINDOW, SIGNED_WINDOW, half_claim, stale_after
 from nodeops.ledger.quorum import margin
 from nodeops.metrics.collector import Collector, Sample
 
@@ -100,8 +100,8 @@ def _progress(status: LedgerStatus, driver: Driver) -> Iterator[Sample]:
     yield Sample("ledger_catching_up", float(status.catching_up))
     if status.block_time is not None:
         yield Sample("ledger_head_timestamp_seconds", status.block_time.timestamp())
-    if claims := driver.peer_heights():
-        yield Sample("ledger_lag_blocks", max(0, max(claims.values()) - status.height))
+    if (claimed := half_claim(driver.peer_heights().values())) is not None:
+        yield Sample("ledger_lag_blocks", max(0, claimed - status.height))
 
 
 def _pace(newest_first: Sequence[BlockCommit], document: NodeDocument) -> Iterator[Sample]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Literal
 
+from nodeops.document.hardening_choices import LogHost
 from nodeops.document.models import HostDocument, NodeDocument, Port
 
 IpNetwork = IPv4Network | IPv6Network
@@ -63,7 +64,16 @@ def named_hosts(document: HostDocument) -> dict[str, str]:
     monitors = {name: monitor.address for name, monitor in document.monitors.items()}
     keeper = _keeper(document)
     kept = {keeper: document.repositories[keeper].address} if keeper else {}
-    return {name: address for name, address in {**members, **monitors, **kept}.items() if name != document.own.name}
+    found = {name: address for name, address in {**members, **monitors, **kept}.items() if name != document.own.name}
+    if log_host := _restricted_log_host(document):
+        found["the log host"] = log_host.address
+    return found
+
+
+def _restricted_log_host(document: HostDocument) -> LogHost | None:
+    """Return the log host where it is reached only if a rule lets it be."""
+    sends = document.kind == "node" and document.limits.firewall.egress is not None
+    return document.limits.hardening.log_host if sends else None
 
 
 def _keeper(document: HostDocument) -> str | None:
@@ -96,6 +106,8 @@ class _Sources:
         self._found = {scope: [ip for host in names for ip in addresses[host]] for scope, names in hosts.items()}
         keeper = _keeper(document)
         self._found["repository"] = list(addresses[document.repositories[keeper].address]) if keeper else []
+        log_host = _restricted_log_host(document)
+        self._found["log host"] = list(addresses[log_host.address]) if log_host else []
         self._found["clients"] = list(document.limits.firewall.clients)
 
     def of(self, scope: str) -> list[str]:
@@ -131,6 +143,9 @@ def _egress(document: HostDocument, sources: _Sources) -> Iterator[Rule]:
         yield Rule(f"{name}-out", "out", port.protocol, port.port, "members", collapsed(sources.of("members")), port.why)
     for name, port in document.repository_ports.items():
         yield Rule(f"{name}-out", "out", "tcp", port.port, "the repository", collapsed(sources.of("repository")), port.why)
+    if log_host := _restricted_log_host(document):
+        why = "what an intruder deletes here is elsewhere"
+        yield Rule("log-host-out", "out", "tcp", log_host.port, "the log host", collapsed(sources.of("log host")), why)
     for number, row in enumerate(document.limits.firewall.egress or [], 1):
         yield Rule(f"egress-{number}", "out", row.protocol, row.port, "named networks", collapsed(row.to), row.why)
 

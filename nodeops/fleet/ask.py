@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import console, finite, plain_text
+from nodeops.console import finite, working
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.check import checked_consortium
@@ -80,10 +80,10 @@ def on_host(verb: Sequence[str]) -> str:
 def with_progress(crew: Crew, command: str) -> Iterator[Reply]:
     """Yield replies as they come, while stderr says for whom we still wait."""
     waited = {host.node for host in crew.hosts}
-    with console(stderr=True).status(f"asking {len(waited)} hosts") as shown:
+    with working(f"asking {len(waited)} hosts") as say:
         for reply in crew.replies(command):
             waited.discard(reply.node)
-            shown.update(plain_text(f"waiting for {', '.join(sorted(waited))}"))
+            say(f"waiting for {', '.join(sorted(waited))}")
             yield reply
 
 

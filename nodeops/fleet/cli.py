@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import JsonFlag, console, emit, finite, plain_text
+from nodeops.console import JsonFlag, emit, finite
 from nodeops.core.result import Result
 from nodeops.fleet.answer import answer_of
 from nodeops.fleet.ask import ConnectOption, InventoryOption, NodeOption, fleet_of, on_host, published, with_progress
@@ -19,6 +19,7 @@ from nodeops.fleet.table import Seen
 from nodeops.fleet.tables_cli import backup, disk, mesh
 from nodeops.fleet.top_cli import top
 from nodeops.fleet.watch import watch
+from nodeops.screen import console, plain_text
 
 app = typer.Typer(no_args_is_help=True)
 app.command("backup")(backup)

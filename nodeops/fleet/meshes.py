@@ -65,15 +65,15 @@ def mesh_report(replies: Sequence[Reply], nodes: Sequence[str], votes: Votes | N
 
 
 def votes_of(seen: Network) -> Votes | None:
-    """Return who voted in the last blocks as the highest node's chain shows it, by the names that members published."""
-    highest = seen.highest
-    if highest is None:
+    """Return who voted in the last blocks as the node shows it that most others agree with, by names that members published."""
+    reference = seen.reference
+    if reference is None or not reference.signers:
         return None
-    power = {one.address: one.power for one in highest.validators}
+    power = {one.address: one.power for one in reference.validators}
     voters = {
         name: Voter(power[address], share.signed, share.of)
         for name, address in seen.published.items()
-        if address in power and (share := highest.signers.get(address))
+        if address in power and (share := reference.signers.get(address))
     }
     return Votes(voters, load_profile(seen.consortium.ledger.platform).quorum)
 

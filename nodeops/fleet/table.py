@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from nodeops.core.result import Table
 from nodeops.document.models import Consortium
 from nodeops.fleet.answer import Answer
 from nodeops.fleet.reply import one_line
 from nodeops.ledger.network.judge import NetworkView, NodeRow
+from nodeops.ledger.network.view import Evidence
 from nodeops.ledger.node.status import NodeStatus
 
 # Capabilities that protect a host; each says in a word how it is doing.
@@ -35,11 +37,10 @@ class Seen:
         """Return the status of each node that was asked and is no longer waited for; None when it gave none."""
         return {name: answer.status for name, answer in self.answers.items() if not answer.waiting}
 
-    @property
-    def highest(self) -> NodeStatus | None:
-        """Return the status of the highest node: there the votes of nodes that do not answer us can be read."""
-        running = [status for status in self.statuses.values() if status is not None and status.signers]
-        return max(running, key=lambda status: status.height or 0, default=None)
+    @cached_property
+    def reference(self) -> NodeStatus | None:
+        """Return the status that the chain is read from: there the votes of nodes that do not answer us can be read."""
+        return Evidence(self.consortium, self.statuses, self.published).reference
 
 
 def fleet_table(seen: Seen, view: NetworkView) -> Table:
@@ -82,9 +83,9 @@ def _figures(seen: Seen, row: NodeRow) -> Sequence[str]:
 
 
 def votes_of(seen: Seen, name: str) -> str:
-    """Return how many recent commits a node signed, as the highest node's chain shows it; empty when nobody can know."""
-    address, highest = seen.published.get(name), seen.highest
-    share = highest.signers.get(address) if highest and address else None
+    """Return how many recent commits a node signed, as the node that most agree with shows it; empty when nobody can know."""
+    address, reference = seen.published.get(name), seen.reference
+    share = reference.signers.get(address) if reference and address else None
     return f"{share.signed}/{share.of}" if share else ""
 
 

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from rich.console import Group, RenderableType
 from rich.live import Live
 
-from nodeops.console import console, finding_lines, plain_text, rich_table
 from nodeops.core.result import Result
 from nodeops.fleet.crew import Crew
 from nodeops.fleet.reply import Reply
+from nodeops.screen import console, finding_lines, plain_text, rich_table
 
 _TICK_SECONDS = 0.1
 Judge = Callable[[Mapping[str, Reply]], Result]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, console, emit, plain_text
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, emit, working
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
@@ -26,7 +26,7 @@ from nodeops.hardening.change.eyes import HostEyes
 from nodeops.hardening.change.losers import losers, loss_notes
 from nodeops.hardening.controls.catalogue import catalogue
 from nodeops.hardening.controls.facts import Facts
-from nodeops.hardening.controls.settings import Check
+from nodeops.hardening.controls.settings import JUDGED_ONLY
 from nodeops.hardening.controls.values import expanded
 from nodeops.hardening.host.facts import observe_facts
 from nodeops.hardening.summary import record_score
@@ -55,7 +55,7 @@ def audit(
 ) -> None:
     """Judge every control against what is live. Changes nothing. Exit code 1 when one fails."""
     node = _document(document)
-    with console(stderr=True).status("looking at this host"):
+    with working("looking at this host"):
         report = audited(node, controls or [])
     if not controls:
         record_score(node, report)
@@ -116,8 +116,8 @@ def apply(
 
 
 def _change(node: HostDocument, folder: Any, planned: engine.Planned) -> tuple[planning.Plan, Trial | None]:
-    with console(stderr=True).status("looking at this host") as shown:
-        return engine.change(node, folder, planned, lambda text: shown.update(plain_text(text)))
+    with working("looking at this host") as say:
+        return engine.change(node, folder, planned, say)
 
 
 def _loud(report: Report) -> list[Finding]:
@@ -127,7 +127,7 @@ def _loud(report: Report) -> list[Finding]:
 
 def _softened(finding: Finding) -> Finding:
     """What no apply can put right is for a person, and no reason to take everything else back."""
-    only_judged = all(isinstance(setting, Check) for setting in catalogue()[finding.id].sets)
+    only_judged = all(isinstance(setting, JUDGED_ONLY) for setting in catalogue()[finding.id].sets)
     return replace(finding, verdict=Verdict.WARN) if only_judged and finding.verdict is Verdict.FAIL else finding
 
 

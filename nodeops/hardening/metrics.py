@@ -16,12 +16,15 @@ def look(document: NodeDocument) -> Iterator[Sample]:
     path = Path(document.paths["exporter_look"]) / SCORE
     try:
         said = json.loads(path.read_bytes())
-        score, when = float(said["score"]), float(said["at"])
+        score, when, lost = float(said["score"]), float(said["at"]), said.get("lost")
     except FileNotFoundError:
         return
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise HostError(f"the score of the last audit cannot be read: {error}", where=str(path)) from error
     yield Sample("hardening_score_ratio", score / 100)
+    # An audit by an older agent does not say.
+    if isinstance(lost, int):
+        yield Sample("hardening_lost_controls", lost)
     yield Sample("hardening_audit_timestamp_seconds", when)
 
 

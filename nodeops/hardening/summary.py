@@ -1,15 +1,18 @@
 """Hardening in a word, for `nodeops status` and the table of the fleet."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
+from nodeops.core.finding import Verdict
 from nodeops.document.models import HostDocument
 from nodeops.hardening.audit.report import Report
 from nodeops.hardening.change import journal
 from nodeops.host import trial
 from nodeops.host.files import write_atomic
 
-_LAST = "last.json"
+_LAST, _PASSED = "last.json", "passed.json"
+_MISSED = (Verdict.FAIL, Verdict.WARN)
 
 
 def _folder(document: HostDocument) -> Path:
@@ -17,9 +20,32 @@ def _folder(document: HostDocument) -> Path:
 
 
 def record_score(document: HostDocument, report: Report) -> None:
-    """Remember the score of a whole audit: a status must not take the seconds of an audit."""
-    data = {"score": report.score_percent, "at": report.at}
-    write_atomic(journal.folder_of(document) / _LAST, json.dumps(data).encode(), 0o600)
+    """Remember the score of a whole audit: a status must not take the seconds of an audit. And how many controls passed once and
+    do not any more, for as long as that is so: a baseline that grows old forgives nothing."""
+    folder = journal.folder_of(document)
+    once, lost = drift(_passed(folder), report)
+    write_atomic(folder / _PASSED, json.dumps(sorted(once)).encode(), 0o600)
+    data = {"score": report.score_percent, "at": report.at, "lost": len(lost)}
+    write_atomic(folder / _LAST, json.dumps(data).encode(), 0o600)
+
+
+def drift(passed: Collection[str], report: Report) -> tuple[set[str], set[str]]:
+    """Return which controls have passed once, and which of them do not now. `passed` are those of earlier audits.
+
+    A control that is waived, that does not apply or that is gone is forgotten: so somebody decided.
+    """
+    now = {one.control.id: one.verdict for one in report.judged}
+    decided = (Verdict.WAIVED, Verdict.NOT_APPLICABLE)
+    once = {name for name, verdict in now.items() if verdict is Verdict.PASS or (name in passed and verdict not in decided)}
+    return once, {name for name in once if now[name] in _MISSED}
+
+
+def _passed(folder: Path) -> list[str]:
+    """Return which controls passed in earlier audits; none where that cannot be read: it begins anew."""
+    try:
+        return [str(name) for name in json.loads((folder / _PASSED).read_bytes())]
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def hardening_state(document: HostDocument) -> str:

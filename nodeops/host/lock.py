@@ -15,7 +15,7 @@ from typing import Any
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from nodeops.console import WaitOption, console, progress
+from nodeops.console import WaitOption, working
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.printable import printable
 from nodeops.document.resolve import host_paths
@@ -119,8 +119,8 @@ def _by_name(seen: inspect.Signature) -> list[inspect.Parameter]:
 def _host(seconds: float) -> Iterator[None]:
     folder = turn_folder(Path(host_paths()["state"]))
     with contextlib.ExitStack() as stack:
-        with console(stderr=True).status("waiting for this host") as shown:
-            _HELD.append(stack.enter_context(waited(folder, seconds, progress(shown))))
+        with working("waiting for this host") as say:
+            _HELD.append(stack.enter_context(waited(folder, seconds, say)))
         stack.callback(_HELD.pop)
         yield
 

@@ -1,6 +1,7 @@
 """What one running process is: its program, its user, and the TCP sockets on which it listens."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -31,3 +32,12 @@ def process(pid: int) -> Process | None:
         return None
     except psutil.AccessDenied as error:
         raise HostError("may not be looked at by this user", where=f"process {pid}", hint="run as root") from error
+
+
+def sockets_listening(pid: int) -> frozenset[int]:
+    """Return the inodes of the TCP sockets on which a process listens: new ones have others. None when it ended."""
+    try:
+        found = [one.fd for one in psutil.Process(pid).net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+        return frozenset(Path(f"/proc/{pid}/fd/{one}").stat().st_ino for one in found)
+    except (psutil.Error, OSError):
+        return frozenset()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nodeops.console import DocumentOption, JsonFlag, console, emit, plain_text
+from nodeops.console import DocumentOption, JsonFlag, emit, working
 from nodeops.core.result import Result, Table
 from nodeops.document.host import load_node_document
 from nodeops.document.profile import load_profile
@@ -130,8 +130,8 @@ def wait(
     goal = Goal(height, blocks, synced)
     driver = driver_for(load_node_document(document), min(_QUESTION_SECONDS, timeout))
     started = time.monotonic()
-    with console(stderr=True).status(f"waiting for {goal}") as shown:
-        seen = wait_for(driver, goal, timeout, lambda text: shown.update(plain_text(text)))
+    with working(f"waiting for {goal}") as say:
+        seen = wait_for(driver, goal, timeout, say)
     waited = round(time.monotonic() - started, 1)
     line = f"{seen.chain}: height {seen.height} after {waited:g} s"
     emit(Result({**_status_data(seen), "waited_seconds": waited}, lines=[line]), as_json)

@@ -57,6 +57,12 @@ class Driver(Protocol):
     def numbered(self, address: str, number: int) -> list[int]:
         """Return the heights at which an account's transaction of a number is said to stand. Claims are not proved."""
 
+    def block(self, height: int) -> dict[str, Any]:
+        """Return all transactions of a block, raw, for the verifier of records to judge."""
+
+    def headers(self, first: int, last: int) -> Iterator[Any]:
+        """Yield the headers of the heights `first` to `last`, newest first, raw, for the verifier of records to judge."""
+
     def contents(self, height: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return all transactions of a block, and what came of each, raw, for the verifier of records to judge."""
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import DryRunFlag, JsonFlag, console, emit, progress
+from nodeops.console import DryRunFlag, JsonFlag, emit, working
 from nodeops.core.result import Result
 from nodeops.document.host import load_node_document
 from nodeops.host.lock import changes_host
@@ -60,8 +60,8 @@ def restart(
     changes = plan_restart(observe(document), if_stale and not recompute)
     asked = (AtHeight if planned else Asked)(document, request(document, roll, chain_stands, force), patience)
     if changes and not dry_run:
-        with console(stderr=True).status("waiting for leave to stop the node") as shown:
-            restart_with_leave(asked, changes, timeout, progress(shown), recompute)
+        with working("waiting for leave to stop the node") as say:
+            restart_with_leave(asked, changes, timeout, say, recompute)
     unit = observe(document).unit
     lines = [f"{unit.name}: {unit.state}"]
     if changes and dry_run and not planned:

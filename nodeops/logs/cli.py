@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import DocumentOption, JsonFlag, console, emit, emit_bytes, emit_lines, plain_text
+from nodeops.console import DocumentOption, JsonFlag, aside, emit, emit_bytes, emit_lines, working
 from nodeops.core.errors import HostError, InputError
 from nodeops.core.spoken_time import moment
 from nodeops.document.host import load_node_document
@@ -70,8 +70,7 @@ def _opened(files: LogFiles) -> LogStream:
             raise HostError("the ledger's log is for root only", where=str(path), hint="run with sudo")
     if not files.live.exists() and not files.sealed.exists():
         raise HostError("there is no log", where=str(files.live), hint="nodeops ledger start; systemctl status shows why not")
-    err = console(stderr=True)
-    return LogStream(files, lambda text: err.print(plain_text(text, "yellow"), soft_wrap=True))
+    return LogStream(files, lambda text: aside(text, "yellow"))
 
 
 def _times(since: str | None, until: str | None, zone: tzinfo) -> tuple[float | None, float | None]:
@@ -190,7 +189,7 @@ def stats(
     wanted = Wanted(*_times(since, until, zone))
     reader = Reader(node.ledger.log, zone)
     statistics = Statistics(reader)
-    with _opened(log_files(node)) as stream, console(stderr=True).status("reading the log"):
+    with _opened(log_files(node)) as stream, working("reading the log"):
         view = _View(stream, wanted, reader)
         statistics.feed(view.lines(*view.range()))
     emit(statistics_result(statistics.summary(), zone), as_json)

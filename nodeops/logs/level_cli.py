@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, progress
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, emit, working
 from nodeops.core.errors import InputError
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
@@ -73,8 +73,8 @@ def _require_one(name: str | None, lasting: str | None, back: bool) -> None:
 
 
 def _restarting(asked: Asked, changes: list[Change], act: Callable[[Report], list[Change]]) -> list[Change]:
-    with console(stderr=True).status("waiting until the node takes part again") as shown:
-        report = progress(shown)
+    with working("waiting until the node takes part again") as say:
+        report = say
         if any(change.what.startswith("restart ") for change in changes):
             asked.wait(report)
         return act(report)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from prometheus_client.parser import text_string_to_metric_families
 
-from nodeops.console import JsonFlag, console, emit, plain_text
+from nodeops.console import JsonFlag, emit, working
 from nodeops.core.errors import InputError
 from nodeops.core.result import Result, Table
 from nodeops.document.resolve import host_paths
@@ -116,10 +116,10 @@ def grafana_check(
         )
     pages = [page(str(file), _read(file)) for file in files]
     found = []
-    with console(stderr=True).status("asking Grafana") as shown:
+    with working("asking Grafana") as say:
         for finding in findings(Grafana(url, bearer, authority), pages):
             found.append(finding)
-            shown.update(plain_text(finding.id))
+            say(finding.id)
     emit(Result({"dashboards": [one.uid for one in pages]}, findings=found), as_json)
 
 

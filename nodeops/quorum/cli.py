@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import DocumentOption, JsonFlag, console, emit
+from nodeops.console import DocumentOption, JsonFlag, emit, working
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result, Table
@@ -81,7 +81,7 @@ def gate(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 def status(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
     """Show power, who signs, what is needed, what may still be lost, leases, and who may go. Exit code 1 without margin."""
     sight = _sight()
-    with console(stderr=True).status("asking the ledger"):
+    with working("asking the ledger"):
         seen = sight.looked(load_node_document(document))
     emit(sight.status_of(seen), as_json)
 
@@ -98,7 +98,7 @@ def check(
     node = load_node_document(document)
     names = list(dict.fromkeys(name for word in down for name in word.split(",") if name))
     _require_members(node, names)
-    with console(stderr=True).status("asking the ledger"):
+    with working("asking the ledger"):
         sight = _sight().looked(node)
     found = sight.outlook
     said, allowed = found.said(names), found.allows(names)

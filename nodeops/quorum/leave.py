@@ -14,7 +14,7 @@ from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.live import is_reachable
 from nodeops.ledger.node.observe import settled_commits, signer_shares
 from nodeops.ledger.node.status import live_signers, stale_after
-from nodeops.ledger.node.wait import in_step
+from nodeops.ledger.node.wait import left_behind
 from nodeops.quorum.policy import Leases, Passage, Request, Standing, Verdict, leave
 from nodeops.receipts import notes
 
@@ -62,7 +62,7 @@ def observe(node: NodeDocument, driver: Driver) -> Standing:
         own=seen.validator_address,
         powers={one.address: one.power for one in voting.validators},
         live=live,
-        behind=not moving and not in_step(driver, seen),
+        behind=not moving and left_behind(driver, seen),
     )
 
 

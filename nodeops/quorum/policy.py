@@ -57,7 +57,7 @@ class Leases:
 @dataclass(frozen=True)
 class Standing:
     """What one node sees of its chain: the newest height, whether blocks come, its own address, the power of each validator,
-    and the addresses of those that signed lately. `behind`: no blocks come, and half of its peers have newer ones. `leases` are
+    and the addresses of those that signed lately. `behind`: no blocks come, and most of its peers have newer ones. `leases` are
     what its ledger holds of maintenance."""
 
     height: int

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nodeops.console import DryRunFlag, JsonFlag, emit, finite
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, emit, finite
 from nodeops.core.errors import InputError
 from nodeops.core.result import Change, Result, Table
 from nodeops.document.host import load_node_document
@@ -19,9 +18,6 @@ from nodeops.records.author_store import AuthorStore
 from nodeops.records.authored import Frontier
 from nodeops.records.backend import open_backend, open_pen
 
-DocumentOption = Annotated[
-    Path | None, typer.Option("--document", hidden=True, help="Node document to use instead of this host's.")
-]
 _SAMPLE = "docs/ledgerd.md is about a ledger that does"
 
 

@@ -1,5 +1,6 @@
 """`nodeops record`: put the hashes of records on the ledger, verify files against them, show their versions."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -8,16 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
-from nodeops.console import DryRunFlag, JsonFlag, emit, finite
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, emit, finite, working
 from nodeops.core.errors import HostError, Timeout
 from nodeops.document.host import load_node_document
 from nodeops.ledger.cometbft.proof import ProofError
 from nodeops.records.add import plan_all
 from nodeops.records.authored import Frontier
-from nodeops.records.authors_cli import DocumentOption, account, authors
+from nodeops.records.authors_cli import account, authors
 from nodeops.records.away import RESTART_SECONDS, patient
 from nodeops.records.backend import Backend, Pen, open_backend, open_pen
 from nodeops.records.files import name_keys, read_all, total_bytes
@@ -126,14 +125,13 @@ def _digests(files: Sequence[Path], key: str | None, allow_empty: bool) -> list[
 @contextmanager
 def _counted(text: str) -> Iterator[Callable[[], object]]:
     """Show on a terminal's stderr that something is read, and how much so far: how much there is, nobody knows before."""
-    console, count = Console(stderr=True), 0
-    with console.status(text) if console.is_terminal else nullcontext() as status:
+    count = 0
+    with working(text) as say:
 
         def number() -> None:
             nonlocal count
             count += 1
-            if status is not None:
-                status.update(f"{text}: {count}")
+            say(f"{text}: {count}")
 
         yield number
 
@@ -141,8 +139,15 @@ def _counted(text: str) -> Iterator[Callable[[], object]]:
 @contextmanager
 def _progress(text: str, total: int) -> Iterator[Callable[..., object]]:
     """Show a bar on a terminal's stderr, gone when done; yield what advances it by one, or by the number given."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    if not sys.stderr.isatty():
+        yield lambda _=1: None
+        return
+    # start-up: see nodeops.screen
+    from rich.progress import Progress
+
+    from nodeops.screen import console  # start-up
+
+    with Progress(console=console(stderr=True), transient=True) as progress:
         task = progress.add_task(text, total=total)
 
         def step(count: int = 1) -> None:

@@ -113,6 +113,16 @@ class Index:
             asked = "SELECT MAX(height) FROM numbers WHERE address = ? AND known AND number < ?"
             return int(self._base.execute(asked, (address, number)).fetchone()[0] or 0)
 
+    def accepted_around(self, address: str, number: int) -> tuple[int | None, int | None]:
+        """Return the heights of the nearest accepted transactions of an account that are here below and above a number."""
+        asked = (
+            "SELECT (SELECT MAX(height) FROM numbers WHERE address = ?1 AND known AND hash != '' AND number < ?2),"
+            " (SELECT MIN(height) FROM numbers WHERE address = ?1 AND known AND hash != '' AND number > ?2)"
+        )
+        with self._read_or_damaged():
+            below, above = self._base.execute(asked, (address, number)).fetchone()
+            return below, above
+
     def put(self, block: ProvenBlock, entries: Iterable[Entry], known: Iterable[str]) -> None:
         """Keep a block and what was verified in it, all or nothing. `known` are the addresses of which every number counts."""
         shown = {name: value.hex() if isinstance(value, bytes) else value for name, value in vars(block).items()}

@@ -7,26 +7,37 @@ that the node does not show is a gap.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from nodeops.core.errors import HostError
 from nodeops.ledger.authors import Author
 from nodeops.ledger.cometbft.contents import prove_contents
-from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProvenBlock, Step
+from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProofError, ProvenBlock, Step
 from nodeops.ledger.cosmos.address import account_address
 from nodeops.ledger.cosmos.state import ProvenState
 from nodeops.ledger.driver import Driver
 from nodeops.records.authored import Entry, Frontier, GapError, entries
+from nodeops.records.between import naming
 from nodeops.records.index import Index
 
 # State can be proven from height 2 on, by the header of the next block.
 _FIRST_STATE = 2
 # A node writes its index of transactions a moment after the block itself (state/txindex/indexer_service.go).
 _INDEX_SECONDS, _POLL_SECONDS = 5.0, 0.25
-# How a node says that it keeps no state of a height any more (cosmos-sdk at tag v0.53.8, baseapp/abci.go; iavl).
-_FORGOTTEN = ("failed to load state", "version does not exist")
+# How a node says that it keeps no state of a height any more (cosmos-sdk at tag v0.53.8, store/rootmulti, baseapp; iavl).
+_FORGOTTEN = ("ensure height has not been pruned", "failed to load state", "version does not exist")
 _FORGOTTEN_HINT = "ask a node that keeps older states, or copy the index of a host that read it in time"
+# [storage] discard_abci_responses, and results from before state sync (state/errors.go at tag v0.38.21).
+_THROWN_AWAY = ("not persisting finalize block responses", "could not find results for height")
+_THROWN_AWAY_HINT = "ask a node that keeps them: one with all blocks, and discard_abci_responses = false in its config.toml"
+# So many blocks are looked through for what may stand between two transactions of an author: some minutes.
+_MOST_BETWEEN = 500_000
 _YOUNG_SECONDS = 10.0
 _YOUNG = "the chain has only just begun: run again in some seconds"
+
+
+class ForgottenError(GapError):
+    """A number whose block holds no accepted transaction of it, on a node that has forgotten the states that say more."""
 
 
 class AuthorLogs:
@@ -49,9 +60,14 @@ class AuthorLogs:
         accounts = {address: self.state.account(address, height) for address in self.authors}
         numbers = {address: found.number for address, found in accounts.items() if found}
         for address, found in accounts.items():
+            forgotten: dict[int, ForgottenError] = {}
             for number in self._wanted(address, found.sequence if found else 0):
-                self._bring(address, number, height, numbers)
+                try:
+                    self._bring(address, number, height, numbers)
+                except ForgottenError as error:
+                    forgotten[number] = error
                 on_number()
+            self._settle(address, forgotten, height, numbers)
         return Frontier(height, self.block(height).time, accounts)
 
     def _height(self) -> int:
@@ -86,16 +102,63 @@ class AuthorLogs:
             time.sleep(_POLL_SECONDS)
 
     def _found(self, address: str, number: int, place: int, numbers: Mapping[str, int]) -> bool:
-        proven = self.block(place)
-        contents = prove_contents(*self.driver.contents(place), proven, self.block(place + 1))
-        self.index.put(proven, entries(contents, place, self.chain, numbers), self.authors)
+        proven = self._take(place, numbers)
         return self.index.has(address, number) or self._used_up(address, number, proven)
+
+    def _take(self, place: int, numbers: Mapping[str, int]) -> ProvenBlock:
+        """Bring a block into the index as a whole, and return it."""
+        proven, following = self.block(place), self.block(place + 1)
+        contents = prove_contents(*self._contents(place), proven, following)
+        self.index.put(proven, entries(contents, place, self.chain, numbers), self.authors)
+        return proven
+
+    def _contents(self, height: int) -> tuple[Any, Any]:
+        try:
+            return self.driver.contents(height)
+        except HostError as error:
+            if any(words in error.what for words in _THROWN_AWAY):
+                text = f"this node has thrown away what came of the transactions of block {height}"
+                raise ProofError(text, where=Step.RESULTS, hint=_THROWN_AWAY_HINT) from error
+            raise
+
+    def _settle(self, address: str, forgotten: Mapping[int, ForgottenError], height: int, numbers: Mapping[str, int]) -> None:
+        """Show of numbers whose states are forgotten that no accepted transaction has them: every block that may hold one is
+        read.
+
+        Raise GapError when these are too many, or the node does not have all of them.
+        """
+        looked: set[tuple[int, int]] = set()
+        for number, error in forgotten.items():
+            first, last = span = self._span(address, number, height)
+            if span not in looked:
+                self._require_span(span, error)
+                for place in naming(self.driver, self.block, address, first, last):
+                    self._take(place, numbers)
+                looked.add(span)
+            if not self.index.has(address, number):
+                self.index.put(self.block(last), [Entry(address, number, last, 0, "", None)], self.authors)
+
+    def _span(self, address: str, number: int, height: int) -> tuple[int, int]:
+        """Return the first and the last block that may hold what used a number up, and count."""
+        below, above = self.index.accepted_around(address, number)
+        until = self.authors[address].until
+        first = below or 1
+        return first, max(first, min(above or height, height if until is None else until, height))
+
+    def _require_span(self, span: tuple[int, int], error: ForgottenError) -> None:
+        first, last = span
+        oldest = self.driver.status().earliest_height
+        if oldest > first:
+            raise _unsettled(error, f"this node has no blocks below {oldest}; those from {first} to {last} would show it")
+        if last - first >= _MOST_BETWEEN:
+            many = f"{last - first + 1} blocks from {first} to {last} would show it, and at most {_MOST_BETWEEN} are read for it"
+            raise _unsettled(error, many)
 
     def _used_up(self, address: str, number: int, block: ProvenBlock) -> bool:
         """Tell whether a number was used up in a block that holds no accepted transaction of it: by one that failed.
 
-        The account's own count says so, before and after the block; then it is no record, and nothing is missing. Raise GapError
-        when the node has forgotten those counts.
+        The account's own count says so, before and after the block; then it is no record, and nothing is missing. Raise
+        ForgottenError when the node has forgotten those counts.
         """
         try:
             before, after = (self._sequence(address, height) for height in (block.height - 1, block.height))
@@ -122,19 +185,23 @@ class AuthorLogs:
 
         Every message names who signs it by the address as text.
         """
-        contents = prove_contents(*self.driver.contents(1), self.block(1), self.block(2))
+        contents = prove_contents(*self._contents(1), self.block(1), self.block(2))
         if any(address.encode() in one.tx.lower() for one in contents):
             text = f"{address} is named in block 1, whose state nothing proves"
             raise HostError(text, where=self.chain, hint="its first number cannot be told from a failed one")
 
-    def _forgotten(self, address: str, number: int, height: int) -> GapError:
+    def _forgotten(self, address: str, number: int, height: int) -> ForgottenError:
         author = self.authors[address]
         text = f"{author.name} ({author.organisation}) has no transaction of number {number} in block {height} that was accepted"
         why = "this node has forgotten the counts that say whether one that failed used it up there"
-        return GapError(f"{text}, and {why}", where=Step.ANSWER, hint=_FORGOTTEN_HINT)
+        return ForgottenError(f"{text}, and {why}", where=Step.ANSWER, hint=_FORGOTTEN_HINT)
 
     def _gap(self, address: str, number: int) -> GapError:
         author = self.authors[address]
         text = f"{author.name} ({author.organisation}) wrote a transaction number {number} that this node does not show"
         hint = f"{ANOTHER_NODE}, or it joined late and keeps no old blocks"
         return GapError(text, where=Step.ANSWER, hint=hint)
+
+
+def _unsettled(error: ForgottenError, why: str) -> GapError:
+    return GapError(f"{error.what}; {why}", where=error.where, hint=error.hint)

@@ -8,9 +8,10 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from nodeops.core.errors import NodeopsError
-from nodeops.core.finding import failures
+from nodeops.core.finding import Verdict, failures
 from nodeops.document.check import checked_consortium
 from nodeops.ledger.founding.gather import read_folder
+from nodeops.ledger.network.findings import WORD
 from nodeops.ledger.network.judge import NetworkView, judge
 from nodeops.ledger.node.status import NodeStatus, parse_status
 
@@ -33,7 +34,8 @@ class ActionModule(ActionBase):
         except NodeopsError as error:
             return {"failed": True, "msg": str(error)}
         failing = [*failures(view.findings), *untrue]
-        said = {"changed": False, "failed": bool(failing), "msg": "\n".join([view.asked, view.summary, *failing])}
+        alone = [f"doubtful: {one.actual}" for one in view.findings if one.id == WORD and one.verdict is Verdict.WARN]
+        said = {"changed": False, "failed": bool(failing), "msg": "\n".join([view.asked, view.summary, *alone, *failing])}
         # What was judged, and from whom, is the point of the run: it is shown when all is well, too.
         return {**said, "_ansible_verbose_always": True}
 

@@ -22,35 +22,35 @@ UPWARD = {
     "core to console": (
         "core/a.py",
         "from nodeops.console import b",
-        "nodeops.core.a (floor 0) imports nodeops.console (floor 1)",
+        "nodeops.core.a (floor 0) imports nodeops.console (floor 2)",
     ),
     "document to host": (
         "document/a.py",
         "import nodeops.host.b",
-        "nodeops.document.a (floor 2) imports nodeops.host.b (floor 3)",
+        "nodeops.document.a (floor 3) imports nodeops.host.b (floor 4)",
     ),
     "module of a package": (
         "document/a.py",
         "from nodeops.host import b",
-        "nodeops.document.a (floor 2) imports nodeops.host.b (floor 3)",
+        "nodeops.document.a (floor 3) imports nodeops.host.b (floor 4)",
     ),
     "ledger to capability": (
         "ledger/a.py",
         "from nodeops.agent.b import c",
-        "nodeops.ledger.a (floor 4) imports nodeops.agent.b (floor 7)",
+        "nodeops.ledger.a (floor 5) imports nodeops.agent.b (floor 8)",
     ),
     "between capabilities": (
         "mesh/a.py",
         "from nodeops.agent.b import c",
-        "nodeops.mesh.a (floor 7) imports nodeops.agent.b (floor 7)",
+        "nodeops.mesh.a (floor 8) imports nodeops.agent.b (floor 8)",
     ),
-    "fleet to lab": ("fleet/a.py", "from nodeops.lab.b import c", "nodeops.fleet.a (floor 8) imports nodeops.lab.b (floor 8)"),
+    "fleet to lab": ("fleet/a.py", "from nodeops.lab.b import c", "nodeops.fleet.a (floor 9) imports nodeops.lab.b (floor 9)"),
     "in a function": (
         "core/a.py",
         "def f():\n    import nodeops.host.b",
-        "nodeops.core.a (floor 0) imports nodeops.host.b (floor 3)",
+        "nodeops.core.a (floor 0) imports nodeops.host.b (floor 4)",
     ),
-    "lab to cli": ("lab/a.py", "from nodeops.cli import main", "nodeops.lab.a (floor 8) imports nodeops.cli (floor 9)"),
+    "lab to cli": ("lab/a.py", "from nodeops.cli import main", "nodeops.lab.a (floor 9) imports nodeops.cli (floor 10)"),
 }
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodeops.console import console, emit, emit_error, plain_text
+from nodeops.console import emit, emit_error, working
 from nodeops.core.errors import HostError, InputError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
+from nodeops.screen import console, plain_text
 
 MARKUP = "[bold red]cu-1[/] [link=file:///x]click[/link] :boom: [/]"
 FAILING = Finding("quorum", Verdict.FAIL, "5 of 7", "4 of 7", "start a validator")
@@ -139,3 +141,25 @@ def test_a_full_disk_is_the_hosts_error(as_json, monkeypatch):
         monkeypatch.setattr(sys, "stdout", full)
         with pytest.raises(HostError, match="No space left on device"):
             emit(Result({"a": 1}, lines=["a"]), as_json)
+
+
+def test_a_verb_begins_without_what_only_people_need():
+    """rich is a fifth of what a verb takes to begin, and Ansible calls dozens of them on each host."""
+    rooms = ("status", "ledger", "disk", "backup", "hardening", "firewall", "lifecycle", "quorum", "records")
+    line = f"import sys, {', '.join(f'nodeops.{room}.cli' for room in rooms)}; sys.exit('rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", line], check=False).returncode == 0
+
+
+def test_where_nobody_looks_nothing_is_shown_of_work(capsys):
+    with working("a long thing") as say:
+        say("still at it")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_on_a_terminal_work_is_shown_and_steers_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    with working("a \x1b[2Jlong thing"):
+        time.sleep(0.2)
+    shown = capsys.readouterr().err
+    assert "long thing" in shown and "\x1b[2J" not in shown

@@ -1,17 +1,18 @@
-"""The order of this scenario, what an audit says, and hosts that are hardened whatever the tests before left."""
+"""The order of this scenario, what an audit says, a log host, and hosts that are hardened whatever the tests before left."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 import remote
+from log_host import LogHost
 
 from nodeops.core.finding import Verdict
 from nodeops.hardening.controls import settings
 from nodeops.hardening.controls.catalogue import Control, catalogue
 
 GOOD = (Verdict.PASS, Verdict.WAIVED, Verdict.NOT_APPLICABLE, Verdict.NOT_TESTABLE_HERE)
-# Measured as installed; taken back and hardened again, packages and all, once; then used and broken; at last booted.
-_FIRST, _LAST = ("test_witnesses", "test_undo", "test_blocks"), ("test_when_booted",)
+# Measured with a log host; taken back and hardened again, packages and all, once; then used and broken; at last booted.
+_FIRST, _LAST = ("test_log_host", "test_witnesses", "test_undo", "test_blocks"), ("test_when_booted",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,6 +49,14 @@ def assert_nothing(found: Mapping[str, Sequence[str]]) -> None:
     """Fail with every line that was found on any host."""
     lines = [f"{node}: {line}" for node, each in found.items() for line in each]
     assert not lines, "\n".join(lines[:100])
+
+
+@pytest.fixture(scope="session")
+def log_host() -> Iterator[LogHost]:
+    """Give a log host that all hosts send their logs to; what undoes everything (test_undo.py) takes the choice back."""
+    with LogHost() as found:
+        remote.at_once(found.apply, remote.NODES)
+        yield found
 
 
 @pytest.fixture(scope="module")

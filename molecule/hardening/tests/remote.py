@@ -28,7 +28,5 @@ def apply(node: str, *words: str, confirm: bool = True) -> Any:
     """Apply (or undo: WORDS), confirm over a new connection as the role does, and return the answer."""
     answer = verb(node, "hardening", *(words or ("apply",)), codes=(0, 1))
     if confirm and answer.get("trial"):
-        # sshd reads its files anew by starting itself again, and does not listen meanwhile.
-        wait_until_reachable(node, 30)
         verb(node, "hardening", "confirm", answer["trial"]["token"], new=True)
     return answer

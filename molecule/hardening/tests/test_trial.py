@@ -39,6 +39,8 @@ def unconfirmed(node: str) -> list[str]:
     while ssh_server(node) != before and time.monotonic() < until:
         time.sleep(0.5)
     wrong += [] if ssh_server(node) == before else ["was not undone"]
+    # The files come back before sshd reads them; it lets nobody in while it does, and is waited for before the undo is over.
+    remote.must(node, "while systemctl is-active --quiet nodeops-hardening-undo.service; do sleep 0.2; done")
     wrong += [] if remote.run(node, "true", new=True).code == 0 else ["no new login"]
     late = remote.run(node, f"nodeops hardening confirm {trial['token']}", new=True)
     return wrong + ([] if late.code == 4 else [f"confirmed too late: {late}"])

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 import remote
 import witnesses
+from conftest import verdicts
 from tier import FULL
 
+pytestmark = pytest.mark.usefixtures("log_host")
 RELEASES = sorted({remote.RELEASE[node] for node in remote.NODES})
 # Of every hundred rules that a container can show; what it cannot is counted too, and shown beside it.
 PROFILES = {"minimal": 100.0, "intermediary": 95.0, "enhanced": 90.0} if FULL else {"enhanced": 90.0}
@@ -22,7 +24,10 @@ def after() -> dict[str, Any]:
 @pytest.mark.parametrize("release", RELEASES)
 def test_lynis(after: dict[str, Any], release: str) -> None:
     found, stock = after[release]["lynis"], witnesses.figures(release, "before")["lynis"]
-    assert found["index"] >= 90, (stock["index"], found["index_here"], found["suggestions"])
+    # A point less where the machine has a USB disk or the like, which stays in use (packages.usbguard-kept).
+    (node,) = (node for node in remote.NODES if remote.RELEASE[node] == release)
+    least = 91 - (verdicts(node, "packages.usbguard-kept")["packages.usbguard-kept"] != "not_applicable")
+    assert found["index"] >= least, (stock["index"], found["index_here"], found["suggestions"])
     assert found["index"] >= stock["index"] + 25
 
 

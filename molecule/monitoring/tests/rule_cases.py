@@ -85,13 +85,14 @@ ASKED = 'nodeops_exporter_asked_timestamp_seconds{{network="n",node="{}",client=
 MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
 RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
 HALF_RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.5"')
+LAG = one("ledger_lag_blocks")
 HEIGHT, HEAD, STAGE = one("ledger_height_blocks"), one("ledger_head_timestamp_seconds"), one("disk_stage", 'mountpoint="/"')
 END, FULL = one("certificate_not_after_timestamp_seconds", 'subject="a"'), one("disk_time_to_full_seconds", 'mountpoint="/"')
 OTHER_END = one("certificate_not_after_timestamp_seconds", 'subject="b"')
 OTHER_FULL = one("disk_time_to_full_seconds", 'mountpoint="/var"')
 OLDEST = one("patch_oldest_security_timestamp_seconds")
 REBOOT, STALE = one("patch_reboot_required"), two("patch_stale_services")
-SIZE, SCORE = one("backup_size_bytes"), one("hardening_score_ratio")
+SIZE = one("backup_size_bytes")
 GUARD, LEDGER_UNIT = one("service_active", 'unit="nodeops-disk.service"'), one("service_active", 'unit="ledger.service"')
 
 CASES: dict[str, Case] = {
@@ -161,11 +162,26 @@ CASES: dict[str, Case] = {
         {one("ledger_up"): "0x400", one("disk_node_stopped"): "1x400"},
         MINUTE,
     ),
-    "NetworkHalted": Case({HEAD: "-61x400", two("ledger_head_timestamp_seconds"): "-90x400"}, {HEAD: "0+15x400"}, MINUTE),
+    # One of three says that blocks come; of three two know that they are behind.
+    "NetworkHalted": Case(
+        {HEAD: "-61x400", two("ledger_head_timestamp_seconds"): "-90x400", HEAD.replace('"a"', '"c"'): "0+15x400"},
+        {
+            HEAD: "0+15x400",
+            **{HEAD.replace('"a"', f'"{node}"'): "-90x400" for node in "bc"},
+            **{LAG.replace('"a"', f'"{node}"'): "21x400" for node in "bc"},
+        },
+        MINUTE,
+    ),
+    # One behind two others, one behind its peers; one far above two others makes nobody stalled.
     "NodeStalled": Case(
-        {HEIGHT: "79x400", two("ledger_height_blocks"): "100x400"},
-        {HEIGHT: "80x400", two("ledger_height_blocks"): "100x400"},
+        {
+            HEIGHT: "79x400",
+            **{HEIGHT.replace('"a"', f'"{node}"'): "100x400" for node in "bc"},
+            LAG.replace('"a"', '"b"'): "21x400",
+        },
+        {HEIGHT: "80x400", two("ledger_height_blocks"): "100x400", HEIGHT.replace('"a"', '"c"'): "900000x400", LAG: "20x400"},
         5 * MINUTE,
+        firing=2,
     ),
     "QuorumMarginZero": Case(
         {one("quorum_margin_power"): "0x400", two("quorum_margin_power"): "1x400"}, {one("quorum_margin_power"): "1x400"}, MINUTE
@@ -220,11 +236,12 @@ CASES: dict[str, Case] = {
         step=4 * MINUTE,
     ),
     "HardeningDrift": Case(
-        {SCORE: "0.95x1 0.94x400"},
-        {SCORE: "0.95x400", two("hardening_score_ratio"): "0.5x1 0.95x400"},
+        {one("hardening_lost_controls"): "1x400"},
+        {one("hardening_lost_controls"): "0x400", two("hardening_lost_controls"): "2x10 0x400"},
         HOUR,
-        late=2 * HOUR,
-        step=MINUTE,
+        # More than a week later it still fires: only mending or a waiver ends it.
+        late=8 * _DAY,
+        step=4 * MINUTE,
     ),
     "MeshNodeIsolated": Case(
         {**path("a", "c", 3), **path("b", "c", 2), **path("a", "d", 3), **closed("b", "d")},

@@ -13,7 +13,7 @@ import typer
 from nodeops.backup.forget.plan import Kept
 from nodeops.backup.forget.thin import SERVER, Looked, engine_of, folder_of, look, remove
 from nodeops.backup.settings import parse_settings
-from nodeops.console import DryRunFlag, JsonFlag, console, emit
+from nodeops.console import DryRunFlag, JsonFlag, emit, working
 from nodeops.core.errors import HostError, Refused
 from nodeops.core.finding import Finding, Verdict, failed, failures
 from nodeops.core.result import Change, Result
@@ -50,13 +50,13 @@ def forget(
     if not (alone or dry_run):
         _begin_alone(folder)
     engine = engine_of(folder, _password())
-    with console(stderr=True).status("reading the repository back"):
+    with working("reading the repository back"):
         found = look(folder, engine, datetime.now(UTC), Kept(all_days, max(all_days, daily_days)))
     if not dry_run and found.going:
         _require_good(found, because)
         found = replace(found, findings=[_waived(one, because) for one in found.findings])
         _note(node, found, because, "begins")
-        with console(stderr=True).status(f"removing {len(found.going)} snapshots"):
+        with working(f"removing {len(found.going)} snapshots"):
             remove(folder, engine, found.going)
         _note(node, found, because, "done")
     emit(_result(node, found), as_json)

@@ -18,7 +18,7 @@ from nodeops.backup.restore.keys import read_keys
 from nodeops.backup.restore.quarantine import Quarantine
 from nodeops.backup.restore.run import Done, Order, Preview, Restore
 from nodeops.backup.settings import read_settings
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit, plain_text
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, aside, emit, working
 from nodeops.core.errors import HostError
 from nodeops.core.result import Change, Result
 from nodeops.document.host import load_node_document
@@ -59,8 +59,7 @@ def restore(
     _require_root()
     document = load_node_document()
     order = Order(document, partial(_engine, document), snapshot, because, tuple(witness or ()), float(patience))
-    out = console(stderr=True)
-    work = Restore(order, lambda text: out.print(plain_text(text), soft_wrap=True))
+    work = Restore(order, aside)
     emit(_previewed(work.preview()) if dry_run else _done(document, work.run()), as_json)
 
 
@@ -125,7 +124,7 @@ def drill(
     if dry_run:
         changes = [Change(step, why) for step, why in STEPS.items()]
         return emit(Result({}, changes=changes), as_json)
-    with console(stderr=True).status("drilling the newest backup"):
+    with working("drilling the newest backup"):
         done = drill_backup(loaded, partial(_engine, loaded), snapshot)
     return emit(_drilled(done), as_json)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nodeops.console import DryRunFlag, JsonFlag, console, emit, plain_text
+from nodeops.console import DryRunFlag, JsonFlag, aside, emit, working
 from nodeops.consortium.enlist import creation, fund, operator_address, operator_key
 from nodeops.consortium.kept import keep
 from nodeops.consortium.options import (
@@ -47,7 +47,7 @@ _GAS, _GAS_EACH = 400_000, 250_000
 
 
 def _send(at: Session, key: SigningKey, message: Packed, count: int = 1) -> Sent:
-    with console(stderr=True).status("waiting for a block"):
+    with working("waiting for a block"):
         return send(at.driver, at.chain, key, [message], gas=_GAS + count * _GAS_EACH)
 
 
@@ -156,7 +156,7 @@ def _vote(at: Session, signer: SigningKey, seen: Look, option: int, dry_run: boo
         return
     # Before it is signed, and beside the answer: who votes may still stop.
     for line in result.lines:
-        console(stderr=True).print(plain_text(line), soft_wrap=True)
+        aside(line)
     sent = _taken(_send(at, signer, pack(Vote(number, signer.address, option)), len(case.proposal.messages)))
     said = outcome(at, number, case.mark, sent.height)
     data = {

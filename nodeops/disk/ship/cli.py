@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, console, emit
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, emit, working
 from nodeops.core.errors import HostError, InputError, NodeopsError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result
@@ -44,7 +44,7 @@ def ship_sealed(
     sealed, acks = Path(node.ledger.paths["sealed_log"]), Path(node.paths["acknowledgements"])
     known = read_acks(acks)
     if again:
-        with console(stderr=True).status(f"reading back from {settings.remote}"):
+        with working(f"reading back from {settings.remote}"):
             emit(_recheck_result(settings, recheck(settings, known.values()), len(known)), as_json)
         return
     names = _waiting(sealed, known, settings.remote)
@@ -53,7 +53,7 @@ def ship_sealed(
         emit(Result({"waiting": len(names)}, changes=changes), as_json)
         return
     damaged: dict[str, str] = {}
-    with console(stderr=True).status(f"shipping {len(names)} segments to {settings.remote}"):
+    with working(f"shipping {len(names)} segments to {settings.remote}"):
         done = ship(settings, sealed, _whole(sealed, names, damaged), acks)
     emit(_result(settings, done, damaged), as_json)
 

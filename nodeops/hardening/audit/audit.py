@@ -15,7 +15,7 @@ from nodeops.hardening.audit.observe import Host
 from nodeops.hardening.audit.report import Judged, Report
 from nodeops.hardening.controls.catalogue import Control, catalogue
 from nodeops.hardening.controls.facts import Facts
-from nodeops.hardening.controls.settings import Service, Sshd
+from nodeops.hardening.controls.settings import JUDGED_ONLY, Service, Sshd
 from nodeops.hardening.controls.values import expanded, is_about_ledgers
 
 
@@ -47,9 +47,13 @@ def applied_controls(document: HostDocument, facts: Facts) -> list[Control]:
 
 
 def as_chosen(document: HostDocument, facts: Facts) -> Facts:
-    """Return facts as the organisation wants them to count: with `forwarding: never` nothing needs the host to forward."""
-    never = document.limits.hardening.forwarding == "never"
-    return replace(facts, flags={**facts.flags, "forwards": False}) if never else facts
+    """Return facts as the organisation wants them to count: with `forwarding: never` nothing needs the host to forward, and
+    `log_host` tells whether it named one. Only a node has the certificate with which logs are sent."""
+    choices = document.limits.hardening
+    forwards = facts.flags["forwards"] and choices.forwarding != "never"
+    return replace(
+        facts, flags={**facts.flags, "forwards": forwards, "log_host": choices.log_host is not None and document.kind == "node"}
+    )
 
 
 def forwarding_notes(document: HostDocument, facts: Facts) -> list[str]:
@@ -82,9 +86,7 @@ def audit(document: HostDocument, only: Sequence[str] = ()) -> Report:
 def _judged(document: HostDocument, host: Host, control: Control) -> Judged:
     waiver = waiver_of(document, control.id)
     if not as_chosen(document, host.facts).hold(control.applies_when):
-        return Judged(
-            control, Verdict.NOT_APPLICABLE, control.title, f"only where: {', '.join(control.applies_when)}", waiver=waiver
-        )
+        return Judged(control, Verdict.NOT_APPLICABLE, control.title, _why_not(document, control), waiver=waiver)
     if waiver is not None:
         return _waived(control, waiver)
     facts = judge(host, control)
@@ -93,6 +95,12 @@ def _judged(document: HostDocument, host: Host, control: Control) -> Judged:
         actual = "it is about the ledger, and this host runs none" if ledger else "what it is about is not on this host"
         return Judged(control, Verdict.NOT_APPLICABLE, control.title, actual)
     return _verdict(control, facts)
+
+
+def _why_not(document: HostDocument, control: Control) -> str:
+    if "log_host" in control.applies_when and document.limits.hardening.log_host is None:
+        return "not chosen: hardening.log_host names no log host"
+    return f"only where: {', '.join(control.applies_when)}"
 
 
 def _waived(control: Control, waiver: Waiver) -> Judged:
@@ -118,5 +126,5 @@ def _verdict(control: Control, facts: Sequence[Fact]) -> Judged:
 
 
 def _hint(control: Control) -> str:
-    by_hand = [setting.hint for setting in control.sets if setting.kind == "check"]
+    by_hand = [setting.hint for setting in control.sets if isinstance(setting, JUDGED_ONLY)]
     return by_hand[0] if by_hand else f"nodeops hardening apply; nodeops hardening explain {control.id} says why"

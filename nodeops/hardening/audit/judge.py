@@ -15,6 +15,7 @@ from nodeops.hardening.controls.strictness import as_strict
 from nodeops.hardening.host import pam
 from nodeops.hardening.host.edits import value_of
 from nodeops.hardening.host.host_keys import bits_of
+from nodeops.hardening.host.receiver import refusal, waiting_bytes
 from nodeops.hardening.host.resources import look, matching, sysctl_keys
 from nodeops.hardening.host.states import same
 from nodeops.hardening.host.sysctl_files import said_of
@@ -176,6 +177,14 @@ def _check(host: Host, _: Control, setting: settings.Check) -> Fact | None:
     return Fact(*answer) if (answer := CHECKS[setting.name](host)) else None
 
 
+def _receiver(_: Host, __: Control, setting: settings.Receiver) -> Fact:
+    whom = (setting.address, int(setting.port), setting.name)
+    why = refusal(*whom, setting.trust, setting.certificate, setting.key)
+    waiting = waiting_bytes(matching(setting.queue)) >> 20
+    actual = f"{why}; {waiting} MiB wait on the disk" if why else "it does"
+    return Fact(not why, f"{setting.name} at {setting.address}:{setting.port} takes this host's logs", actual)
+
+
 _KINDS: Mapping[type[Setting], Callable[[Host, Control, Any], Fact | None]] = {
     settings.Sshd: _sshd,
     settings.HostKey: _host_key,
@@ -195,4 +204,5 @@ _KINDS: Mapping[type[Setting], Callable[[Host, Control, Any], Fact | None]] = {
     settings.MountFlag: _mount_flag,
     settings.KernelCommandLine: _kernel_command_line,
     settings.Check: _check,
+    settings.Receiver: _receiver,
 }

@@ -201,6 +201,8 @@ def _edits(found: Desired, controls: Sequence[Control], base: Callable[[str], st
         found.notes += [f"{path}: {key.name} stays {value}: it is stricter than {key.value}" for key, value in chosen]
     for setting in _of(controls, settings.Content):
         found.states[f"file {setting.path}"] = file_state(setting.content, int(setting.mode, 8))
+        if setting.reload:
+            found.reload(setting.path, *setting.reload)
 
 
 def mode_state(setting: settings.FileMode) -> State:

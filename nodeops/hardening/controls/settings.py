@@ -138,12 +138,16 @@ class KeyValue(Model):
 
 
 class Content(Model):
-    """The whole content of a vendor's file (/etc/issue). `{banner}` stands for the organisation's text. The original is kept."""
+    """The whole content of a vendor's file (/etc/issue). `{banner}` stands for the organisation's text. The original is kept.
+
+    `reload` is a command run once when the file changed.
+    """
 
     kind: Literal["content"]
     path: AbsolutePath
     content: str
     mode: Mode = "0644"
+    reload: list[str] = Field(default_factory=list)
 
 
 class FileMode(Model):
@@ -201,6 +205,27 @@ class Check(Model):
     hint: str
 
 
+class Receiver(Model):
+    """Another host that takes what this one sends, over TLS, each side known by its certificate. Only judged, sets nothing.
+
+    `name` must stand in its certificate, which the file `trust` vouches for; `certificate` and `key` are this host's. `queue` is
+    a pattern of the files in which lines wait for it. `hint` says what a person must do.
+    """
+
+    kind: Literal["receiver"]
+    address: str
+    port: str
+    name: str
+    trust: AbsolutePath
+    certificate: str
+    key: str
+    queue: AbsolutePath
+    hint: str
+
+
+# What sets nothing: what is wrong there is for a person to put right.
+JUDGED_ONLY = (Check, Receiver)
+
 Setting = Annotated[
     Sshd
     | HostKey
@@ -219,6 +244,7 @@ Setting = Annotated[
     | PasswordAge
     | MountFlag
     | KernelCommandLine
-    | Check,
+    | Check
+    | Receiver,
     Field(discriminator="kind"),
 ]

@@ -57,8 +57,23 @@ def _values(document: HostDocument) -> dict[str, str]:
         "{no_forwarding}": "no" if ends else "yes",
         "{ssh_groups}": " ".join(choices.hardening.ssh_groups),
         _LEDGER: document.ledger.unit if isinstance(document, NodeDocument) else "",
+        **_log_host(document),
         # Debian's timer asks for no window: where there are some, patches come by `nodeops patch`, which does.
         "{unattended}": "0" if patching else "1",
+    }
+
+
+def _log_host(document: HostDocument) -> dict[str, str]:
+    """Return whom a host sends its logs, and by what each of both is known; nothing of it where none is chosen."""
+    chosen, paths = (document.limits.hardening.log_host if document.kind == "node" else None), document.paths
+    return {
+        "{log_host}": chosen.address if chosen else "",
+        "{log_host_port}": str(chosen.port) if chosen else "",
+        "{log_host_name}": chosen.certified_name if chosen else "",
+        "{log_host_authority}": chosen.authority if chosen else "",
+        "{log_host_queue}": str(chosen.queue_bytes) if chosen else "",
+        "{host_certificate}": paths["exporter_certificate"],
+        "{host_key}": paths["exporter_key"],
     }
 
 

@@ -50,9 +50,18 @@ def observe_facts() -> Facts:
         "ipv6_from_router": is_leased(_read("/proc/net/if_inet6")) or is_announced(_read("/proc/net/ipv6_route")),
         "forwards": bool(needing),
         "grub": Path("/etc/default/grub").exists(),
+        "usb_in_use": beyond_input(map(_read, map(str, Path("/sys/bus/usb/devices").glob("*/bInterfaceClass")))),
         "apparmor": Path("/sys/kernel/security/apparmor").exists(),
     }
     return Facts(release, flags, installed_packages(), units, needing)
+
+
+def beyond_input(classes: Iterable[str]) -> bool:
+    """Tell whether there is a USB device that is let in and is no keyboard, mouse or hub: one that is not has no interfaces.
+
+    `classes` are those of all interfaces, in hexadecimal: 03 is HID, 09 a hub (usb.org, Defined Class Codes).
+    """
+    return not {one.strip() for one in classes} <= {"03", "09"}
 
 
 def forwarders(units: Iterable[str], tunnels: Sequence[str], on: bool) -> list[str]:

@@ -6,24 +6,53 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from nodeops.core.errors import NodeopsError
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from nodeops.core.errors import HostError, NodeopsError
 from nodeops.hardening.host import sshd
 from nodeops.host.command import run
+from nodeops.host.process import sockets_listening
 from nodeops.host.units.unit_settings import unit_settings
 
 _SECONDS = 120
 _SSHD = "/etc/ssh/"
+_POLL_SECONDS = 0.05
+_LOOK = "journalctl --unit ssh says why; what was changed is taken back"
 
 
 def reload_all(commands: Sequence[Sequence[str]], *, strict: bool = True) -> None:
-    """Run each command. Raise HostError when one fails; without `strict` the others are run all the same."""
+    """Run each command. Raise HostError when one fails; without `strict` the others are run all the same.
+
+    sshd reads its files by starting itself anew, and lets nobody in meanwhile: it is waited for.
+    """
     for command in commands:
         try:
             _require_readable(command)
-            run(_mended(command), timeout_seconds=_SECONDS)
+            _carry_out(_mended(command))
         except NodeopsError:
             if strict:
                 raise
+
+
+def _carry_out(command: Sequence[str]) -> None:
+    if list(command) != ["systemctl", "reload", "ssh.service"]:
+        run(command, timeout_seconds=_SECONDS)
+        return
+    main = unit_settings("ssh.service").main
+    before = sockets_listening(main)
+    run(command, timeout_seconds=_SECONDS)
+    # Where systemd listens in its place nobody is turned away.
+    if before:
+        await_new_sockets(main, before)
+
+
+def await_new_sockets(process: int, before: frozenset[int], seconds: float = _SECONDS) -> None:
+    """Wait until a process listens on other sockets than before, and on as many. Raise HostError when it does not in time."""
+    waiting = Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(_POLL_SECONDS), retry=retry_if_result(bool))
+    try:
+        waiting(lambda: len(sockets_listening(process) - before) < len(before))
+    except RetryError as error:
+        raise HostError("does not listen again after its reload", where=f"process {process}", hint=_LOOK) from error
 
 
 def _mended(command: Sequence[str]) -> list[str]:

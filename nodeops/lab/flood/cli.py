@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import JsonFlag, console, emit, finite, plain_text
+from nodeops.console import JsonFlag, emit, finite
 from nodeops.core.errors import HostError, InputError
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import INVENTORY_HELP, chosen, inventory_folder, managed_nodes
@@ -13,6 +13,7 @@ from nodeops.document.resolve import resolve
 from nodeops.lab.flood.flood import Flood, take
 from nodeops.lab.spec import load_lab
 from nodeops.lab.state import SSH_CONFIG_FILE
+from nodeops.screen import console, plain_text
 
 _MB = 1_000_000
 

@@ -15,7 +15,7 @@ import typer
 
 from nodeops.backup.credential import settings_file
 from nodeops.backup.opened import judged, opened, published
-from nodeops.console import DryRunFlag, JsonFlag, console, emit, plain_text
+from nodeops.console import DryRunFlag, JsonFlag, emit
 from nodeops.core.errors import HostError, InputError
 from nodeops.core.finding import Verdict
 from nodeops.core.result import Change, Result
@@ -31,6 +31,7 @@ from nodeops.lab.saved.made_of import PROJECT
 from nodeops.lab.spec import Lab, load_lab
 from nodeops.lab.state import LAB_FOLDER, SSH_CONFIG_FILE, identity_file
 from nodeops.lab.up import up
+from nodeops.screen import console, plain_text
 
 # What a custodian holds stays until the validator signs again: a run that was killed after the host was gone goes on.
 _HELD = f"{LAB_FOLDER}/custody"

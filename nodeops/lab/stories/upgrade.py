@@ -22,7 +22,6 @@ from nodeops.artifacts.cache import cache_folder, locked, workspace
 from nodeops.artifacts.go_build import build_folder
 from nodeops.artifacts.own_source import read_source
 from nodeops.artifacts.plan import FolderBuild
-from nodeops.console import console, plain_text
 from nodeops.core.errors import HostError, InputError
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import INVENTORY_HELP, inventory_folder, managed_nodes
@@ -34,6 +33,7 @@ from nodeops.lab.spec import load_lab
 from nodeops.lab.state import LAB_FOLDER, SSH_CONFIG_FILE
 from nodeops.lab.stories.story import tell
 from nodeops.lab.stories.vote import agreed, in_force
+from nodeops.screen import console, plain_text
 
 _SECONDS = 3600.0
 _PAUSE_SECONDS = 2.0

@@ -210,6 +210,16 @@ class BlockMetas(Answer):
     block_metas: Annotated[list[_BlockMeta], Field(max_length=METAS_LIMIT)]
 
 
+class _RawMeta(Answer):
+    header: dict[str, Any]
+
+
+class HeadersAnswer(Answer):
+    """`blockchain`: of each block only its header, as it was sent."""
+
+    block_metas: Annotated[list[_RawMeta], Field(max_length=METAS_LIMIT)]
+
+
 class BroadcastAnswer(Answer):
     """`broadcast_tx_sync`: the verdict of CheckTx."""
 

@@ -67,16 +67,22 @@ class Included:
         return hashlib.sha256(self.tx).hexdigest().upper()
 
 
+def prove_transactions(block: Any, data_hash: bytes) -> list[bytes]:
+    """Return all transactions of a block whose header has this hash of them. Raise ProofError with the failed step."""
+    txs = parsed(BlockAnswer, block).block.data.txs or []
+    hashes = [hashlib.sha256(tx).digest() for tx in txs]
+    require(merkle_root(hashes) == data_hash, Step.MERKLE_PROOF, "the block does not hold these transactions")
+    return txs
+
+
 def prove_contents(block: Any, results: Any, proven: ProvenBlock, following: ProvenBlock) -> list[Included]:
     """Return all transactions of a proven block, in its order, with what came of each. `following` is the block after it.
 
     `block` and `results` are a node's answers, raw. Raise ProofError with the failed step.
     """
-    txs = parsed(BlockAnswer, block).block.data.txs or []
+    txs = prove_transactions(block, proven.data_hash)
     found = parsed(ResultsAnswer, results)
     require(following.height == found.height + 1 == proven.height + 1, Step.CHAIN_AND_HEIGHT, "the results are of another block")
-    hashes = [hashlib.sha256(tx).digest() for tx in txs]
-    require(merkle_root(hashes) == proven.data_hash, Step.MERKLE_PROOF, "the block does not hold these transactions")
     judged = found.txs_results or []
     root = merkle_root([one.hashed() for one in judged])
     require(root == following.results_hash, Step.RESULTS, "the application said something else of these transactions")

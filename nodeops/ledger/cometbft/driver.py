@@ -16,6 +16,7 @@ from nodeops.ledger.cometbft.answers import (
     BlockMetas,
     BroadcastAnswer,
     ConsensusAnswer,
+    HeadersAnswer,
     NetInfoAnswer,
     OwnConsensusAnswer,
     Placed,
@@ -177,9 +178,19 @@ class CometBft:
         page = self._search_page(query, 1, _PAGE, prove=False)
         return list(dict.fromkeys(self._checked("tx_search", Placed, one).height for one in page.txs))
 
+    def block(self, height: int) -> dict[str, Any]:
+        """Return the answer of `block` for a height, raw."""
+        return self.rpc.call("block", height=height)
+
+    def headers(self, first: int, last: int) -> Iterator[Any]:
+        """Yield the headers of `blockchain` for the heights `first` to `last`, newest first, raw."""
+        for top in range(last, first - 1, -METAS_LIMIT):
+            answer = self.rpc.call("blockchain", minHeight=max(first, top - METAS_LIMIT + 1), maxHeight=top)
+            yield from (one.header for one in self._checked("blockchain", HeadersAnswer, answer).block_metas)
+
     def contents(self, height: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the answers of `block` and of `block_results` for a height, raw."""
-        return self.rpc.call("block", height=height), self.rpc.call("block_results", height=height)
+        return self.block(height), self.rpc.call("block_results", height=height)
 
     def signed_header(self, height: int) -> dict[str, Any]:
         """Return `signed_header` of the answer of `commit`, raw."""

@@ -9,6 +9,8 @@ from nodeops.ledger.network.view import Evidence
 from nodeops.ledger.node.status import RecentBlock
 
 _LISTED = 10
+# What one node says of the chain, and no other.
+WORD = "network.word"
 _SITE = "run ansible-playbook site.yml"
 _UPGRADE = "ansible-playbook playbooks/upgrade.yml goes over node by node; what a mere restart puts right: playbooks/restart.yml"
 
@@ -17,6 +19,7 @@ def network_findings(evidence: Evidence, summary: str) -> list[Finding]:
     """Return every finding on the network, always in the same order and with the same ids."""
     return [
         _chain(evidence, summary),
+        _word(evidence),
         _nodes(evidence),
         _identities(evidence),
         _validators(evidence),
@@ -52,6 +55,18 @@ def _chain(evidence: Evidence, summary: str) -> Finding:
     if evidence.one_loss_halts:
         return Finding("network.chain", Verdict.WARN, expected, summary, "bring dead validators back before touching another")
     return Finding("network.chain", Verdict.PASS, expected, summary)
+
+
+def _word(evidence: Evidence) -> Finding:
+    expected = "no node says of the chain what no other says"
+    if evidence.alone:
+        hint = "it may be the only one that is up to date, or it lies: nodeops status on it, and ask another member's node"
+        return Finding(WORD, Verdict.WARN, expected, "; ".join(evidence.alone), hint)
+    asked = len(evidence.running)
+    if asked > 1:
+        return Finding(WORD, Verdict.PASS, expected, f"{asked} nodes compared")
+    why = "the word of one node: there is no other to compare with" if asked else "no node answers"
+    return Finding(WORD, Verdict.NOT_APPLICABLE, expected, why)
 
 
 def _nodes(evidence: Evidence) -> Finding:

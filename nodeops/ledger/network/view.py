@@ -1,16 +1,17 @@
 """What the statuses of many nodes, taken together, are evidence of: which set votes, who is live, who is which validator. Pure.
 
-Any one status may be wrong. So the chain is read from the node that most others agree with, and who is live is read
-from the votes that the chain has recorded, not from which nodes are listed or answer.
+Any one status may be wrong, or a lie. So the chain is read from the node that most others agree with, at no height that it claims
+alone, and who is live from the votes that most of those who agree have recorded, not from which nodes are listed or answer.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from nodeops.document.models import Consortium
 from nodeops.document.profile import Quorum, load_profile
-from nodeops.ledger.node.status import NodeStatus, live_signers
+from nodeops.ledger.node.status import SIGNED_WINDOW, NodeStatus, live_signers
 from nodeops.ledger.quorum import can_lose, margin, needed
 
 
@@ -53,16 +54,61 @@ class Evidence:
         known = {**claimed, **self.published}
         return {name: address for name, address in known.items() if name in self.consortium.nodes}
 
-    @cached_property
+    @property
     def reference(self) -> NodeStatus | None:
-        """Return the status the chain is read from: fresh before stale, then the most agreed with, then the highest."""
-        blocks = {name: {(block.height, block.hash) for block in status.recent} for name, status in self.running.items()}
+        """Return the status the chain is read from, None when no node answers."""
+        return self.running[self._trusted] if self._trusted else None
 
-        def trust(name: str) -> tuple[bool, int, int, str]:
-            agreeing = sum(1 for other in blocks if blocks[name] & blocks[other])
-            return self.is_fresh(self.running[name]), agreeing, self.running[name].height or 0, name
+    @cached_property
+    def _trusted(self) -> str | None:
+        """Return the node the chain is read from: fresh before stale, then the most agreed with, on blocks and on who validates,
+        then one whose height is no claim of its own alone, then the highest."""
 
-        return self.running[max(self.running, key=trust)] if self.running else None
+        def trust(name: str) -> tuple[bool, int, bool, int, str]:
+            status = self.running[name]
+            height = status.height or 0
+            return self.is_fresh(status), len(self._agreeing(name)), height <= self.told_height, height, name
+
+        return max(self.running, key=trust, default=None)
+
+    @cached_property
+    def told_height(self) -> int:
+        """Return the highest height that two nodes say the chain has; that of the only one, 0 without any."""
+        heights = sorted((status.height or 0 for status in self.running.values()), reverse=True)
+        return heights[:2][-1] if heights else 0
+
+    @cached_property
+    def alone(self) -> list[str]:
+        """Return in words what one node says against all others: a height far above theirs, that blocks come, who validates."""
+        if len(self.running) < 2:
+            return []
+        fresh = [name for name, status in self.running.items() if self.is_fresh(status)]
+        sets = Counter(powers for _, powers in self._said.values() if powers)
+        found = [
+            f"only {name} is at height {status.height}, no other above {self.told_height}"
+            for name, status in self.running.items()
+            if (status.height or 0) > self.told_height + SIGNED_WINDOW
+        ]
+        found += [f"only {fresh[0]} has new blocks"] if len(fresh) == 1 else []
+        lonely = [name for name, (_, powers) in self._said.items() if len(sets) > 1 and sets[powers] == 1]
+        return found + [f"only {name} shows such validators" for name in lonely]
+
+    @cached_property
+    def _said(self) -> dict[str, tuple[frozenset[tuple[int, str]], frozenset[tuple[str, int]]]]:
+        """Return the blocks that each node has, and the powers of those who validate by it."""
+        return {
+            name: (
+                frozenset((block.height, block.hash) for block in status.recent),
+                frozenset((one.address, one.power) for one in status.validators),
+            )
+            for name, status in self.running.items()
+        }
+
+    def _agreeing(self, name: str) -> list[NodeStatus]:
+        """Return the statuses of a node and of those that have a block in common with it, and name the same validators."""
+        blocks, powers = self._said[name]
+        others = (other for other, said in self._said.items() if other == name or (blocks & said[0] and powers == said[1]))
+        return [self.running[other] for other in others]
 
     @property
     def height(self) -> int | None:
@@ -90,8 +136,12 @@ class Evidence:
 
     @cached_property
     def signing(self) -> frozenset[str]:
-        """Return the addresses in the set that signed one of the newest commits."""
-        return live_signers(self.reference.signers) & set(self.set_powers) if self.reference else frozenset()
+        """Return the addresses in the set that signed one of the newest commits, as most say who agree on the chain."""
+        if self._trusted is None:
+            return frozenset()
+        fresh = self.is_fresh(self.running[self._trusted])
+        said = [live_signers(one.signers) for one in self._agreeing(self._trusted) if self.is_fresh(one) == fresh]
+        return frozenset(one for one in self.set_powers if 2 * sum(one in live for live in said) > len(said))
 
     @cached_property
     def unseen(self) -> list[str]:

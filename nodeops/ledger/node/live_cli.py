@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import JsonFlag, console, emit, finite
+from nodeops.console import JsonFlag, emit, finite, working
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Verdict
 from nodeops.core.result import Result
@@ -29,7 +29,7 @@ def verify(timeout: TimeoutOption = _START_SECONDS, as_json: JsonFlag = False) -
             "another user's process and the keys are for root only", where="nodeops ledger verify", hint="run with sudo"
         )
     document = load_node_document()
-    with console(stderr=True).status("waiting for the ledger to open its ports"):
+    with working("waiting for the ledger to open its ports"):
         findings = live_findings(document, timeout)
     failing = sum(finding.verdict is Verdict.FAIL for finding in findings)
     line = (

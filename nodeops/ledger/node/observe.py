@@ -15,7 +15,15 @@ from nodeops.document.models import NodeDocument
 from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, ValidatorSet, signing
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.local import disk_use, file_digest, running_release
-from nodeops.ledger.node.status import SIGNED_WINDOW, NodeStatus, RecentBlock, SignedShare, SignerShare, ValidatorPower
+from nodeops.ledger.node.status import (
+    SIGNED_WINDOW,
+    NodeStatus,
+    RecentBlock,
+    SignedShare,
+    SignerShare,
+    ValidatorPower,
+    half_claim,
+)
 
 T = TypeVar("T")
 
@@ -125,7 +133,8 @@ def _age(block_time: datetime | None, now: float) -> float | None:
 
 
 def _lag(height: int, claims: dict[str, int]) -> int | None:
-    return max(0, max(claims.values()) - height) if claims else None
+    claimed = half_claim(claims.values())
+    return None if claimed is None else max(0, claimed - height)
 
 
 def _recent(ledger: LedgerStatus, commits: Sequence[BlockCommit]) -> list[RecentBlock]:

@@ -3,7 +3,7 @@
 A status may come from a node of another organisation, so reading one back checks every field.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -71,8 +71,9 @@ class NodeStatus(_Part):
 
     `error` says what did not answer. `version` is what the running ledger calls itself; `release` is the version
     directory that its process was started from, None when this user may not see that process. `earliest_height` is the oldest
-    block that it has: above 1 on a node that joined by state sync. `lag_blocks` is the best
-    height that any peer claims minus this node's own. `peers` are the names of members, ids of peers that are none.
+    block that it has: above 1 on a node that joined by state sync. `lag_blocks` is the
+    height that half of the peers claim minus this node's own: one that boasts changes nothing. `peers` are the names of members,
+    ids of peers that are none.
     `signers` and `signed_recent` cover the same SIGNED_WINDOW commits. `guards` says in a word how each capability that
     protects the host is doing, `troubles` what of them fails, a line each. `clock` is the host's time, seconds since 1970.
     """
@@ -122,6 +123,20 @@ def live_signers(shares: Mapping[str, SignerShare]) -> frozenset[str]:
     newest = max((share.last_height or 0 for share in shares.values()), default=0)
     lasts = {address: share.last_height for address, share in shares.items()}
     return frozenset(address for address, last in lasts.items() if last is not None and last > newest - LIVE_WINDOW)
+
+
+def half_claim(claims: Iterable[int]) -> int | None:
+    """Return the height that half of the peers claim or more, None without a peer: of three or more, one that boasts changes
+    nothing."""
+    ordered = sorted(claims)
+    return ordered[len(ordered) // 2] if ordered else None
+
+
+def most_claim(claims: Iterable[int]) -> int | None:
+    """Return the height that more than half of the peers claim or more, None without a peer: of two, one that boasts changes
+    nothing."""
+    ordered = sorted(claims)
+    return ordered[(len(ordered) - 1) // 2] if ordered else None
 
 
 def parse_status(text: bytes, where: str) -> NodeStatus:

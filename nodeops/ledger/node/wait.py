@@ -10,6 +10,7 @@ from nodeops.core.errors import InputError, NodeopsError, Timeout
 from nodeops.ledger.answers import LedgerStatus
 from nodeops.ledger.driver import Driver
 from nodeops.ledger.node.observe import settled_commits
+from nodeops.ledger.node.status import half_claim, most_claim
 
 _LOOK_EVERY_SECONDS = 0.2
 
@@ -61,10 +62,19 @@ def in_step(driver: Driver, status: LedgerStatus) -> bool:
     """
     if status.catching_up or not status.height:
         return False
-    claims = sorted(driver.peer_heights().values())
-    if not claims:
+    claimed = half_claim(driver.peer_heights().values())
+    if claimed is None:
         return [one.address for one in driver.validators().validators] == [status.validator_address]
-    return status.height >= claims[len(claims) // 2] - 1
+    return status.height >= claimed - 1
+
+
+def left_behind(driver: Driver, status: LedgerStatus) -> bool:
+    """Tell whether a node lacks what its peers have. It takes more than half of them to say so: others rely on a node that is not
+    behind. Without a peer it is, but for the only validator."""
+    claimed = most_claim(driver.peer_heights().values())
+    if status.catching_up or not status.height or claimed is None:
+        return not in_step(driver, status)
+    return status.height < claimed - 1
 
 
 def stands(driver: Driver, status: LedgerStatus, old_seconds: float) -> bool:
@@ -74,8 +84,8 @@ def stands(driver: Driver, status: LedgerStatus, old_seconds: float) -> bool:
     """
     if status.block_time is None or time.time() - status.block_time.timestamp() <= old_seconds:
         return False
-    claims = sorted(driver.peer_heights().values())
-    return bool(claims) and status.height >= claims[len(claims) // 2]
+    claimed = half_claim(driver.peer_heights().values())
+    return claimed is not None and status.height >= claimed
 
 
 def votes_above(driver: Driver, status: LedgerStatus, height: int) -> bool:

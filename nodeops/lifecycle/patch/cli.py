@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, console, emit, progress
+from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, emit, working
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
 from nodeops.document.host import load_node_document
@@ -46,8 +46,8 @@ def status(refresh: RefreshFlag = False, document: DocumentOption = None, as_jso
 
     Exit code 1 when a patch of security is overdue, or the lists are too old to tell."""
     node = load_node_document(document)
-    with console(stderr=True).status("looking at this host") as shown:
-        trouble = acting.refreshed(progress(shown)) if refresh else ""
+    with working("looking at this host") as say:
+        trouble = acting.refreshed(say) if refresh else ""
         seen, _ = acting.look(node, Asked("all"))
         said = memory.record(node, seen)
     since = memory.pending_since(node)
@@ -72,8 +72,8 @@ def plan(
 
     Exit code 1 when it would be refused."""
     node = load_node_document()
-    with console(stderr=True).status("looking at this host") as shown:
-        trouble = acting.refreshed(progress(shown))
+    with working("looking at this host") as say:
+        trouble = acting.refreshed(say)
     emit(
         _would(node, Asked(kind, reboot, outside=outside), leave.Asked(node, request(node, roll, chain_stands), 0), trouble),
         as_json,
@@ -124,9 +124,9 @@ def apply_(
     if dry_run:
         emit(_would(node, asked, gate), as_json)
         return
-    with console(stderr=True).status("looking at this host") as shown:
-        trouble = acting.refreshed(progress(shown))
-        changes, due = acting.apply(acting.Run(node, asked, gate, timeout, progress(shown)), wait)
+    with working("looking at this host") as say:
+        trouble = acting.refreshed(say)
+        changes, due = acting.apply(acting.Run(node, asked, gate, timeout, say), wait)
     said = memory.last_seen(node) or {}
     lines = _lines(trouble) if changes else [*_lines(trouble), "nothing to do"]
     findings = [one for one in view.findings(said, time.time()) if one.verdict is not Verdict.PASS]
@@ -157,8 +157,8 @@ def watch(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
 def wait(timeout: TimeoutOption = 300, as_json: JsonFlag = False) -> None:
     """Wait until a reboot that apply began is over and the node takes part again. Exit code 5 when that takes too long."""
     node = load_node_document()
-    with console(stderr=True).status("waiting for the node") as shown:
-        was = acting.await_part(node, timeout, progress(shown))
+    with working("waiting for the node") as say:
+        was = acting.await_part(node, timeout, say)
     emit(Result({"rebooted": was}, lines=["the node takes part again" if was else "no reboot was begun"]), as_json)
 
 

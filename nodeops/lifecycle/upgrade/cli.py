@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from nodeops.console import DryRunFlag, JsonFlag, console, emit, progress
+from nodeops.console import DryRunFlag, JsonFlag, emit, working
 from nodeops.core.errors import NodeopsError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result
@@ -70,8 +70,8 @@ def watch(
     # Who has little power proposes seldom: that is waited for longer, and not at all where it takes too long.
     turn = turn_seconds(document) if proposal else None
     found = Watch(document, Wanted(blocks, turn is not None, another_round), tuple(filter(None, peers.split(","))))
-    with console(stderr=True).status("watching the chain") as shown:
-        seen = wait_until_shown(found, max(timeout, 2 * (turn or 0)), progress(shown))
+    with working("watching the chain") as say:
+        seen = wait_until_shown(found, max(timeout, 2 * (turn or 0)), say)
     worked.keep(document, observe(document))
     unseen = ["a block of its own takes too long to come, and was not waited for"] if proposal and turn is None else []
     lines = [f"the chain shows it: {seen}", *unseen]
@@ -87,8 +87,8 @@ def step_aside(
     So the others need another round. Where the gate says no, nothing is done, and the answer says why."""
     document = load_node_document()
     asked = Asked(document, request(document, roll), patience)
-    with console(stderr=True).status("waiting for leave to step aside") as shown:
-        refused = step(asked, timeout, progress(shown))
+    with working("waiting for leave to step aside") as say:
+        refused = step(asked, timeout, say)
     unit = document.ledger.unit
     done = [] if refused else [Change(f"restart {unit}", "stepped aside for a round", "", "")]
     emit(Result({"refused": refused}, lines=[refused or "stepped aside, and takes part again"], changes=done), as_json)
@@ -118,6 +118,6 @@ def rollback(
         )
         return
     asked = Asked(document, request(document, roll, chain_stands, force), patience)
-    with console(stderr=True).status("waiting for leave to stop the node") as shown:
-        doing = back.go_back(asked, found, only_from, timeout, progress(shown))
+    with working("waiting for leave to stop the node") as say:
+        doing = back.go_back(asked, found, only_from, timeout, say)
     emit(Result({"way": found.way}, changes=doing), as_json)

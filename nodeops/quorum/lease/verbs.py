@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodeops.console import console, progress
+from nodeops.console import working
 from nodeops.core.errors import HostError, InputError, Refused
 from nodeops.core.result import Change, Result
 from nodeops.core.spoken_time import duration
@@ -47,7 +47,7 @@ def asked_for(document: Path | None, node: str, timeout_seconds: float, dry_run:
 def listed(document: Path | None) -> Result:
     """Return the answer of `lease list`."""
     node = load_node_document(document)
-    with console(stderr=True).status("reading what authors wrote"):
+    with working("reading what authors wrote"):
         read = open_leases(node).read()
     live = read.book.live(read.now)
     lines = [] if live else ["no node is under a lease"]
@@ -88,7 +88,7 @@ def _reason(text: str) -> str:
 
 def _written(asked: Asked, make: Callable[[int], Step]) -> Result:
     """Read, refuse what would count for nothing, write, and tell what the ledger's order made of it."""
-    with console(stderr=True).status("reading what authors wrote") as shown:
+    with working("reading what authors wrote") as say:
         store, pen = open_leases_to_write(asked.document)
         with nullcontext() if asked.dry_run else pen.alone(asked.timeout_seconds):
             before = store.read()
@@ -99,7 +99,7 @@ def _written(asked: Asked, make: Callable[[int], Step]) -> Result:
                 raise _refused(asked, why)
             if asked.dry_run:
                 return _answer(asked, step, before, before)
-            progress(shown)("waiting for the block that takes it")
+            say("waiting for the block that takes it")
             return _answer(asked, step, before, _judged(store, asked, step))
 
 

@@ -1,7 +1,7 @@
 """Who may import whom: floors, no cycles, no relative imports, no imports hidden in functions.
 
-core <- console <- document <- host <- ledger, artifacts, logstore, receipts, metrics <- records <- quorum <- capabilities
-<- fleet, lab, status, exporter <- cli. Rooms of one floor do not import each other.
+core <- screen <- console <- document <- host <- ledger, artifacts, logstore, receipts, metrics <- records <- quorum
+<- capabilities <- fleet, lab, status, exporter <- cli. Rooms of one floor do not import each other.
 """
 
 import ast
@@ -14,6 +14,7 @@ from tests.contract.rules.tree import ours, parsed
 PACKAGE = "nodeops"
 _STOREYS = (
     {"", "core"},
+    {"screen"},
     {"console"},
     {"document"},
     {"host"},

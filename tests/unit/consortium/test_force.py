@@ -17,7 +17,22 @@ FOUNDED = Known({}, ONE, founded=True)
 
 CASES = {
     "in force by the chain": (TWO, Known({"a": TWO}, ONE, True), Verdict.PASS, ""),
-    "one node is behind": (TWO, Known({"a": ONE, "b": TWO, "c": None}, ONE, True), Verdict.PASS, ""),
+    "one node is behind": (TWO, Known({"a": ONE, "b": TWO, "c": TWO, "d": None}, ONE, True), Verdict.PASS, ""),
+    "one node lies, or is the only one up to date": (
+        TWO,
+        Known({"a": ONE, "b": TWO, "c": None}, ONE, True, heights={"a": 100, "b": 900_000}),
+        Verdict.FAIL,
+        "only b tells of revision 2",
+    ),
+    "one node against many": (TWO, Known({"a": ONE, "b": ONE, "c": TWO}, ONE, True), Verdict.FAIL, "only c tells of revision 2"),
+    "one node, and it was proven to this controller": (TWO, Known({"a": ONE, "b": TWO}, ONE, True, kept=TWO), Verdict.PASS, ""),
+    "the word of the only node that can tell": (
+        TWO,
+        Known({"a": None, "b": TWO}, ONE, True),
+        Verdict.PASS,
+        "by the word of b alone",
+    ),
+    "one node names a later one": (ONE, Known({"a": ONE, "b": TWO}, ONE, True), Verdict.FAIL, "an older one"),
     "founding, by the genesis": (ONE, FOUNDED, Verdict.PASS, "no node of ours tells of another"),
     "before the chain is founded": (ONE, Known(), Verdict.PASS, "not founded yet"),
     "not agreed to": (TWO, Known({"a": ONE}, ONE, True), Verdict.FAIL, "not agreed to yet"),
@@ -90,7 +105,7 @@ SIGNED = {
     "no chain, the one before was not kept": (TWO, Known({}, votes=False), Verdict.FAIL, "was not kept"),
 }
 CASES |= SIGNED
-BEHIND, AHEAD = {"a": ONE, "b": TWO}, {"a": TWO, "b": FORK}
+BEHIND, AHEAD = {"a": ONE, "b": TWO, "c": TWO}, {"a": TWO, "b": FORK}
 CASES |= {
     "silent, a newer one was kept": (
         ONE,
@@ -100,7 +115,7 @@ CASES |= {
     ),
     "nodes are behind, a newer one was kept": (ONE, Known({"a": ONE}, ONE, True, newest=2), Verdict.FAIL, "an older one"),
     "the newest is the one kept last": (TWO, Known({}, ONE, True, kept=TWO, newest=2), Verdict.PASS, "kept here"),
-    "behind by its height": (TWO, Known(BEHIND, ONE, True, heights={"a": 9, "b": 10}), Verdict.PASS, ""),
+    "behind by its height": (TWO, Known(BEHIND, ONE, True, heights={"a": 9, "b": 10, "c": 10}), Verdict.PASS, ""),
     "an older one at the same height": (
         TWO,
         Known(BEHIND, ONE, True, heights={"a": 10, "b": 10}),

@@ -34,9 +34,9 @@ def consortium() -> Consortium:
     )
 
 
-def document(node: str = "a-1", **firewall: Any) -> NodeDocument:
-    """Return the document of a node with choices of its firewall."""
-    return resolve(consortium(), node, {"firewall": {"operators": OPERATORS, **firewall}})
+def document(node: str = "a-1", hardening: dict[str, Any] | None = None, **firewall: Any) -> NodeDocument:
+    """Return the document of a node with choices of its firewall, and of hardening."""
+    return resolve(consortium(), node, {"firewall": {"operators": OPERATORS, **firewall}, "hardening": hardening or {}})
 
 
 def rules(written: NodeDocument) -> RuleSet:

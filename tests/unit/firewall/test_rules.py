@@ -9,7 +9,7 @@ from nodeops.firewall.guard_rules import Login, require_a_way_in
 from nodeops.firewall.rules import collapsed
 from nodeops.firewall.ruleset import nft_text
 from nodeops.firewall.trace_rules import Outcome
-from tests.unit.firewall.samples import document, rules
+from tests.unit.firewall.samples import RESOLVED, document, rules
 
 SOURCES = {
     "operator": "192.0.2.44",
@@ -134,6 +134,16 @@ def test_with_a_list_only_members_and_named_networks_may():
     assert 'ip daddr { 10.0.0.2, 198.51.100.7 } tcp dport 26656 accept comment "p2p-out"' in script
     assert 'ip daddr { 10.0.0.8 } tcp dport 9657 accept comment "backups-out"' in script
     assert '"br-*" } jump egress' in script
+
+
+@pytest.mark.parametrize(("address", "sets"), [("192.0.2.40", ["192.0.2.40"]), ("node.b.example", RESOLVED["node.b.example"])])
+def test_with_a_list_the_log_host_is_reached_too(address, sets):
+    pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+    chosen = {"log_host": {"address": address, "name": "logs", "authority": pem}}
+    script = nft_text(rules(document(hardening=chosen, egress=[])))
+    for one in sets:
+        assert f'{"ip6" if ":" in one else "ip"} daddr {{ {one} }} tcp dport 6514 accept comment "log-host-out"' in script
+    assert "hook output" not in nft_text(rules(document(hardening=chosen)))
 
 
 def test_a_node_reaches_the_repository_of_its_own_organisation_only():

@@ -47,6 +47,12 @@ def test_where_all_vote_nothing_is_said_of_votes() -> None:
     assert [one.id for one in mesh_report(replies, list(NODES), votes_of(network())).findings] == ["mesh"]
 
 
+def test_a_node_of_ours_that_claims_a_height_of_its_own_decides_nothing_about_votes() -> None:
+    seen = network()
+    lie = reply("wx-1", height=900_000, signers=signers(cu_1=20, cu_2=20, wi_1=20))
+    assert votes_of(Seen(seen.consortium, {**seen.answers, "wx-1": answer_of("wx-1", lie)}, seen.published)) == votes_of(seen)
+
+
 def test_without_a_status_nobody_knows_who_voted() -> None:
     silent = Seen(consortium(), {"cu-1": answer_of("cu-1", Reply("cu-1", State.DEAD, error="gone"))}, {})
     assert votes_of(silent) is None

@@ -14,11 +14,18 @@ from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.controls.settings import HostKey, Sshd
 from nodeops.hardening.host.states import State
 
-FLAGS = ("container", "debian12", "debian13", "ipv6", "forwards", "grub", "apparmor")
+FLAGS = ("container", "debian12", "debian13", "ipv6", "forwards", "grub", "apparmor", "log_host", "usb_in_use")
 
 
-def document(*waivers: Waiver) -> NodeDocument:
-    """Return the document of a node with waivers."""
+LOG_HOST = {
+    "address": "192.0.2.40",
+    "name": "logs",
+    "authority": "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n",
+}
+
+
+def document(*waivers: Waiver, **hardening: Any) -> NodeDocument:
+    """Return the document of a node with waivers, and with what its organisation chose about hardening."""
     member = {"organisation": "a", "duty": "validator", "power": 1, "address": "10.0.0.1"}
     consortium = Consortium.model_validate(
         {
@@ -29,7 +36,8 @@ def document(*waivers: Waiver) -> NodeDocument:
             "nodes": {"a-1": member},
         }
     )
-    return resolve(consortium, "a-1", {"firewall": {"operators": ["192.0.2.0/24", "2001:db8::/64"]}}, waivers)
+    choices = {"firewall": {"operators": ["192.0.2.0/24", "2001:db8::/64"]}, "hardening": hardening}
+    return resolve(consortium, "a-1", choices, waivers)
 
 
 def facts(*true: str, packages: tuple[str, ...] = (), units: tuple[str, ...] = ()) -> Facts:

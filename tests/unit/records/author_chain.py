@@ -70,6 +70,13 @@ def asked(method: str, params: dict[str, Any]) -> str:
     return f"{method} {params.get('height', '')}".strip()
 
 
+def _answer(answers: dict[str, Any], method: str, params: dict[str, Any]) -> Any:
+    if method != "blockchain":
+        return answers[asked(method, params)]
+    heights = range(int(params["maxHeight"]), int(params["minHeight"]) - 1, -1)
+    return {"block_metas": [{"header": answers[f"commit {height}"]["signed_header"]["header"]} for height in heights]}
+
+
 @contextmanager
 def told(lie: Lie | None = None) -> Iterator[str]:
     """Serve what was recorded, and yield the address; `lie` may alter every answer, or raise LookupError."""
@@ -80,7 +87,7 @@ def told(lie: Lie | None = None) -> Iterator[str]:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             body: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
             try:
-                found = copy.deepcopy(answers[asked(request["method"], request["params"])])
+                found = copy.deepcopy(_answer(answers, request["method"], request["params"]))
                 body["result"] = lie(request["method"], request["params"], found) if lie else found
             except LookupError as error:
                 body["error"] = {"code": -32603, "message": "Internal error", "data": str(error)}

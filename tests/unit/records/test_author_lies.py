@@ -130,16 +130,6 @@ def test_a_lie_is_caught_and_nothing_of_it_is_kept(tmp_path, lie, kind, where):
         assert said(store(url, tmp_path).history(D)) == [at("alpha-1", 2)]
 
 
-def test_a_used_number_whose_old_state_is_gone_is_a_clear_error(tmp_path):
-    def pruned(params: dict[str, Any], answer: Any) -> Any:
-        if int(params["height"]) in (FAILED - 1, FAILED):
-            raise LookupError("failed to load state at height 5; version does not exist")
-        return answer
-
-    with told(_about("abci_query", pruned)) as url, pytest.raises(GapError, match=r"billing \(beta\).* number 2 in block 10"):
-        store(url, tmp_path).history(A)
-
-
 def test_a_count_of_nothing_in_block_1_takes_that_block_to_name_nobody(tmp_path):
     with told() as url:
         logs(url, tmp_path / "one")._first_is_empty(ADDRESS["alpha-1"])

@@ -15,7 +15,7 @@ from nodeops.hardening.audit.oscal import oscal
 from nodeops.hardening.audit.view import ordered, report_data
 from nodeops.hardening.controls.catalogue import catalogue
 from nodeops.hardening.controls.values import expanded
-from tests.unit.hardening.samples import control, document, facts, judged, report
+from tests.unit.hardening.samples import LOG_HOST, control, document, facts, judged, report
 
 TODAY = audit.today()
 NAME = "ssh.forwarding"
@@ -78,6 +78,12 @@ def test_forwarding_is_left_to_hosts_that_need_it_unless_it_is_never_to_be():
         assert (name in {one.id for one in audit.applied_controls(chosen, podman)}) == applied
         (line,) = audit.forwarding_notes(chosen, podman)
         assert said in line
+
+
+def test_a_log_host_counts_where_one_is_chosen():
+    names = {"logging.forwarding", "logging.log-host"}
+    for node, there in ((document(log_host=LOG_HOST), True), (document(), False)):
+        assert (names <= {one.id for one in audit.applied_controls(node, facts())}) is there
 
 
 def test_a_jump_host_lets_through_to_the_hosts_behind_it_and_nowhere_else():

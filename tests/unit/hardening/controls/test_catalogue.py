@@ -11,7 +11,7 @@ from nodeops.hardening.audit.view import explanation
 from nodeops.hardening.controls import settings
 from nodeops.hardening.controls.catalogue import catalogue
 from nodeops.hardening.controls.values import expanded
-from tests.unit.hardening.samples import document, facts
+from tests.unit.hardening.samples import LOG_HOST, document, facts
 
 CONTROLS = list(catalogue().values())
 TOPICS = {
@@ -76,6 +76,17 @@ def test_no_placeholder_is_left():
             .replace("{kernelhints}", "")
             .replace("{override_rc}", ""),
         )
+
+
+def test_a_log_host_is_sent_to_within_bounds_and_known_by_its_name():
+    chosen = document(log_host={**LOG_HOST, "queue_bytes": 4 << 20})
+    (lines,) = [one for one in expanded(catalogue()["logging.forwarding"], chosen).sets if isinstance(one, settings.Lines)]
+    text = "\n".join(lines.lines)
+    assert 'target="192.0.2.40" port="6514" protocol="tcp"' in text
+    assert 'StreamDriverMode="1" StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="logs"' in text
+    assert 'queue.maxDiskSpace="4194304" queue.timeoutEnqueue="0"' in text
+    (receiver,) = expanded(catalogue()["logging.log-host"], chosen).sets
+    assert (receiver.address, receiver.port, receiver.name) == ("192.0.2.40", "6514", "logs")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodeops.hardening.host.facts import forwarders, is_announced, is_leased
+from nodeops.hardening.host.facts import beyond_input, forwarders, is_announced, is_leased
 
 LOOPBACK = "00000000000000000000000000000001 01 80 10 80       lo"
 LINK = "fe80000000000000004200fffe110002 02 40 20 80     eth0"
@@ -15,6 +15,15 @@ BY_HAND = f"{ANY} {ANY} {GATEWAY} 00000400 00000001 00000000 00000003     eth0"
 REJECTED = f"{ANY} {ANY} {NOWHERE} ffffffff 00000001 00000000 00200200       lo"
 PREFIX = f"20010db8000000000000000000000000 40 {ANY} {NOWHERE} 00000100 00000001 00000000 00440001     eth0"
 TEMPORARY = "20010db80000000002420a0000000012 02 40 00 01     eth0"
+
+
+@pytest.mark.parametrize(
+    ("classes", "beyond"),
+    [([], False), (["09\n", "03\n"], False), (["09\n", "08\n"], True), (["03\n", "e0\n"], True)],
+    ids=["no USB", "a keyboard", "a disk", "a composite device"],
+)
+def test_a_usb_device_that_is_more_than_a_keyboard(classes, beyond):
+    assert beyond_input(classes) is beyond
 
 
 @pytest.mark.parametrize(

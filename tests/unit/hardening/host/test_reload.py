@@ -1,10 +1,15 @@
 """Whether a process has read its files: told from times of the system, whoever made it read them."""
 
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
+from nodeops.core.errors import HostError
 from nodeops.hardening.host import reload
+from nodeops.host.process import sockets_listening
 from nodeops.host.units.unit_settings import UnitSettings, _ended_well
 
 # As `systemctl show --timestamp=us+utc --property=ExecReload` of Debian 12 says it, the last of two commands.
@@ -61,3 +66,47 @@ def test_what_is_moved_in_or_taken_out_is_a_change_and_the_future_is_none(tmp_pa
     assert reload.changed([folder, file], moved + 60) == moved + 50
     assert reload.changed([folder, file], moved + 10) == moved
     assert reload.changed([tmp_path / "absent"], moved) == 0.0
+
+
+# As sshd does on SIGHUP: it lets go of its sockets, and takes new ones after a while. Without one it keeps those it has.
+ANEW = """
+import signal, socket, sys, time
+
+def opened():
+    return [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+
+def again(*_):
+    global ears
+    for one in ears:
+        one.close()
+    time.sleep(0.3)
+    ears = opened()
+
+ears = opened()
+signal.signal(signal.SIGHUP, again)
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def server():
+    with subprocess.Popen([sys.executable, "-c", ANEW], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        yield process.pid
+        process.kill()
+
+
+def test_a_server_that_starts_itself_anew_is_waited_for(server):
+    before = sockets_listening(server)
+    assert len(before) == 2
+    os.kill(server, signal.SIGHUP)
+    reload.await_new_sockets(server, before, seconds=20)
+    after = sockets_listening(server)
+    assert (len(after), after & before) == (2, frozenset())
+
+
+def test_one_that_never_listens_again_is_told(server):
+    with pytest.raises(HostError, match="does not listen again"):
+        reload.await_new_sockets(server, sockets_listening(server), seconds=0.2)

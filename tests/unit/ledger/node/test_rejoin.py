@@ -13,7 +13,7 @@ from nodeops.document.resolve import resolve
 from nodeops.host.units import systemd
 from nodeops.ledger.answers import BlockCommit, LedgerStatus
 from nodeops.ledger.node import rejoin
-from nodeops.ledger.node.wait import votes_above
+from nodeops.ledger.node.wait import left_behind, votes_above
 from tests.contract.rules.tree import ROOT
 
 DOCUMENT = resolve(load_consortium(Path(ROOT) / "inventories/lab"), "cu-1", {})
@@ -152,6 +152,21 @@ def test_where_the_chain_stands_the_height_of_the_others_is_all_there_is(
     else:
         with pytest.raises(Timeout, match="for height 8"):
             rejoin.rejoin(DOCUMENT, part, 0, lambda _: None)
+
+
+# What peers claim of a chain that this node knows up to height 7.
+BEHIND = {
+    "one of two boasts": ([7, 900], False),
+    "two of four boast": ([7, 7, 900, 900], False),
+    "both are ahead": ([9, 900], True),
+    "most are ahead": ([7, 9, 9], True),
+    "one block is on its way": ([8, 8, 8], False),
+}
+
+
+@pytest.mark.parametrize(("claims", "behind"), BEHIND.values(), ids=BEHIND)
+def test_it_takes_more_than_half_of_the_peers_to_call_a_node_behind(claims: list[int], behind: bool) -> None:
+    assert left_behind(Standing(STATUS, claims), STATUS) is behind
 
 
 def test_who_stood_and_whose_chain_moves_again_votes_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
