@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 MOST_BYTES = 1 << 60
 
 
-class Shipping(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False):
+class Shipping(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True):
     """Where sealed logs are copied before they may be purged: `remote` is `NAME:PATH` of the host's own rclone configuration.
 
     With `required` nothing is purged that was not acknowledged. `most_bytes_per_second` spares the network; 0: no limit.
@@ -19,7 +19,7 @@ class Shipping(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_na
     most_bytes_per_second: Annotated[int, Field(ge=0, le=MOST_BYTES)] = 0
 
 
-class DiskChoices(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False):
+class DiskChoices(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True):
     """How full the hosts' disks may get, and how long sealed logs are kept. Sizes in bytes.
 
     `log_device` (a blank block device) or `log_bytes` (an image file of that size) give the ledger's log a filesystem of its

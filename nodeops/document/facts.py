@@ -10,7 +10,7 @@ _TEXT_LIMIT = 200
 class Facts(BaseModel):
     """A part of it. Keys that this version does not know are ignored."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", defer_build=True)
 
 
 Text = Annotated[str, Field(max_length=_TEXT_LIMIT)]

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from nodeops.document.fields import Network, PortNumber, Why
 
 
-class Published(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False):
+class Published(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True):
     """A port that a container on the host publishes: who may reach it. Others may not, whatever Docker says."""
 
     port: PortNumber
@@ -16,7 +16,7 @@ class Published(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_n
     why: Why
 
 
-class EgressRule(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False):
+class EgressRule(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True):
     """Connections that a host may open, besides those to the other members. No port: every port."""
 
     to: Annotated[list[Network], Field(min_length=1)]
@@ -25,7 +25,7 @@ class EgressRule(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_
     why: Why
 
 
-class FirewallChoices(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False):
+class FirewallChoices(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True):
     """Who may reach the hosts of one organisation, besides members and monitors.
 
     `operators` are the networks of people and controllers that log in over SSH, `clients` those of business applications

@@ -16,7 +16,7 @@ def _certificates(value: str) -> str:
     return value
 
 
-class LogHost(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False):
+class LogHost(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True):
     """A host that takes the logs of others: syslog over TLS (RFC 5425), each side known by its certificate.
 
     `authority` is what the log host is trusted by, as PEM: the certificate of whoever signed its own, or its own. `name` must
@@ -42,7 +42,7 @@ class LogHost(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan
         return self.name or self.address
 
 
-class HardeningChoices(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False):
+class HardeningChoices(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True):
     """What an organisation chooses about hardening; single controls are left out by waivers, with a reason and an end.
 
     `banner` is what everyone reads before logging in. `ssh_groups` are the groups whose members may log in over SSH; none

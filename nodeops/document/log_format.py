@@ -35,7 +35,7 @@ def _time_format(value: str) -> str:
     return value
 
 
-class LogLever(BaseModel, strict=True, frozen=True, extra="forbid"):
+class LogLever(BaseModel, strict=True, frozen=True, extra="forbid", defer_build=True):
     """How the level is changed for a while: an environment variable that the process reads when it is started."""
 
     method: Literal["restart"]
@@ -43,7 +43,7 @@ class LogLever(BaseModel, strict=True, frozen=True, extra="forbid"):
     why: str
 
 
-class LogFormat(BaseModel, strict=True, frozen=True, extra="forbid"):
+class LogFormat(BaseModel, strict=True, frozen=True, extra="forbid", defer_build=True):
     """How the ledger's log is read, and who rotates it.
 
     `line` matches the head of a line; its group `text`, if it has one, is the message without its values, and its group

@@ -33,7 +33,7 @@ from nodeops.document.patch_windows import Patching
 class Model(BaseModel):
     """Strict, immutable, and closed to unknown keys."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Ledger(Model):

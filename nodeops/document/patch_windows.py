@@ -57,7 +57,7 @@ def _is_window(text: str) -> str:
     return text
 
 
-class Blackout(BaseModel, strict=True, frozen=True, extra="forbid"):
+class Blackout(BaseModel, strict=True, frozen=True, extra="forbid", defer_build=True):
     """Days on which nothing is patched, from `first` to `last`, both included (UTC), and why."""
 
     first: date
@@ -71,7 +71,7 @@ class Blackout(BaseModel, strict=True, frozen=True, extra="forbid"):
         return self
 
 
-class Patching(BaseModel, strict=True, frozen=True, extra="forbid"):
+class Patching(BaseModel, strict=True, frozen=True, extra="forbid", defer_build=True):
     """When the hosts of an organisation may be patched: in these windows, at any hour without one, never in a blackout."""
 
     windows: Annotated[list[Annotated[str, AfterValidator(_is_window)]], Field(max_length=50)] = []

@@ -98,7 +98,7 @@ Time = Annotated[Timestamp, BeforeValidator(_timestamp)]
 class Answer(BaseModel):
     """Part of an RPC answer. Fields that are not needed are ignored: nothing is concluded from them."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Parts(Answer):

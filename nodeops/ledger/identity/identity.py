@@ -64,7 +64,7 @@ def _short_hash(public_key: bytes) -> str:
 
 
 class _KeyFileModel(Model):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class _Private(_KeyFileModel):

@@ -26,7 +26,7 @@ ValidatorId = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40}$")]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False, defer_build=True)
 
 
 class SignedShare(_Part):
