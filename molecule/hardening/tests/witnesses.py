@@ -16,6 +16,7 @@ OTHERS = ("ssh.service", "cron.service")
 _KEPT = "/opt/witness"
 # Debian 12 has no content for OpenSCAP and Debian 13 has content for Debian 12 only: it is carried over.
 _CONTENT = "ssg-debian=0.1.76-1"
+_OPENSCAP_SECONDS = 180
 _STREAM = "usr/share/xml/scap/ssg/content/ssg-debian12-ds.xml"
 # Each holds the rules of those before it.
 _PROFILES = ("minimal", "intermediary", "enhanced", "high") if FULL else ("enhanced",)
@@ -92,9 +93,10 @@ def _openscap(node: str, folder: Path) -> dict[str, Any]:
     found = {}
     for profile in _PROFILES:
         wanted = f"xccdf_org.ssgproject.content_profile_anssi_bp28_{profile}"
-        # It ends with 2 when a rule fails, and now and then by a fault in its own library (139): then it is asked again.
-        words = f"oscap xccdf eval --profile {wanted} --report oscap.html {_KEPT}/{_STREAM} >oscap.txt"
-        again = f"for try in 1 2 3; do {words}; code=$?; test $code -eq 139 || break; done"
+        # It ends with 2 when a rule fails, and now and then by a fault of its library (139), or never: then it is asked again.
+        bounded = f"timeout --kill-after 5 {_OPENSCAP_SECONDS}"
+        words = f"{bounded} oscap xccdf eval --profile {wanted} --report oscap.html {_KEPT}/{_STREAM} >oscap.txt"
+        again = f"for try in 1 2 3; do {words}; code=$?; case $code in 124|137|139) ;; *) break ;; esac; done"
         judge = f"cd /run && {again}; test $code -le 2 || exit $code; cat oscap.txt && rm oscap.txt"
         said = remote.must(node, f"({judge}) 2>/dev/null")
         (folder / f"openscap-{profile}.txt").write_text(said, encoding="utf-8")
