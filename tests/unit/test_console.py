@@ -144,7 +144,7 @@ def test_a_full_disk_is_the_hosts_error(as_json, monkeypatch):
 
 
 def test_a_verb_begins_without_what_only_people_need():
-    """rich is a fifth of what a verb takes to begin, building models that it never reads a sixth; Ansible calls dozens a host."""
+    """rich, and models that a verb never reads, are a sixth of what it takes to begin; Ansible calls dozens of verbs a host."""
     rooms = ("status", "ledger", "disk", "backup", "hardening", "firewall", "lifecycle", "quorum", "records")
     lines = f"""
 import sys, {", ".join(f"nodeops.{room}.cli" for room in rooms)}
