@@ -10,8 +10,9 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from nodeops.document.choices.choices import Choices
 from nodeops.document.fields import NAME_RULE, Name
-from nodeops.document.models import Choices, Consortium, NodeDocument
+from nodeops.document.models import Consortium, NodeDocument
 
 _SIGNS = {
     Ge: ("ge", ">="),

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from nodeops.core.errors import InputError, NodeopsError
+from nodeops.document.choices.choices import Choices
 from nodeops.document.load import CONSORTIUM_FILE, Source, all_problems, plain, read_source
-from nodeops.document.models import Choices, Consortium
+from nodeops.document.models import Consortium
 
 INVENTORY_HELP = "Inventory folder that holds consortium.yml (default: this folder, else inventories/lab)."
 GENESIS_FILE = "genesis.json"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from nodeops.document.disk_choices import MOST_BYTES, DiskChoices
+from nodeops.document.choices.choices import Choices
 from nodeops.document.fields import (
     MAX_POWER,
     UNSAID,
@@ -23,8 +23,6 @@ from nodeops.document.fields import (
     Words,
     said,
 )
-from nodeops.document.firewall_choices import FirewallChoices
-from nodeops.document.hardening_choices import HardeningChoices
 from nodeops.document.keys import PublicKey
 from nodeops.document.log_format import LogFormat
 from nodeops.document.patch_windows import Patching
@@ -141,17 +139,6 @@ class Waiver(Model):
     owner: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{3,100}$"), said(2)]
     reason: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{10,500}$"), said(5)]
     expires: date
-
-
-class Choices(Model):
-    """What one organisation chooses for its own nodes (`nodeops_choices` in group_vars). Sizes in bytes."""
-
-    log_level: Literal["debug", "info", "error"] = "info"
-    min_free_bytes: Annotated[int, Field(ge=0, le=MOST_BYTES)] = 1 << 30
-    max_clock_skew_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
-    firewall: FirewallChoices = FirewallChoices()
-    hardening: HardeningChoices = HardeningChoices()
-    disk: DiskChoices = DiskChoices()
 
 
 class Port(Model):

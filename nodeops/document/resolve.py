@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from nodeops.core.digest import digest
 from nodeops.core.errors import InputError
+from nodeops.document.choices.choices import Choices
 from nodeops.document.load import described
 from nodeops.document.models import (
-    Choices,
     Consortium,
     LedgerPlan,
     Member,

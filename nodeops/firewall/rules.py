@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Literal
 
-from nodeops.document.hardening_choices import LogHost
+from nodeops.document.choices.hardening import LogHost
 from nodeops.document.models import HostDocument, NodeDocument, Port
 
 IpNetwork = IPv4Network | IPv6Network

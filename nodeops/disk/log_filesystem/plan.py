@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nodeops.core.errors import InputError, Refused
 from nodeops.core.result import Change
-from nodeops.document.disk_choices import DiskChoices
+from nodeops.document.choices.disk import DiskChoices
 
 LABEL = "nodeops-log"
 STOP, START = "stop the ledger", "start the ledger"

@@ -6,7 +6,7 @@ import pytest
 
 from nodeops.core.errors import InputError, Refused
 from nodeops.disk.log_filesystem.plan import LABEL, START, START_GUARD, STOP, STOP_GUARD, LogPlace, plan, wanted
-from nodeops.document.disk_choices import DiskChoices
+from nodeops.document.choices.disk import DiskChoices
 
 GIB, MIB = 1 << 30, 1 << 20
 PLACE = LogPlace(

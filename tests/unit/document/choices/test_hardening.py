@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from nodeops.document.hardening_choices import LogHost
+from nodeops.document.choices.hardening import LogHost
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\nAAA=\n-----END CERTIFICATE-----\n"
 GOOD = {

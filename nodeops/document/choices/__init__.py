@@ -1,0 +1,1 @@
+"""What one organisation chooses for its own hosts: `nodeops_choices`. Pure."""
