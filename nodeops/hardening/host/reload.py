@@ -47,10 +47,13 @@ def _carry_out(command: Sequence[str]) -> None:
 
 
 def await_new_sockets(process: int, before: frozenset[int], seconds: float = _SECONDS) -> None:
-    """Wait until a process listens on other sockets than before, and on as many. Raise HostError when it does not in time."""
+    """Wait until a process listens, and on none of the sockets it had. Raise HostError when it does not in time.
+
+    How many it had says nothing: the files that it reads may name fewer addresses.
+    """
     waiting = Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(_POLL_SECONDS), retry=retry_if_result(bool))
     try:
-        waiting(lambda: len(sockets_listening(process) - before) < len(before))
+        waiting(lambda: not (now := sockets_listening(process)) or now & before)
     except RetryError as error:
         raise HostError("does not listen again after its reload", where=f"process {process}", hint=_LOOK) from error
 
