@@ -18,7 +18,7 @@ from nodeops.ledger.cometbft.proof import ProvenBlock, Step, parsed, require
 from nodeops.ledger.cometbft.trust import TrustedSet
 from nodeops.ledger.cosmos.codec import FormError, decode
 from nodeops.ledger.cosmos.group_state import STORE, Policy, Proposal, policy_key, proposal_key
-from nodeops.ledger.cosmos.state import ProvenState
+from nodeops.ledger.cosmos.state import FIRST_PROVEN, ProvenState
 from nodeops.ledger.driver import Driver
 
 M = TypeVar("M")
@@ -30,11 +30,10 @@ _FOUND_ANEW = "found it with this version"
 def proven_policy(driver: Driver, block: Callable[[int], ProvenBlock], height: int | None = None) -> tuple[Policy, int]:
     """Return the consortium's policy at a height, and that height: the newest that can be proven when none is given.
 
-    `block` proves a block. Raise ProofError when the node cannot prove what it shows, Timeout when the next block does not come.
+    A chain that has just been started is waited for. `block` proves a block. Raise ProofError when the node cannot prove what it
+    shows, Timeout when the next block does not come.
     """
-    at = height or driver.status().height - 1
-    if at < 1:
-        raise Timeout("the chain has too few blocks to prove anything yet", where="consortium", hint="ask again in a few seconds")
+    at = height or max(driver.status().height - 1, FIRST_PROVEN)
     found = _value(driver, block, policy_key(), at)
     if found is None:
         raise HostError("the chain has no policy of a consortium", where=f"height {at}", hint=_FOUND_ANEW)
@@ -46,7 +45,7 @@ def proven_proposal(driver: Driver, block: Callable[[int], ProvenBlock], number:
 
     That takes one block more. Raise as `proven_policy` does.
     """
-    at = driver.status().height
+    at = max(driver.status().height, FIRST_PROVEN)
     found = _value(driver, block, proposal_key(number), at)
     return None if found is None else _read(Proposal, found, at)
 

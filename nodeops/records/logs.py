@@ -14,14 +14,12 @@ from nodeops.ledger.authors import Author
 from nodeops.ledger.cometbft.contents import prove_contents
 from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProofError, ProvenBlock, Step
 from nodeops.ledger.cosmos.address import account_address
-from nodeops.ledger.cosmos.state import ProvenState
+from nodeops.ledger.cosmos.state import FIRST_PROVEN, ProvenState
 from nodeops.ledger.driver import Driver
 from nodeops.records.authored import Entry, Frontier, GapError, entries
 from nodeops.records.between import naming
 from nodeops.records.index import Index
 
-# State can be proven from height 2 on, by the header of the next block.
-_FIRST_STATE = 2
 # A node writes its index of transactions a moment after the block itself (state/txindex/indexer_service.go).
 _INDEX_SECONDS, _POLL_SECONDS = 5.0, 0.25
 # How a node says that it keeps no state of a height any more (cosmos-sdk at tag v0.53.8, store/rootmulti, baseapp; iavl).
@@ -73,7 +71,7 @@ class AuthorLogs:
     def _height(self) -> int:
         """Return the newest height whose state can be proven. Raise HostError while there is none."""
         deadline = time.monotonic() + _YOUNG_SECONDS
-        while (height := self.driver.status().height - 1) < _FIRST_STATE:
+        while (height := self.driver.status().height - 1) < FIRST_PROVEN:
             if time.monotonic() > deadline:
                 raise HostError("nothing can be proven yet", where=self.chain, hint=_YOUNG)
             time.sleep(_POLL_SECONDS)
@@ -174,7 +172,7 @@ class AuthorLogs:
 
     def _sequence(self, address: str, height: int) -> int:
         # Nobody has written anything before the first block, whose own state nothing proves.
-        if height < _FIRST_STATE:
+        if height < FIRST_PROVEN:
             self._first_is_empty(address)
             return 0
         found = self.state.account(address, height)

@@ -15,6 +15,8 @@ from nodeops.ledger.driver import Driver
 
 # x/auth/types/keys.go of cosmos-sdk at tag v0.53.8.
 _ACCOUNTS, _ACCOUNT = "acc", b"\x01"
+# The state of block 1 cannot be asked for with a proof: baseapp/abci.go, Query, of the same tag.
+FIRST_PROVEN = 2
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class ProvenAccount:
 class ProvenState:
     """The state that a node shows. `block` proves the block of a height, or raises ProofError.
 
-    A height can be asked for from 2 to one below the newest block, whose header proves it, and as long as the node keeps it.
+    A height can be asked for from FIRST_PROVEN to one below the newest block, whose header proves it, while the node keeps it.
     Nothing proves that a node shows the newest height: see which height was asked for.
     """
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nodeops.consortium.proven import proven_policy, proven_proposal
+from nodeops.ledger.answers import LedgerStatus
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.follow import Follower
 from nodeops.ledger.cometbft.proof import ProofError
@@ -58,6 +59,22 @@ def test_a_proposal_is_proven_and_so_is_that_there_is_none(chain: tuple[CometBft
         assert proven_proposal(driver, follower(chain).block, shown.number) == shown
     assert proven_proposal(driver, follower(chain).block, 4) is None
     assert proven_policy(driver, follower(chain).block)[0].threshold == 2
+
+
+class Young(CometBft):
+    """A node whose chain has no block that would prove anything, the first times it is asked."""
+
+    asked = 0
+
+    def status(self) -> LedgerStatus:
+        self.asked += 1
+        return replace(super().status(), height=min(self.asked // 2, 1)) if self.asked < 4 else super().status()
+
+
+def test_a_chain_that_has_just_been_started_is_waited_for(chain: tuple[CometBft, Path]) -> None:
+    driver = Young(chain[0].rpc, chain[0].chain)
+    policy, height = proven_policy(driver, follower(chain).block)
+    assert (policy.threshold, height, driver.asked) == (2, 2, 4)
 
 
 class Liar(CometBft):

@@ -19,6 +19,7 @@ root={root}
 number=$(( $(cat "$root/calls") + 1 )); echo $number > "$root/calls"
 [ "$number" != "$(cat "$root/die" 2>/dev/null)" ] || {{ kill -9 $PPID; exit 1; }}
 alive() {{ grep -q "^State:.[^Z]" "/proc/$1/status" 2>/dev/null; }}
+end() {{ kill "$1" || return; while alive "$1"; do sleep 0.02; done; }}
 dropped() {{ cat "$root/units/{unit}.d/"*.conf 2>/dev/null | sed -n 's/^Environment=//p'; }}
 """
 _SYSTEMCTL = """
@@ -35,14 +36,14 @@ show)
 daemon-reload) dropped > "$root/loaded";;
 restart)
   pid=$(cat "$root/pid" 2>/dev/null)
-  if kill "$pid" 2>/dev/null; then while alive "$pid"; do sleep 0.02; done; fi
+  end "$pid" 2>/dev/null
   env -i NODEOPS_CONFIGURATION=c $(cat "$root/loaded" 2>/dev/null) setsid sh "$root/exec" >> "$root/ledger.log" 2>&1 < /dev/null &
   echo $! > "$root/pid";;
 is-active) shift; for unit; do [ -e "$root/timers/$unit" ] && echo active || echo inactive; done;;
 stop)
   shift; code=5
   for unit; do
-    [ "$unit" != {unit} ] || { kill "$(cat "$root/pid")" && code=0; }
+    [ "$unit" != {unit} ] || { end "$(cat "$root/pid")" && code=0; }
     rm "$root/timers/$unit" 2>/dev/null && code=0
   done
   exit $code;;

@@ -26,7 +26,9 @@ def test_a_kernel_that_fails_once_is_asked_again_named_once_and_nothing_old_is_s
     port, now = node.ledger.ports["p2p"].port, 1000.0
     peers = {one.name: one for one in (peer(SELF, "127.0.0.1"), peer("b", "10.0.0.2"))}
     publisher = unit._Publisher(node, SimpleNamespace(peers=peers, refused=Refused()), [])  # type: ignore[arg-type]
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+    clock = SimpleNamespace(monotonic=lambda: now, clock_gettime=time.clock_gettime, CLOCK_BOOTTIME=time.CLOCK_BOOTTIME)
+    for module in (unit, status):
+        monkeypatch.setattr(module, "time", clock)
 
     def look(answer: list[Connection] | OSError) -> object:
         nonlocal now

@@ -1,6 +1,7 @@
 """The action of a change on trial: a jump host is confirmed only once a new login behind it works."""
 
 import importlib.util
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,8 @@ def action(monkeypatch):
     made, done = object.__new__(module.ActionModule), []
     made._connection = SimpleNamespace(reset=lambda: done.append("reset"))
     monkeypatch.setattr(made, "_verb", lambda _, words, __: done.append(words[-1]) or {"answer": {}}, raising=False)
-    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    # Its own clock: that of every thread of this process stays as it is.
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: None))
     return module, made, done
 
 
