@@ -1,5 +1,6 @@
 """The `nodeops` command: puts the rooms' verbs together and turns errors into messages and exit codes."""
 
+import gc
 import importlib
 import resource
 import signal
@@ -77,11 +78,18 @@ def load_verb(name: str) -> Any:
     module, text = VERBS[name]
     try:
         command = typer.main.get_command(importlib.import_module(module).app)
+        _collect_garbage()
     except ModuleNotFoundError as error:
         hint = "install nodeops with its extra 'operator'; verbs for controllers need more than hosts are given"
         raise HostError(f"the library '{error.name}' is not installed", where=f"nodeops {name}", hint=hint) from error
     command.help = text
     return command
+
+
+def _collect_garbage() -> None:
+    """Begin to look for garbage, which a tree's bin/nodeops does not while modules are read; they stay for good."""
+    gc.freeze()
+    gc.enable()
 
 
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, help="Run the nodes of a consortium ledger.")

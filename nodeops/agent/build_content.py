@@ -27,16 +27,38 @@ _METADATA_HEADERS = ("Metadata-Version", "Name", "Version", "License", "License-
 
 LAUNCHER = '''#!/usr/bin/python3 -IBS
 """Run the agent of this tree with the host's own Python: no site packages, no environment, nothing written."""
+import gc
 import os
 import sys
+from types import ModuleType
 
 if sys.version_info[:2] != ({version}):
     sys.stderr.write("nodeops: this tree is for Python {python}: run ansible-playbook site.yml from the controller\\n")
     sys.exit(3)
 tree = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 sys.path.insert(0, os.path.join(tree, "lib"))
-# pydantic would read the metadata of every library at each start to look for plugins; a tree has none.
-os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+
+# A verb starts many times a minute, so nothing is looked for in vain: garbage while modules are read (nodeops.cli begins again),
+# plugins of pydantic in the metadata of every library (a tree has none), the exporter's web server for tenacity.
+gc.disable()
+
+
+class Metadata(ModuleType):
+    """No library has an entry point; whoever asks for anything else is given the real module."""
+
+    entry_points = staticmethod(lambda **_: ())
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        del sys.modules[self.__name__]
+        import importlib.metadata
+        return getattr(importlib.metadata, name)
+
+
+sys.modules["importlib.metadata"] = Metadata("importlib.metadata")
+if sys.argv[1:2] != ["exporter"]:
+    sys.modules["tornado"] = None
 
 from nodeops.cli import main
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path, PurePosixPath
@@ -78,6 +79,18 @@ def test_wheels_for_a_newer_libc_than_the_hosts_are_not_asked_for() -> None:
     assert {"manylinux_2_17_x86_64", "manylinux2014_x86_64"} <= set(platforms)
 
 
+_SAYS = """
+def main():
+    import gc, sys
+    from importlib.metadata import entry_points
+    print("email" in sys.modules, entry_points(group="pydantic"), gc.isenabled(), end=" ")
+    from importlib.metadata import Distribution, entry_points
+    import importlib.metadata
+    print(Distribution.__module__.split(".")[-1], bool(importlib.metadata.entry_points), end=" ")
+    print("off" if sys.modules.get("tornado", sys) is None else "not")
+"""
+
+
 @pytest.mark.parametrize(("python", "arch"), [("3.12", "x86_64"), ("3", "x86_64"), ("3.11", "riscv64"), ("../3.11", "x86_64")])
 def test_other_targets_are_refused(python: str, arch: str) -> None:
     with pytest.raises(InputError):
@@ -90,6 +103,23 @@ def test_the_launcher_is_valid_python_for_its_version_only(python: str) -> None:
     compile(text, "nodeops", "exec")
     assert text.startswith("#!/usr/bin/python3 -IBS\n")
     assert f"!= ({python.replace('.', ', ')})" in text
+
+
+def test_a_start_leaves_out_what_it_needs_not_and_who_needs_it_finds_it(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "lib/nodeops").mkdir(parents=True)
+    (tmp_path / "bin/nodeops").write_text(build_content.launcher(f"{sys.version_info[0]}.{sys.version_info[1]}"))
+    (tmp_path / "lib/nodeops/cli.py").write_text(_SAYS)
+    said = [
+        subprocess.run(
+            [sys.executable, "-IBS", tmp_path / "bin/nodeops", verb], capture_output=True, text=True, check=True
+        ).stdout
+        for verb in ("status", "exporter")
+    ]
+    assert [line.split() for line in said] == [
+        ["False", "()", "False", "metadata", "True", "off"],
+        ["False", "()", "False", "metadata", "True", "not"],
+    ]
 
 
 def locked_names() -> set[str]:
