@@ -23,8 +23,9 @@ from nodeops.host.units.service import plan_restart
 from nodeops.ledger.node import rejoin, service
 from nodeops.logs import level
 from nodeops.logs.level import Places, observe, set_level, take_back
+from tests.ports import free_ports
 from tests.unit.host.little_systemd import LittleSystemd
-from tests.unit.ledger.ledger_process import binary, free_ports
+from tests.unit.ledger.ledger_process import binary
 
 VARIABLE = "CMT_LOG_LEVEL"
 CONSORTIUM = """
