@@ -71,7 +71,9 @@ def test_custom_metrics_are_exported_and_bad_ones_named() -> None:
     while values("beta-1", "text_file_up") != {"good.prom": 1, "bad.prom": 0}:
         assert time.monotonic() < end
         time.sleep(1)
-    assert "bad.prom is refused" in hosts.must("beta-1", "journalctl -u nodeops-exporter --no-pager | cat")
+    # The journal has what the exporter says a moment after it said so.
+    said = "until journalctl -u nodeops-exporter --no-pager | grep -F 'bad.prom is refused'; do sleep 0.2; done"
+    hosts.must("beta-1", said, seconds=WAIT)
     hosts.must("beta-1", f"rm {folder}/good.prom {folder}/bad.prom")
 
 
