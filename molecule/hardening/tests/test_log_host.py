@@ -62,7 +62,8 @@ def flooded(node: str) -> list[str]:
         time.sleep(0.2)
     size = int(remote.must(node, f"cat {QUEUE} | wc -c"))
     said = judged(node)["logging.log-host"]
-    wrong = [] if seconds < 10 else [f"3000 lines took {seconds} s"]
+    # Where each line had to wait for room it would be minutes and more; a busy machine needs some seconds.
+    wrong = [] if seconds < 60 else [f"3000 lines took {seconds} s"]
     wrong += [] if time.monotonic() < until else ["the last line is not even in its own log"]
     wrong += [] if QUEUE_BYTES // 2 < size <= QUEUE_BYTES + (64 << 10) else [f"{size} bytes of {QUEUE_BYTES} wait"]
     return wrong + ([] if said[0] == "fail" and "cannot be reached" in said[1] else [f"the audit says {said}"])
