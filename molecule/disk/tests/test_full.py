@@ -75,7 +75,7 @@ def test_what_is_not_ours_is_never_removed() -> None:
 def test_a_host_that_boots_has_its_log_its_guard_and_its_node_again() -> None:
     end = status("beta-1")["log"]["stream_end"]
     docker("restart", "--time", "30", container("beta-1"))
-    hosts.wait_until_reachable("beta-1", 60)
+    hosts.wait_until_reachable("beta-1", 180)
     hosts.must("beta-1", f"systemctl is-system-running --wait; findmnt {LOG_PLACE}")
     wait_for("the guard is at work", lambda: hosts.run("beta-1", "nodeops disk check").code == 0, 60)
     hosts.verb("beta-1", "ledger", "wait", "--synced")
