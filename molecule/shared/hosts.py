@@ -35,7 +35,9 @@ ADDRESS = {node: str(_NODES[node]["address"]) for node in NODES}
 RELEASE = {node: str(_LAB["hosts"].get(node, {}).get("release", _LAB["release"])) for node in NODES}
 # A login that authenticates anew shows what a stranger would meet; one that is shared is ten times as quick.
 _SHARED = ("-o", "ControlMaster=auto", "-o", "ControlPersist=120", "-o", f"ControlPath=/tmp/{LAB}-{os.getpid()}-%C")
-_ALONE = ("-o", "ControlPath=none", "-o", "ConnectTimeout=3")
+_ALONE = ("-o", "ControlPath=none")
+# What a busy host may take to greet and to exchange keys; and how long one is knocked at that may be closed.
+_LOGIN_SECONDS, _KNOCK_SECONDS = 30, 3
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,12 @@ class Said:
         return f"exit {self.code}\n{self.out[-6000:]}\n{self.err[-3000:]}"
 
 
-def ssh(node: str, *words: str, new: bool = False, given: bytes = b"", seconds: int = 600) -> subprocess.CompletedProcess[bytes]:
+def ssh(
+    node: str, *words: str, new: bool = False, given: bytes = b"", seconds: int = 600, login_seconds: int = _LOGIN_SECONDS
+) -> subprocess.CompletedProcess[bytes]:
     """Run `ssh WORDS` to a host. `new` authenticates anew instead of sharing a connection."""
-    options = ("-F", str(SCENARIO / "ssh_config"), *(_ALONE if new else _SHARED))
+    login = ("-o", f"ConnectTimeout={login_seconds}")
+    options = ("-F", str(SCENARIO / "ssh_config"), *login, *(_ALONE if new else _SHARED))
     return subprocess.run(["ssh", *options, node, *words], input=given, capture_output=True, timeout=seconds, check=False)
 
 
@@ -83,10 +88,15 @@ def verb(node: str, *words: str, codes: Iterable[int] = (0,), new: bool = False,
     return json.loads(said.out)
 
 
+def lets_in(node: str) -> bool:
+    """Tell whether a new login works within a few seconds."""
+    return ssh(node, "sudo true", new=True, login_seconds=_KNOCK_SECONDS).returncode == 0
+
+
 def wait_until_reachable(node: str, seconds: float) -> None:
     """Wait until a new login works; fail after so many seconds."""
     until = time.monotonic() + seconds
-    while run(node, "true", new=True).code:
+    while not lets_in(node):
         assert time.monotonic() < until, f"{node}: nobody can log in"
         time.sleep(0.2)
 

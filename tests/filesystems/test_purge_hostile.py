@@ -153,8 +153,8 @@ def test_kills_at_random_moments_leave_a_true_account(house, record_property, se
     life, kills = life_seconds(house, segments), Counter()
     guard = child(lambda: purge_all(house, segments))
     while house.names() and (kills["executor"] <= 20 or b"interrupted" not in house.receipts.read_bytes()):
-        kills.update([kill_once(guard, life, dice)])
-        if kills["guard"] and not children(os.getpid()):
+        kills.update([died := kill_once(guard, life, dice)])
+        if died == "guard":
             guard = child(lambda: purge_all(house, segments))
     killed(guard)
     until = time.monotonic() + 10

@@ -18,7 +18,7 @@ from nodeops.artifacts.go_build import build_go
 from nodeops.artifacts.plan import GoBuild
 from nodeops.document.profile import Release
 from nodeops.exporter.certificates import key_text, new_key, self_signed
-from tests.filesystems.test_shipping import free_port
+from tests.ports import free_ports
 from tests.unit.backup.samples import SECRET, asked, made_host, write_settings
 from tests.unit.disk.ship.samples import damage
 
@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.long,  # the server is compiled for minutes
     pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools"),
 ]
-START_SECONDS = 20
+START_SECONDS = 60
 # A gateway that many run in front of a POSIX filesystem; it checks every signature.
 S3 = GoBuild(
     Release(
@@ -82,7 +82,7 @@ def s3_program() -> Path:
 @contextmanager
 def s3(folder: Path) -> Iterator[Server]:
     """Serve S3 over TLS with a certificate of its own."""
-    kept, port = folder / "kept", free_port()
+    kept, (port,) = folder / "kept", free_ports(1)
     (kept / "backups").mkdir(parents=True)
     for name in ("own", "other"):
         key = new_key()

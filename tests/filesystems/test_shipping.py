@@ -16,16 +16,11 @@ from nodeops.disk.ship import rules
 from nodeops.disk.ship.rclone import read_acks, recheck, ship
 from nodeops.disk.ship.rules import ShipSettings
 from nodeops.logstore.naming import Segment
+from tests.ports import free_ports
 from tests.unit.disk.ship.samples import configuration, damage, dark_remote, local_remote, needs_rclone, segment
 
 pytestmark = needs_rclone
-START_SECONDS = 10
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+START_SECONDS = 60
 
 
 @contextmanager
@@ -64,7 +59,7 @@ def sealed(tmp_path: Path) -> Path:
 @pytest.fixture(params=["webdav", "sftp"])
 def far(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[ShipSettings, Path]]:
     """Return a remote behind a server, and the folder in which the server keeps what it is sent."""
-    kept, port = tmp_path / "kept", free_port()
+    kept, (port,) = tmp_path / "kept", free_ports(1)
     kept.mkdir()
     with served(request.param, kept, port):
         yield remote_of(request.param, tmp_path, port), kept / "logs"

@@ -20,7 +20,7 @@ from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.ledger.cometbft.trust import TrustedSet, trusted_set
 from nodeops.ledger.founding.genesis import genesis_text, make_genesis
-from tests.unit.ledger.ledger_process import free_ports
+from tests.ports import free_ports
 from tests.unit.ledger.ledgerd_process import CHAIN, consortium
 from tests.unit.ledger.made_keys import identity_of, write_init
 

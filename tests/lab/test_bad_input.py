@@ -105,7 +105,8 @@ def test_a_disk_that_is_too_small(hosts: LabHosts) -> None:
 
 def test_a_port_that_is_taken(hosts: LabHosts) -> None:
     listen = f"import socket,time; s=socket.create_server(('0.0.0.0',{PORT})); time.sleep(600)"
-    start = f'sudo systemd-run --unit=squatter --collect python3 -c "{listen}"; sleep 1'
+    wait = f"timeout 60 sh -c 'until ss -Hltn sport = :{PORT} | grep -q .; do sleep 0.2; done'"
+    start = f'sudo systemd-run --unit=squatter --collect python3 -c "{listen}"; {wait}'
     with spoiled(hosts, "t-2", start, "sudo systemctl stop squatter.service"):
         is_refused(hosts, says=str(PORT))
 

@@ -60,7 +60,7 @@ def until(found: Callable[[], bool]) -> None:
 def test_a_cut_is_between_two_and_ends_by_itself(lab: LabHosts) -> None:
     one, other, third = lab.nodes
     assert heard(lab, one, other)
-    made = lab.answer("lab", "fault", "cut", one, other, "--for", "8")
+    made = lab.answer("lab", "fault", "cut", one, other, "--for", "20")
     assert [change["what"] for change in made["changes"]] == [f"host {one}", f"host {other}"]
     assert not heard(lab, one, other)
     assert not heard(lab, other, one)

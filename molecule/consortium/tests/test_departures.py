@@ -68,11 +68,19 @@ def rekeyed(node: str, before: dict[str, Any]) -> None:
     assert now["node_id"] != before["node_id"]
     assert now["validator_key"] == before["validator_key"]
     eventually(str(before["validator_address"]), votes=True)
-    peers = {one["name"]: one["node_id"] for one in hosts.verb("gamma-1", "ledger", "peers", codes=(0, 1))["peers"]}
-    assert peers[node] == now["node_id"]
+    until = time.monotonic() + PATIENCE_SECONDS
+    # A node votes through others, too, before two that were restarted have found each other again.
+    while (known := peers("gamma-1").get(node)) is None:
+        assert time.monotonic() < until, f"gamma-1 is not connected with {node}"
+        time.sleep(1)
+    assert known == now["node_id"]
     assert hosts.run("gamma-1", f"grep -F {before['node_id']} /var/lib/ledger/config/config.toml").code == 1
     (note,) = [json.loads(line) for line in hosts.must(node, "cat /var/lib/nodeops/keys.jsonl").splitlines()]
     assert note["data"] == {"key": "node key", "old": before["node_id"], "new": now["node_id"]}
+
+
+def peers(node: str) -> dict[str, str]:
+    return {one["name"]: one["node_id"] for one in hosts.verb(node, "ledger", "peers", codes=(0, 1))["peers"]}
 
 
 def retired(beta: Controller, go: tuple[str, ...]) -> None:

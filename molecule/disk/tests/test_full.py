@@ -47,10 +47,10 @@ def test_a_full_filesystem_stops_the_node_in_order_and_room_starts_it_again(prog
     assert refused.code == 4 and "may not start" in refused.err and place in refused.err, refused
     assert hosts.run("beta-2", "systemctl start ledger", seconds=60).code != 0
     hosts.must("beta-2", f"rm -r {place}/{FOREIGN}")
-    wait_for("the node runs again", lambda: is_active("beta-2"), 60)
+    wait_for("the node runs again", lambda: is_active("beta-2"), 180)
     hosts.verb("beta-2", "ledger", "wait", "--synced")
     hosts.verb("beta-2", "ledger", "wait", "--blocks", "2")
-    wait_for("nothing says stopped", lambda: not status("beta-2")["node_stopped"], 30)
+    wait_for("nothing says stopped", lambda: not status("beta-2")["node_stopped"], 90)
     hosts.verb("beta-2", "disk", "verify")
 
 
@@ -75,9 +75,9 @@ def test_what_is_not_ours_is_never_removed() -> None:
 def test_a_host_that_boots_has_its_log_its_guard_and_its_node_again() -> None:
     end = status("beta-1")["log"]["stream_end"]
     docker("restart", "--time", "30", container("beta-1"))
-    hosts.wait_until_reachable("beta-1", 60)
+    hosts.wait_until_reachable("beta-1", 180)
     hosts.must("beta-1", f"systemctl is-system-running --wait; findmnt {LOG_PLACE}")
-    wait_for("the guard is at work", lambda: hosts.run("beta-1", "nodeops disk check").code == 0, 60)
+    wait_for("the guard is at work", lambda: hosts.run("beta-1", "nodeops disk check").code == 0, 180)
     hosts.verb("beta-1", "ledger", "wait", "--synced")
     assert log_place("beta-1")["mount"] == LOG_PLACE
     assert status("beta-1")["log"]["stream_end"] >= end

@@ -28,16 +28,16 @@ def test_of_two_full_nodes_one_stops_and_the_other_keeps_the_chain_going_while_i
     hosts.verb("alpha-2", "ledger", "wait", "--blocks", "2")
     wait_for("one of the two stops", lambda: has_stopped_after_filling(1, CRITICAL_MIB), 180)
     (kept,) = running()
-    wait_for("the gate says that it is needed", lambda: "kept running: 3 of 4" in str(status(kept)["alarms"]), 60)
+    wait_for("the gate says that it is needed", lambda: "kept running: 3 of 4" in str(status(kept)["alarms"]), 180)
     # More than the five blocks after which who does not sign counts as gone.
     hosts.verb("alpha-2", "ledger", "wait", "--blocks", "8", "--timeout", "180")
     assert running() == [kept]
     refused = hosts.run(kept, "nodeops quorum gate")
     assert refused.code == 1 and "3 of 4 voting power is live, 3 needed" in refused.out, refused
-    wait_for("it stops before its disk is full", lambda: has_stopped_after_filling(0, LAST_MIB), 60)
+    wait_for("it stops before its disk is full", lambda: has_stopped_after_filling(0, LAST_MIB), 180)
     for node in FULL:
         hosts.must(node, f"rm -r {FOREIGN}")
-    wait_for("both run again", lambda: len(running()) == 2, 60)
+    wait_for("both run again", lambda: len(running()) == 2, 180)
     for node in FULL:
         hosts.verb(node, "ledger", "wait", "--synced")
         hosts.verb(node, "ledger", "wait", "--blocks", "2")

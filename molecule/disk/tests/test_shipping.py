@@ -13,6 +13,8 @@ import pytest
 import yaml
 from conftest import flood
 
+from tests.ports import free_ports
+
 NODE = "alpha-1"
 # The first address of the scenario's network is this machine.
 HERE = "172.30.40.1"
@@ -32,7 +34,7 @@ class Server:
         """Serve, and wait until it answers."""
         words = ["rclone", "serve", "webdav", str(self.folder), f"--addr={HERE}:{self.port}", "--user=a", "--pass=b", "--config="]
         self.running = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not answers(self.port):
             assert time.monotonic() < until, "rclone serve does not answer"
             time.sleep(0.1)
@@ -56,9 +58,8 @@ def answers(port: int) -> bool:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server, and a host that ships to it; both are gone afterwards."""
-    with socket.socket() as found:
-        found.bind((HERE, 0))
-        made = Server(tmp_path_factory.mktemp("remote"), int(found.getsockname()[1]))
+    (port,) = free_ports(1, HERE)
+    made = Server(tmp_path_factory.mktemp("remote"), port)
     made.start()
     word = subprocess.run(["rclone", "obscure", "b"], check=True, capture_output=True, text=True).stdout.strip()
     text = f"[far]\ntype = webdav\nurl = http://{HERE}:{made.port}\nvendor = other\nuser = a\npass = {word}\n"

@@ -17,7 +17,7 @@ def apply(node: str, confirm: bool = True) -> dict[str, object]:
     trial = answer["trial"]
     if confirm and isinstance(trial, dict):
         confirmed = hosts.run(
-            node, f"for try in 1 2 3 4; do nodeops firewall confirm {trial['token']} && exit; done; exit 5", new=True
+            node, f"for try in $(seq 30); do nodeops firewall confirm {trial['token']} && exit; sleep 1; done; exit 5", new=True
         )
         assert confirmed.code == 0, confirmed
     return answer

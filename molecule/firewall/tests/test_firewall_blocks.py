@@ -51,7 +51,7 @@ def test_the_unit_comes_before_the_network_and_is_closed() -> None:
 def test_a_host_that_boots_has_its_rules_and_its_peers_again() -> None:
     before = live("beta-2")
     docker("restart", "--time", "30", container("beta-2"))
-    hosts.wait_until_reachable("beta-2", 60)
+    hosts.wait_until_reachable("beta-2", 180)
     hosts.must("beta-2", "systemctl is-system-running --wait; systemctl is-active nodeops-firewall")
     assert live("beta-2") == before
     hosts.verb("beta-2", "ledger", "wait", "--synced")

@@ -1,6 +1,7 @@
 """Rules that lock out, a controller that dies, a script that does not parse, a change by hand: the host stays reachable."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -15,10 +16,12 @@ from conftest import apply, live
 from engine import container, docker
 
 pytestmark = pytest.mark.usefixtures("restored")
-SECONDS = 15
+# For a change that nobody confirms; and how long its undo may take then, on a machine that does other things.
+SECONDS, PATIENCE_SECONDS = 15, 60
 # A revision that lets another network in as operators, and no longer the controller.
 LOCK_OUT = (
-    "import json,sys; d=json.load(sys.stdin); d['limits']['firewall']['operators']=['203.0.113.0/24']; print(json.dumps(d))"
+    "import json,sys; d=json.load(sys.stdin); f=d['limits']['firewall']; f['operators']=['203.0.113.0/24'];"
+    f" f['confirm_seconds']={SECONDS}; print(json.dumps(d))"
 )
 MADE = 'python3 -c "{program}" </etc/nodeops/node.json >/run/changed.json'
 
@@ -36,8 +39,8 @@ def lock_out(node: str) -> None:
     changed_document(node)
     # At the console, where no login can be cut off, so nothing refuses the rules.
     docker("exec", container(node), "nodeops", "firewall", "apply", "--document", "/run/changed.json")
-    assert hosts.run(node, "true", new=True).code != 0, "the rules lock nobody out"
-    hosts.wait_until_reachable(node, SECONDS + 8)
+    assert not hosts.lets_in(node), "the rules lock nobody out"
+    hosts.wait_until_reachable(node, SECONDS + PATIENCE_SECONDS)
     assert live(node) == before
     assert hosts.verb(node, "firewall", "check")["state"] == "on"
 
@@ -60,7 +63,7 @@ def test_only_a_new_login_with_the_right_token_confirms_and_not_twice() -> None:
     assert hosts.run("beta-1", f"nodeops firewall confirm {token}").code == 4, "the connection is older than the change"
     assert hosts.run("beta-1", f"nodeops firewall confirm {'0' * 32}", new=True).code == 4
     assert hosts.run("beta-1", "nodeops firewall apply").code == 4, "a change is on trial"
-    line = f"for try in 1 2 3 4; do nodeops firewall confirm {token} && exit; sleep 1; done; exit 5"
+    line = f"for try in $(seq 30); do nodeops firewall confirm {token} && exit; sleep 1; done; exit 5"
     assert hosts.run("beta-1", line, new=True).code == 0
     assert hosts.run("beta-1", f"nodeops firewall confirm {token}", new=True).code == 4
 
@@ -142,7 +145,8 @@ def other_inventory(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "inventory"
     shutil.copytree(hosts.SCENARIO, folder, ignore=shutil.ignore_patterns("tests"))
     choices = folder / "group_vars/all.yml"
-    choices.write_text(choices.read_text().replace("172.30.40.60/32]", "172.30.40.60/32, 203.0.113.0/24]"))
+    text = choices.read_text().replace("172.30.40.60/32]", "172.30.40.60/32, 203.0.113.0/24]")
+    choices.write_text(re.sub(r"confirm_seconds: \d+", f"confirm_seconds: {SECONDS}", text))
     yield folder
     done = hosts.play("firewall.yml", "--limit", "alpha-1")
     assert done.returncode == 0, done.stdout[-4000:]
@@ -151,21 +155,17 @@ def other_inventory(tmp_path: Path) -> Iterator[Path]:
 def test_a_controller_that_is_killed_between_apply_and_confirm(other_inventory: Path) -> None:
     node = "alpha-1"
     before = live(node)
-    watch = "until systemctl is-active --quiet nodeops-firewall-undo.timer; do sleep 0.02; done"
+    # Not the timer alone: an apply whose connection goes before it loads the rules ends without them.
+    watch = "until nft list table inet nodeops | grep -qF 203.0.113.0/24; do sleep 0.02; done"
     words = ["ansible-playbook", "-i", str(other_inventory / "consortium.yml"), "--limit", node, "playbooks/firewall.yml"]
     controller = subprocess.Popen(words, cwd=hosts.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     hosts.must(node, watch, seconds=120)
-    time.sleep(0.1)
     # Ansible's workers have sessions of their own, and ssh outlives them: all of it dies at once.
     for process in [*psutil.Process(controller.pid).children(recursive=True), controller]:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     controller.wait()
-    deadline = time.monotonic() + 5
-    while live(node) == before and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert "203.0.113.0/24" in live(node), "the new rules were never loaded"
-    deadline = time.monotonic() + SECONDS + 8
+    deadline = time.monotonic() + SECONDS + PATIENCE_SECONDS
     while live(node) != before and time.monotonic() < deadline:
         time.sleep(0.5)
     assert live(node) == before

@@ -20,7 +20,7 @@ def follows(node: str) -> list[str]:
 
 def rebooted(node: str) -> None:
     docker("restart", "--time", "30", container(node))
-    remote.wait_until_reachable(node, 60)
+    remote.wait_until_reachable(node, 180)
     remote.run(node, "systemctl is-system-running --wait")
 
 

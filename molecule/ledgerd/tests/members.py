@@ -57,6 +57,11 @@ def sent(node: str, raw: bytes) -> Any:
     return json.loads(hosts.script(node, text, ask))["result"]
 
 
+def catch_up(node: str, height: int | str) -> None:
+    """Wait until a node has a block: what one node shows, another may show a moment later."""
+    hosts.verb(node, "ledger", "wait", "--height", str(height))
+
+
 def asked(node: str, path: str, question: bytes = b"") -> bytes:
     """Return the newest state under a path of the application's queries (RPC abci_query)."""
     url = f'http://127.0.0.1:26657/abci_query?path="{path}"&data=0x{question.hex()}'

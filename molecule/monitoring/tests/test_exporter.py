@@ -1,6 +1,8 @@
 """The exporter as the role leaves it: what it can do, and who reaches it."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import hosts
 import pytest
@@ -19,9 +21,30 @@ def values(node: str, name: str) -> dict[str, float]:
     return {" ".join(one["labels"].values()): one["value"] for one in shown if one["name"] == f"nodeops_{name}"}
 
 
+def until_exported(node: str, name: str, fits: Callable[[dict[str, float]], bool]) -> None:
+    """Wait until a metric is as it should be: on a busy host a collector misses its deadline now and then, and says nothing."""
+    end = time.monotonic() + WAIT
+    while not fits(seen := values(node, name)):
+        assert time.monotonic() < end, (name, seen)
+        time.sleep(1)
+
+
+def not_passed(node: str) -> list[Any]:
+    """Return what does not pass, in the end: see `until_exported`."""
+    end = time.monotonic() + WAIT
+    while (ill := failing(node)) and time.monotonic() < end:
+        time.sleep(1)
+    return ill
+
+
+def failing(node: str) -> list[Any]:
+    found = hosts.verb(node, "metrics", "check", codes=(0, 1))["findings"]
+    assert found, node
+    return [one for one in found if one["verdict"] != "pass"]
+
+
 def test_everything_is_collected_and_is_as_the_catalogue_says() -> None:
-    said = hosts.at_once(lambda node: hosts.verb(node, "metrics", "check")["findings"], hosts.NODES)
-    assert {one["verdict"] for findings in said.values() for one in findings} == {"pass"}
+    assert hosts.at_once(not_passed, hosts.NODES) == {node: [] for node in hosts.NODES}
 
 
 @pytest.mark.parametrize("unit", ["nodeops-exporter.service", "nodeops-look.service"])
@@ -67,22 +90,21 @@ def test_only_the_monitor_reaches_its_port() -> None:
 def test_custom_metrics_are_exported_and_bad_ones_named() -> None:
     folder = "/var/lib/nodeops/metrics"
     hosts.must("beta-1", f"echo 'charging_stations 12' > {folder}/good.prom; echo 'nodeops_ledger_up 1' > {folder}/bad.prom")
-    end = time.monotonic() + WAIT
-    while values("beta-1", "text_file_up") != {"good.prom": 1, "bad.prom": 0}:
-        assert time.monotonic() < end
-        time.sleep(1)
-    assert "bad.prom is refused" in hosts.must("beta-1", "journalctl -u nodeops-exporter --no-pager | cat")
+    until_exported("beta-1", "text_file_up", lambda seen: seen == {"good.prom": 1, "bad.prom": 0})
+    # The journal has what the exporter says a moment after it said so.
+    said = "until journalctl -u nodeops-exporter --no-pager | grep -F 'bad.prom is refused'; do sleep 0.2; done"
+    hosts.must("beta-1", said, seconds=WAIT)
     hosts.must("beta-1", f"rm {folder}/good.prom {folder}/bad.prom")
 
 
 def test_what_node_exporter_says_is_left_to_it_while_it_runs() -> None:
     """With a stand-in for Debian's package: what is looked at is its unit, from within the exporter's sandbox."""
-    assert values("beta-1", "host_left_to_node_exporter") == {"": 0}
+    until_exported("beta-1", "host_left_to_node_exporter", lambda seen: seen == {"": 0})
     hosts.must("beta-1", "systemd-run --quiet --collect --unit prometheus-node-exporter sleep 600")
     try:
-        assert values("beta-1", "host_left_to_node_exporter") == {"": 1}
+        until_exported("beta-1", "host_left_to_node_exporter", lambda seen: seen == {"": 1})
+        until_exported("beta-1", "clock_timestamp_seconds", bool)
         assert values("beta-1", "memory_total_bytes") == {}
-        assert values("beta-1", "clock_timestamp_seconds")
     finally:
         hosts.must("beta-1", "systemctl stop prometheus-node-exporter")
-    assert values("beta-1", "memory_total_bytes")
+    until_exported("beta-1", "memory_total_bytes", bool)

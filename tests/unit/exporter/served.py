@@ -16,6 +16,7 @@ from nodeops.exporter import askers, certificates
 from nodeops.exporter.cache import Runner
 from nodeops.exporter.server import Exporter, Place, serve
 from nodeops.metrics.collector import Collector
+from tests.ports import free_ports
 from tests.unit.firewall.samples import document
 
 ADDRESS = "127.0.0.1"
@@ -82,9 +83,7 @@ def served(folder: Path, *collectors: Collector, idle_seconds: float = WAIT, mon
     server, monitor = identity(folder, "node"), identity(folder, "monitor")
     trusted = folder / "monitors.pem"
     trusted.write_bytes(monitor.certificate.read_bytes() if monitors else b"")
-    with socket.socket() as free:
-        free.bind((ADDRESS, 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1, ADDRESS)
     place = Place(ADDRESS, port, server.key, server.certificate, trusted, folder / "exporter.sock", idle_seconds)
     loop = asyncio.new_event_loop()
     asked = askers.Askers()

@@ -45,10 +45,14 @@ def test_only_what_is_run_as_a_program_counts(tmp_path, monkeypatch):
 
 
 def test_a_program_that_was_replaced_is_seen_in_a_real_process(tmp_path, monkeypatch):
-    program = Path(shutil.copy("/bin/sleep", tmp_path / "sleep"))
+    program = Path(shutil.copy("/bin/cat", tmp_path / "cat"))
     monkeypatch.setattr(mapped, "_PROGRAMS", (str(tmp_path),))
-    with subprocess.Popen([program, "60"]) as process:
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
+            # Who answers is mapped: it takes a moment after the process is there.
+            process.stdin.write(b"here\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == b"here\n"
             assert [one.replaced for one in mapped.mapped() if one.pid == process.pid] == [frozenset()]
             shutil.copy("/bin/true", tmp_path / "new")
             (tmp_path / "new").replace(program)

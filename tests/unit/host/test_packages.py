@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -24,11 +25,11 @@ Dir "{root}"; Dir::State::status "{root}/var/lib/dpkg/status"; Dir::Etc "etc/apt
 Dpkg::Options {{ "--root={root}"; "--force-not-root"; }}; APT::Sandbox::User "root"; Dir::Log "var/log/apt";
 """
 _HOLD = """
-import fcntl, sys, time
+import fcntl, sys
 file = open(sys.argv[1], "rb+")
 fcntl.lockf(file, fcntl.LOCK_EX)
 print("held", flush=True)
-time.sleep({})
+sys.stdin.read()
 """
 
 
@@ -83,8 +84,10 @@ def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Debian:
     return made
 
 
-def holding(lock: Path, seconds: float) -> "subprocess.Popen[str]":
-    held = subprocess.Popen([sys.executable, "-c", _HOLD.format(seconds), lock], stdout=subprocess.PIPE, text=True)
+def holding(lock: Path) -> "subprocess.Popen[str]":
+    """Return a process that holds a lock until its standard input is closed."""
+    pipe = subprocess.PIPE
+    held = subprocess.Popen([sys.executable, "-c", _HOLD, lock], stdin=pipe, stdout=pipe, text=True)
     assert held.stdout is not None
     held.stdout.readline()
     return held
@@ -131,12 +134,13 @@ def test_old_lists_are_refreshed_and_old_ones_do_when_the_mirror_is_away(debian)
 def test_a_lock_is_waited_for_and_its_holder_is_named(debian, monkeypatch, lock):
     monkeypatch.setattr(packages, "_PAUSE_SECONDS", 0.05)
     debian.publish("one")
-    with holding(packages.LOCKS[lock], 1) as holder:
+    with holding(packages.LOCKS[lock]) as holder:
         assert f"process {holder.pid}" in packages.planned(["one"])[0]
+        threading.Timer(0.5, holder.stdin.close).start()
         packages.install(["one"])
         assert debian.installed == {"one"}
     monkeypatch.setattr(packages, "WAIT_SECONDS", 0.2)
-    with holding(packages.LOCKS[lock], 60) as holder:
+    with holding(packages.LOCKS[lock]) as holder:
         with pytest.raises(PackagesError, match=f"process {holder.pid}.*{packages.LOCKS[lock]}"):
             packages.remove(["one"])
         holder.kill()

@@ -2,7 +2,6 @@
 
 import json
 import platform
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from nodeops.artifacts.fetch import fetch
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.ledger.node.wait import Goal, wait_for
+from tests.ports import free_ports
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,6 @@ class Process:
 
 def binary() -> str:
     return str(fetch("cometbft", "v0.38.21", arch=platform.machine()).path)
-
-
-def free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from nodeops.document.models import Consortium
 from nodeops.ledger.cosmos.key_file import load_signing_key
 from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.ledger.founding.genesis import genesis_text, make_genesis
-from tests.unit.ledger.ledger_process import Process, free_ports
+from tests.ports import free_ports
+from tests.unit.ledger.ledger_process import Process
 from tests.unit.ledger.made_keys import author_identity, pair, seed_of, write_init
 
 CHAIN = "loopback-1"

@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,10 +153,11 @@ def test_an_executor_that_hangs_is_killed(house, monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr(purge_module, "looked_at", hang)
+    # Tests before this one may have left children to this process.
+    others = set(psutil.Process().children())
     with pytest.raises(Timeout):
         house.purge(house.segments(1), seconds=0.2)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert set(psutil.Process().children()) <= others
 
 
 def test_nothing_wanted_is_nothing_done(house):

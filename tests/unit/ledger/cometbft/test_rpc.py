@@ -13,6 +13,7 @@ from nodeops.core.errors import HostError, InputError, NodeopsError, Timeout
 from nodeops.core.printable import printable
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.ledger.cometbft.rpc_answer import MAX_DEPTH
+from tests.ports import free_ports
 from tests.unit.ledger.rpc_server import Talk, answering, http, result, saying, talking
 
 QUICK = 0.3
@@ -183,15 +184,10 @@ def test_a_server_that_does_not_accept_is_a_timeout() -> None:
             one.close()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def test_a_closed_port_is_refused_with_a_hint() -> None:
+    (closed,) = free_ports(1)
     with pytest.raises(HostError, match="connection refused") as caught:
-        Rpc(f"http://127.0.0.1:{free_port()}").call("status")
+        Rpc(f"http://127.0.0.1:{closed}").call("status")
     assert "nodeops status" in caught.value.hint
 
 
@@ -222,8 +218,9 @@ def test_a_lost_broadcast_says_that_it_may_have_worked() -> None:
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    (closed,) = free_ports(1)
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed}")
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed}")
     with saying(http(result({}))) as url:
         assert Rpc(url, timeout_seconds=PATIENT).call("status") == {}
 
