@@ -112,11 +112,16 @@ def _discard_output() -> None:
     os.close(nowhere)
 
 
+def error_data(error: NodeopsError) -> dict[str, Any]:
+    """Return an error as machines are told it."""
+    body = {"kind": error.kind, "what": error.what, "where": error.where, "allowed": error.allowed, "hint": error.hint}
+    return {"error": body, "exit_code": error.exit_code}
+
+
 def emit_error(error: NodeopsError, as_json: bool) -> None:
     """Print an error on stderr for people, or as one JSON object on stdout for machines."""
     if as_json:
-        body = {"kind": error.kind, "what": error.what, "where": error.where, "allowed": error.allowed, "hint": error.hint}
-        sys.stdout.write(json.dumps({"error": body, "exit_code": error.exit_code}, indent=2) + "\n")
+        sys.stdout.write(json.dumps(error_data(error), indent=2) + "\n")
     # start-up: see nodeops.screen
     from nodeops.screen import show_error
 

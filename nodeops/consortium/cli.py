@@ -1,7 +1,9 @@
 """`nodeops consortium`: who belongs, decided by m of n organisations."""
 
+import json
+import signal
+import sys
 import time
-from typing import Annotated
 
 import typer
 
@@ -9,7 +11,7 @@ from nodeops.console import JsonFlag, emit
 from nodeops.consortium.diff_cli import diff
 from nodeops.consortium.drift.cli import departed_node, drift
 from nodeops.consortium.proven import proven_policy
-from nodeops.consortium.relay import relayed
+from nodeops.consortium.relay import MOST_BYTES, answers
 from nodeops.consortium.signatures.cli import sign, signatures
 from nodeops.consortium.view_cli import log, show, status
 from nodeops.consortium.voting.cli import approve, enlist, propose, reject
@@ -24,6 +26,8 @@ from nodeops.ledger.cosmos.revision import Mark, read_mark
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.status import stale_after
 
+# The longest that a controller thinks between two questions, with much to spare.
+_IDLE_SECONDS = 600
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -66,6 +70,17 @@ def _moves(driver: Driver, document: NodeDocument) -> bool:
 
 
 @app.command(hidden=True)
-def relay(request: Annotated[str, typer.Argument(help="What a controller asks the ledger.")], as_json: JsonFlag = False) -> None:
-    """Ask this host's ledger for a controller: reading, and handing on a signed transaction."""
-    emit(Result({"results": relayed(Rpc(rpc_url(load_node_document())), request)}), as_json)
+def relay(_as_json: JsonFlag = False) -> None:
+    """Ask this host's ledger for a controller, a line of JSON for each line, until it hangs up.
+
+    What it asks for is reading, and handing on a signed transaction.
+    """
+    for answer in answers(Rpc(rpc_url(load_node_document())), iter(_request, "")):
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def _request() -> str:
+    """Return the next line. A controller that is gone without a word ends us."""
+    signal.alarm(_IDLE_SECONDS)
+    return sys.stdin.readline(MOST_BYTES)

@@ -1,9 +1,10 @@
 """A ledger's RPC, spoken to from a controller through one of its nodes: requests go over SSH, keys never do."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from nodeops.console import error_data
 from nodeops.core.errors import HostError, InputError, NodeopsError
 from nodeops.ledger.cometbft.rpc import Rpc, encoded
 from nodeops.ledger.cometbft.rpc_answer import LIE_HINT
@@ -22,6 +23,9 @@ class Asks(Protocol):
 
     def ask(self, node: str, verb: Sequence[str]) -> dict[str, Any]:
         """Return the answer. Raise a NodeopsError when there is none."""
+
+    def talk(self, node: str, verb: Sequence[str], line: str) -> dict[str, Any]:
+        """Return the answer to a line, of a verb that goes on and serves the next one. Raise a NodeopsError without one."""
 
     def ask_all(self, verb: Sequence[str]) -> Mapping[str, dict[str, Any] | NodeopsError]:
         """Return the answer of every node, asked at once, or why there is none."""
@@ -48,7 +52,7 @@ class Relay(Rpc):
     def call_many(self, method: str, batch: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return a `result` for each set of parameters, as Rpc.call_many does."""
         request = {"method": method, "batch": [{key: encoded(value) for key, value in one.items()} for one in batch]}
-        found = self._asks.ask(self._node, ["consortium", "relay", json.dumps(request)]).get("results")
+        found = self._asks.talk(self._node, ["consortium", "relay"], json.dumps(request)).get("results")
         if not isinstance(found, list) or len(found) != len(batch) or not all(isinstance(one, dict) for one in found):
             raise HostError("the answer cannot be true: not a result for each question", where=self.url, hint=LIE_HINT)
         return found
@@ -57,6 +61,15 @@ class Relay(Rpc):
 def _parameters(one: Any) -> bool:
     """Tell whether something is what a call can be given: no parameter is called as one of `Rpc.call` itself."""
     return isinstance(one, dict) and not {"self", "method"} & one.keys()
+
+
+def answers(rpc: Rpc, requests: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield what a controller is told: the results of each request, or why there are none."""
+    for request in requests:
+        try:
+            yield {"results": relayed(rpc, request)}
+        except NodeopsError as error:
+            yield error_data(error)
 
 
 def relayed(rpc: Rpc, request: str) -> list[dict[str, Any]]:

@@ -57,7 +57,7 @@ class OutputCounter:
     def __init__(self) -> None:
         self.left = OUTPUT_LIMIT_BYTES
 
-    def write(self, text: str) -> None:
+    def write(self, text: str | bytes) -> None:
         """Count the text. Raise OutputTooLongError above the limit."""
         self.left -= len(text)
         if self.left < 0:

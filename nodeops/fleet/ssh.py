@@ -2,10 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache
 from io import StringIO
 from pathlib import Path
 from threading import Event, Timer
@@ -16,19 +15,26 @@ from invoke.exceptions import ThreadException
 from paramiko import (
     AuthenticationException,
     BadHostKeyException,
-    HostKeys,
     PasswordRequiredException,
     RejectPolicy,
     SSHConfig,
     SSHException,
 )
-from paramiko.hostkeys import InvalidHostKey
-from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize
+from paramiko.ssh_exception import CouldNotCanonicalize
 
 from nodeops.core.errors import InputError
-from nodeops.fleet.reply import OUTPUT_LIMIT_BYTES, OutputCounter, OutputTooLongError, Reply, State, not_run, one_line
-from nodeops.fleet.ssh_choices import SshChoices, ssh_choices
-from nodeops.fleet.ssh_keys import login_options
+from nodeops.fleet.reply import (
+    OUTPUT_LIMIT_BYTES,
+    OutputCounter,
+    OutputTooLongError,
+    Reply,
+    State,
+    json_text,
+    not_run,
+    one_line,
+)
+from nodeops.fleet.ssh_choices import SshChoices, parse_into, ssh_choices
+from nodeops.fleet.ssh_keys import known_keys, login_options
 
 SSH_CONFIG_FILE = "ssh_config"
 _USER_FILES = (Path("~/.ssh/config"), Path("/etc/ssh/ssh_config"))
@@ -43,6 +49,7 @@ class UnknownHostKeyError(SSHException):  # type: ignore[misc]
     """The host's key is in no known hosts file."""
 
 
+_TOO_LONG = f"more than {OUTPUT_LIMIT_BYTES} bytes of output"
 _NO_KEY = "No authentication methods available"
 _MEANINGS: tuple[tuple[tuple[type[Exception], ...], State, str], ...] = (
     (
@@ -97,36 +104,10 @@ def read_ssh_config(folder: Path, addresses: Mapping[str, str]) -> SshSource:
     own = file.exists()
     for path in (file,) if own else (path.expanduser() for path in _USER_FILES):
         if own or path.is_file():
-            _parse_into(config, path, may_include=not own)
+            parse_into(config, path, may_include=not own)
     # ssh takes the first value it finds, so blocks at the end are defaults.
     config.parse(StringIO("".join(f"Host {node}\n  HostName {address}\n" for node, address in addresses.items())))
     return SshSource(config, str(file if own else _USER_FILES[0]))
-
-
-def _parse_into(config: Any, path: Path, may_include: bool) -> None:
-    """Add a file to a configuration. Includes are not followed: Debian's own file has one, an inventory must do without."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(path)) from error
-    for number, line in enumerate(text.splitlines(), 1):
-        try:
-            SSHConfig.from_text(line)
-        except (ConfigParseError, ValueError, IndexError) as error:
-            hint = "write 'Keyword value', as in ssh_config(5)"
-            raise InputError(one_line(str(error), 120), where=f"{path}:{number}", hint=hint) from error
-        if not may_include and line.strip().lower().startswith("include"):
-            hint = "write the included lines into this file"
-            raise InputError("Include is not followed here", where=f"{path}:{number}", hint=hint)
-    config.parse(StringIO(text))
-
-
-@cache
-def _known_keys(file: Path) -> Any:
-    try:
-        return HostKeys(str(file)) if file.exists() else HostKeys()
-    except (OSError, ValueError, InvalidHostKey) as error:
-        raise InputError(f"is not a known hosts file: {one_line(str(error), 120)}", where=str(file)) from error
 
 
 def _meaning(error: Exception) -> tuple[State, str]:
@@ -158,6 +139,7 @@ class Host:
         self._known_hosts = choices.known_hosts
         self._passed_over = choices.passed_over
         self._connection = source.connection(node, choices)
+        self._talks: dict[str, Any] = {}
         self._make_strict(self._connection, choices)
         for jump in _jumps(self._connection):
             self._make_strict(jump, ssh_choices(jump.ssh_config, source.where))
@@ -169,7 +151,7 @@ class Host:
         connection.client.set_missing_host_key_policy(_RefuseUnknown())
         shown_as = connection.host if connection.port == _SSH_PORT else f"[{connection.host}]:{connection.port}"
         for file in choices.known_hosts:
-            for kind, key in (_known_keys(file).lookup(choices.host_key_alias or shown_as) or {}).items():
+            for kind, key in (known_keys(file).lookup(choices.host_key_alias or shown_as) or {}).items():
                 connection.client.get_host_keys().add(shown_as, kind, key)
 
     def run(self, command: str) -> Reply:
@@ -178,18 +160,26 @@ class Host:
         A kept connection that turns out to be dead is opened anew and the command given once more: use a Host twice
         only for commands that change nothing.
         """
-        started = time.monotonic()
-        kept = self._connection.is_connected
-        reply = self._attempt(command)
+        return self._again_if_broken(lambda: self._attempt(lambda: self._execute(command)), self._connection.is_connected)
+
+    def talk(self, command: str, line: str) -> Reply:
+        """Return what a command answers to a line: a JSON object on one line. It goes on, and gets the next line the next time.
+
+        As `run` otherwise: a command that ended meanwhile is begun anew and told once more.
+        """
+        return self._again_if_broken(lambda: self._attempt(lambda: self._tell(command, line)), command in self._talks)
+
+    def _again_if_broken(self, attempt: Callable[[], Reply], kept: bool) -> Reply:
+        started, reply = time.monotonic(), attempt()
         if kept and reply.state is State.DEAD:
-            reply = self._attempt(command)
+            reply = attempt()
         return replace(reply, seconds=time.monotonic() - started)
 
-    def _attempt(self, command: str) -> Reply:
+    def _attempt(self, work: Callable[[], Reply]) -> Reply:
         try:
             with self._cut_after(self.connect_seconds):
                 self._connection.open()
-            return self._execute(command)
+            return work()
         except Exception as error:  # paramiko passes on whatever a hostile server's bytes made its parsers raise
             self.close()
             return self._failed(error)
@@ -202,15 +192,42 @@ class Host:
                     command, warn=True, in_stream=False, out_stream=counter, err_stream=counter, encoding="utf-8"
                 )
         except TimeoutError as error:
-            self.close()
-            return Reply(self.node, State.LATE, error=str(error), hint="see what the host is busy with, or give --timeout")
+            return self._late(error)
         except ThreadException as error:
             if not any(inner.type is OutputTooLongError for inner in error.exceptions):
                 raise
-            return Reply(self.node, State.TOO_LONG, error=f"more than {OUTPUT_LIMIT_BYTES} bytes of output")
+            return Reply(self.node, State.TOO_LONG, error=_TOO_LONG)
         if done.exited < 0 and not self._connection.is_connected:
             raise SSHException("the connection broke while the command ran")
         return not_run(Reply(self.node, State.ANSWERED, done.exited, done.stdout, done.stderr))
+
+    def _late(self, error: TimeoutError) -> Reply:
+        self.close()
+        return Reply(self.node, State.LATE, error=str(error), hint="see what the host is busy with, or give --timeout")
+
+    def _tell(self, command: str, line: str) -> Reply:
+        kept = talk = self._talks.pop(command, None)
+        try:
+            with self._cut_after(self.command_seconds):
+                if not kept:
+                    talk = self._connection.client.get_transport().open_session()
+                    talk.exec_command(command)
+                with suppress(OSError):  # it may have ended already, with a reason that can be read
+                    talk.sendall(f"{line}\n".encode())
+                said, ended = _until_answered(talk)
+                if not ended:
+                    self._talks[command] = talk
+                    return Reply(self.node, State.ANSWERED, 0, said)
+                code = talk.recv_exit_status()
+                if kept or code < 0:
+                    raise SSHException("it ended without an answer")
+                reason = talk.makefile_stderr("rb").read(OUTPUT_LIMIT_BYTES).decode(errors="replace")
+                return not_run(Reply(self.node, State.ANSWERED, code, said, reason))
+        except TimeoutError as error:
+            return self._late(error)
+        except OutputTooLongError:
+            talk.close()
+            return Reply(self.node, State.TOO_LONG, error=_TOO_LONG)
 
     @contextmanager
     def _cut_after(self, seconds: float) -> Iterator[None]:
@@ -244,8 +261,20 @@ class Host:
 
     def close(self) -> None:
         """Hang up, on the host and on the jump hosts before it."""
+        self._talks.clear()
         for connection in (self._connection, *_jumps(self._connection)):
             connection.client.close()
+
+
+def _until_answered(talk: Any) -> tuple[str, bool]:
+    """Return what was said up to the end of a JSON object, and whether it ended before. Raise OutputTooLongError."""
+    said, counter = bytearray(), OutputCounter()
+    while part := talk.recv(1 << 16):
+        counter.write(part)
+        said += part
+        if part.endswith(b"\n") and (found := json_text(said.decode(errors="replace"))):
+            return found, False
+    return said.decode(errors="replace"), True
 
 
 def _said(error: Exception) -> str:

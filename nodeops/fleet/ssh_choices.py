@@ -1,11 +1,17 @@
-"""What one host's ssh_config options mean for us. Pure: the options are those that apply to the host, keys in lower case."""
+"""An ssh_config file, and what the options that apply to one host mean for us, their keys in lower case."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from typing import Any
+
+from paramiko import SSHConfig
+from paramiko.ssh_exception import ConfigParseError
 
 from nodeops.core.errors import InputError
+from nodeops.fleet.reply import one_line
 
 DEFAULT_CONNECT_SECONDS = 5.0
 # ssh and Ansible may get in by these.
@@ -76,3 +82,21 @@ def _seconds(value: str | None, where: str) -> float:
     if not re.fullmatch(r"[1-9][0-9]{0,4}", value):
         raise InputError(f"ConnectTimeout '{value}' is not a number of seconds", where=where, allowed="1 to 99999")
     return float(value)
+
+
+def parse_into(config: Any, path: Path, may_include: bool) -> None:
+    """Add a file to a configuration. Includes are not followed: Debian's own file has one, an inventory must do without."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path)) from error
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            SSHConfig.from_text(line)
+        except (ConfigParseError, ValueError, IndexError) as error:
+            hint = "write 'Keyword value', as in ssh_config(5)"
+            raise InputError(one_line(str(error), 120), where=f"{path}:{number}", hint=hint) from error
+        if not may_include and line.strip().lower().startswith("include"):
+            hint = "write the included lines into this file"
+            raise InputError("Include is not followed here", where=f"{path}:{number}", hint=hint)
+    config.parse(StringIO(text))

@@ -1,13 +1,17 @@
-"""Which keys and certificates a login may use: what ssh_config names, and of the agent no more than it allows."""
+"""Which keys and certificates a login may use: what ssh_config names, and of the agent no more than it allows; hosts' keys."""
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from paramiko import Agent, PKey, SSHException
+from paramiko import Agent, HostKeys, PKey, SSHException
+from paramiko.hostkeys import InvalidHostKey
 from paramiko.pkey import PublicBlob
 
+from nodeops.core.errors import InputError
+from nodeops.fleet.reply import one_line
 from nodeops.fleet.ssh_choices import SshChoices
 
 # The end of a public key's blob is the same in its certificate, and no other key has it.
@@ -58,3 +62,12 @@ def _agent_key(choices: SshChoices) -> Any:
     with suppress(SSHException, OSError):
         return next((key for key in Agent().get_keys() if wanted and key.get_base64() in wanted), None)
     return None
+
+
+@cache
+def known_keys(file: Path) -> Any:
+    """Return the host keys of a file, none where there is no file. Raise InputError for another kind of file."""
+    try:
+        return HostKeys(str(file)) if file.exists() else HostKeys()
+    except (OSError, ValueError, InvalidHostKey) as error:
+        raise InputError(f"is not a known hosts file: {one_line(str(error), 120)}", where=str(file)) from error

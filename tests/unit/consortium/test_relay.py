@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nodeops.consortium.relay import METHODS, Relay, relayed
+from nodeops.consortium.relay import METHODS, Relay, answers, relayed
 from nodeops.core.errors import HostError, InputError, Refused
 from nodeops.fleet.reach import answer_of
 from nodeops.fleet.reply import Reply, State
@@ -22,9 +22,9 @@ class Node:
     def call(self, method, **params):
         return {"method": method, **params}
 
-    def ask(self, node, verb):
-        self.asked.append((node, list(verb)[:2]))
-        return {"results": relayed(self, verb[2])} if self.answer is None else self.answer
+    def talk(self, node, verb, line):
+        self.asked.append((node, list(verb)))
+        return next(answers(self, [line])) if self.answer is None else self.answer
 
     def close(self):
         """Do nothing."""
@@ -70,6 +70,12 @@ def test_nothing_else_is_relayed(request_text):
     with pytest.raises(InputError):
         relayed(Node(), request_text)
     assert not any("unsafe" in method or "dial" in method for method in METHODS)
+
+
+def test_after_a_request_that_is_refused_the_next_is_answered():
+    refused, done = answers(Node(), ["x", '{"method": "status", "batch": [{}]}'])
+    assert refused["error"]["kind"] == "input"
+    assert done == {"results": [{"method": "status"}]}
 
 
 def reply(**other) -> Reply:
