@@ -40,6 +40,8 @@ FULL_BUDGETS = {
     "restore": 900,
 }
 MOST_SECONDS = 3000
+# All that each said, with what took longest in it.
+SAID = ROOT / "build" / "scenarios"
 
 
 def rows(budgets: dict[str, int], together: bool) -> list[object]:
@@ -74,12 +76,19 @@ def test_scenario_in_full(name):
 
 def judge(name: str, full: bool) -> None:
     done = command("molecule", "test", "--scenario-name", name, seconds=MOST_SECONDS, NODEOPS_FULL=str(int(full)))
-    assert done.returncode == 0, why_red(done.stdout + done.stderr)
+    said = plain(done.stdout + done.stderr)
+    SAID.mkdir(parents=True, exist_ok=True)
+    (SAID / f"{name}.txt").write_text(said, encoding="utf-8")
+    assert done.returncode == 0, why_red(said)
 
 
-def why_red(said: str) -> str:
-    """Return what a run of molecule says of its failures, without its frames and colours, and before all else."""
-    plain = re.sub(r"\x1b\[[0-9;]*m|^ *[│┌└─]+ ?", "", said, flags=re.M)
+def plain(said: str) -> str:
+    """Return what molecule said without its frames and colours."""
+    return re.sub(r"\x1b\[[0-9;]*m|^ *[│┌└─]+ ?", "", said, flags=re.M)
+
+
+def why_red(plain: str) -> str:
+    """Return what a run of molecule says of its failures, before all else."""
     failures = plain.partition("= FAILURES")[2].partition("slowest ")[0]
     return f"{failures or plain[-12000:]}"[:12000]
 
@@ -93,4 +102,4 @@ def why_red(said: str) -> str:
     ids=["a test failed", "a playbook failed"],
 )
 def test_what_failed_stands_before_what_was_cleaned_up_after_it(said, why):
-    assert why.split() == why_red(said).rstrip("= \n").split()
+    assert why.split() == why_red(plain(said)).rstrip("= \n").split()

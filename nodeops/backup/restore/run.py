@@ -263,9 +263,9 @@ def _waiting(facts: Facts) -> str:
 def chosen(found: Sequence[Snapshot], wanted: str, node: str, tip: int | None = None) -> Snapshot:
     """Return the snapshot that is asked for, "" for the newest by its block, not by the time that it claims.
 
-    `tip` is the chain's height where it is proven, as for a drill on a node that runs. A restore leaves it out: peers that keep
-    blocks back would make the newest backup one of no block yet, and an older one would not betray them. Raise InputError or
-    HostError when it is not there.
+    `tip` is the chain's height in the words of the node itself, for a drill: one that lies there drills an older backup, which is
+    compared with what others say all the same. A restore leaves it out: peers that keep blocks back would make the newest backup
+    one of no block yet, and an older one would not betray them. Raise InputError or HostError when it is not there.
     """
     whole = by_block([one for one in found if one.tags.get("class") == "b"], tip)
     if not whole:
