@@ -58,11 +58,15 @@ def came(moment: datetime) -> None:
 
 
 def there() -> set[str]:
+    """Return what the node finds there, once the server is back: who forgets is done a moment before."""
+    wait_until_it_serves()
     return {one["id"] for one in hosts.verb(NODE, "backup", "list")["snapshots"]}
 
 
 def serves() -> bool:
-    return hosts.run(REPOSITORY, f"systemctl is-active {SERVER}").code == 0
+    """Tell whether the server listens, which it does a moment after its unit is active."""
+    listens = f"ss -Hltnp | grep -q pid=$(systemctl show -p MainPID --value {SERVER}),"
+    return hosts.run(REPOSITORY, listens).code == 0
 
 
 def wait_until_it_serves() -> None:
