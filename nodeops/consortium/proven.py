@@ -86,15 +86,20 @@ class _NotYetError(Exception):
 
 def _value(driver: Driver, block: Callable[[int], ProvenBlock], key: bytes, height: int) -> bytes | None:
     """Return what is proven to stand under a key, once the block after that height is there."""
+    wait_for_block(driver, height + 1)
+    return ProvenState(driver, block).value(STORE, key, height)
+
+
+def wait_for_block(driver: Driver, height: int) -> None:
+    """Return once a node has a block. Raise Timeout when it does not come."""
     waiting = Retrying(
         retry=retry_if_exception_type(_NotYetError), stop=stop_after_delay(_PATIENCE_SECONDS), wait=wait_fixed(_PAUSE_SECONDS)
     )
     try:
-        waiting(_has_come, driver, height + 1)
+        waiting(_has_come, driver, height)
     except RetryError as error:
         hint = "nodeops status says why blocks stopped"
-        raise Timeout(f"block {height + 1} does not come", where="consortium", hint=hint) from error
-    return ProvenState(driver, block).value(STORE, key, height)
+        raise Timeout(f"block {height} does not come", where="consortium", hint=hint) from error
 
 
 def _has_come(driver: Driver, height: int) -> None:

@@ -104,8 +104,8 @@ def test_it_is_taken_out_again_and_then_all_must_agree(controllers: dict[str, Co
     assert "they differ in: nodes, threshold" in alpha.signs("approve", fork, code=4)["error"]["what"]
     number = alpha.signs("propose")["proposal"]
     assert beta.signs("approve", str(number))["outcome"].startswith("in force: revision 3")
-    assert alpha.says("show", fork, code=1)["state"] == "aborted"
     eventually(voter(alpha), votes=False)
+    assert alpha.says("show", fork, code=1)["state"] == "aborted"
     for one in (alpha, beta, gamma):
         one.takes(beta)
         one.edit(lambda tree: name_admins_and_renew_an_account(tree, controllers))

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nodeops.console import working
 from nodeops.consortium.orders import Ground, Names, contradictions, orders
+from nodeops.consortium.proven import wait_for_block
 from nodeops.consortium.review import Case, findings
 from nodeops.consortium.rules import judged
 from nodeops.consortium.session import Session, accounts, ground
@@ -17,6 +19,8 @@ from nodeops.ledger.cosmos.group_state import OPEN, Policy, Proposal
 from nodeops.ledger.cosmos.messages import ScheduleUpgrade, unpack
 from nodeops.ledger.cosmos.revision import Mark, mark_of, read_mark
 
+# So far may our node be behind the one through which another organisation proposed.
+_BEHIND_BLOCKS = 2
 _TOLD = "the proposal is of the revision that was compared"
 
 
@@ -36,21 +40,28 @@ class Look:
 def chosen(at: Session, number: int | None) -> Proposal:
     """Return the proposal of a number, or the only one that is open, proven: a vote covers a number and nothing else.
 
-    Raise InputError when there is none, or more.
+    One that was made through another node is waited for. Raise InputError when there is none, or more.
     """
-    found = at.proposal(_only_open(at) if number is None else number)
+    found = _found(at, number)
+    if found is None:
+        with working("our node shows no such proposal: waiting for two blocks"):
+            wait_for_block(at.driver, at.driver.status().height + _BEHIND_BLOCKS)
+        found = _found(at, number)
     if found is None:
         hint = "it was executed, or too old: nodeops consortium log"
-        raise InputError(f"the chain keeps no proposal {number or ''}".rstrip(), where="PROPOSAL", hint=hint)
+        what = "no proposal waits for votes" if number is None else f"the chain keeps no proposal {number}"
+        raise InputError(what, where="PROPOSAL", hint=hint)
     return found
 
 
-def _only_open(at: Session) -> int:
+def _found(at: Session, number: int | None) -> Proposal | None:
+    if number is not None:
+        return at.proposal(number)
     waiting = [one.number for one in proposals(at.driver) if one.status == OPEN]
-    if len(waiting) != 1:
+    if len(waiting) > 1:
         allowed = ", ".join(map(str, waiting))
         raise InputError(f"{len(waiting)} proposals wait for votes", where="PROPOSAL", allowed=allowed, hint="name one")
-    return waiting[0]
+    return at.proposal(waiting[0]) if waiting else None
 
 
 def look(at: Session, number: int | None, since: Path | None) -> Look:

@@ -4,10 +4,15 @@ import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from nodeops.consortium.proven import proven_policy, proven_proposal
+from nodeops.consortium.session import Session
+from nodeops.consortium.voting.vote import chosen
+from nodeops.core.errors import InputError
 from nodeops.ledger.answers import LedgerStatus
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.follow import Follower
@@ -17,6 +22,7 @@ from nodeops.ledger.cometbft.trust import trusted_set
 from nodeops.ledger.cosmos import group
 from nodeops.ledger.cosmos.account import send
 from nodeops.ledger.cosmos.codec import encode
+from nodeops.ledger.cosmos.group_state import Proposal
 from nodeops.ledger.cosmos.messages import propose, schedule_upgrade
 from tests.unit.ledger.ledgerd_process import CHAIN, organisation_key, running_ledgerd
 
@@ -59,6 +65,20 @@ def test_a_proposal_is_proven_and_so_is_that_there_is_none(chain: tuple[CometBft
         assert proven_proposal(driver, follower(chain).block, shown.number) == shown
     assert proven_proposal(driver, follower(chain).block, 4) is None
     assert proven_policy(driver, follower(chain).block)[0].threshold == 2
+
+
+def test_a_proposal_that_our_node_has_not_heard_of_yet_is_waited_for(chain: tuple[CometBft, Path]) -> None:
+    driver, _ = chain
+    shown: list[Proposal | None] = [None, *group.proposals(driver)]
+    at = cast(Session, SimpleNamespace(driver=driver, proposal=lambda _: shown.pop(0)))
+    before = driver.status().height
+    assert chosen(at, 1).number == 1
+    assert driver.status().height >= before + 2
+    with pytest.raises(InputError, match="the chain keeps no proposal 4"):
+        chosen(cast(Session, SimpleNamespace(driver=driver, proposal=lambda _: None)), 4)
+    with pytest.raises(InputError, match="3 proposals wait for votes") as several:
+        chosen(at, None)
+    assert several.value.allowed == "1, 2, 3"
 
 
 class Young(CometBft):
