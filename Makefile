@@ -112,7 +112,7 @@ test-tools:
 test-filesystems: $(READY) test-tools ## The disk guard alone, broken on purpose: loop devices, crashes, kill -9; as root
 	@python -m pytest --verbose tests/filesystems
 
-# Two lanes of real hosts: a file stays in one lane. The first session has what needs neither, and the test that
+# Two lanes of real hosts: tests/lab/conftest.py says what stays in one lane. The first session has what needs neither, and the test that
 # takes the package cache away, which no other lab may miss.
 LANES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 CACHE_TEST := tests/lab/test_packages.py

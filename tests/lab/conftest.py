@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.contract.rules.tree import ROOT
 
@@ -23,6 +24,19 @@ FOLDER = ROOT / "build/lab"
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
 LAB_SECONDS = 600
 _LONGEST = ("test_scenarios", "test_scenarios_apart", "test_network", "test_bad_input")
+
+
+class Lanes(LoadFileScheduling):  # type: ignore[misc]
+    """A file stays in one lane, but for scenarios that have a network each."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if file.endswith("/test_scenarios_apart.py") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes | None:
+    """Give out the work of `--dist loadfile`."""
+    return Lanes(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
