@@ -6,11 +6,16 @@ module: nodeops_certificates
 short_description: Keep the hosts' certificates beside the consortium file
 description:
   - >-
-    Runs on the controller and writes C(certificates/) beside the consortium file. Each certificate must say its host's name and
-    address, nothing else, and sign nobody.
+    Runs on the controller and writes C(certificates/) or C(log_hosts/) beside the consortium file. Each certificate must say
+    its host's name and address, nothing else, and sign nobody.
 options:
   inventory: {description: Folder of the consortium file., type: path, required: true}
   certificates: {description: Certificates (PEM) by host; empty ones are left out., type: dict, required: true}
+  folder:
+    description: Which certificates of theirs; log_hosts are those that they show as log hosts.
+    type: str
+    choices: [certificates, log_hosts]
+    default: certificates
 """
 
 RETURN = r"""
