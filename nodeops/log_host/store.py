@@ -108,7 +108,8 @@ class Store:
 
 def _line(instant: datetime, message: bytes) -> bytes:
     """Return a message as one line, behind the time at which it came; what would steer a terminal is escaped."""
-    text = harmless(message.decode("utf-8", "backslashreplace")).replace("\n", "\\n")
+    # rsyslog ends a message with a line feed.
+    text = harmless(message.removesuffix(b"\n").decode("utf-8", "backslashreplace")).replace("\n", "\\n")
     return f"{instant:%Y-%m-%dT%H:%M:%SZ} {text}\n".encode()
 
 

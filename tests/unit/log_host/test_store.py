@@ -36,7 +36,7 @@ def kept(folder, node="a-1", day="2026-11-29"):
 
 def test_each_node_has_its_own_file_of_a_day(tmp_path, clock):
     store = made(tmp_path, clock)
-    store.add("a-1", [b"one", b"two"])
+    store.add("a-1", [b"one", b"two\n"])
     store.add("a-2", [b"<13>1 says it is a-1"])
     clock.now += DAY
     store.add("a-1", [b"three"])
