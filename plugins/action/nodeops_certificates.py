@@ -14,7 +14,7 @@ class ActionModule(ActionBase):
     """A door to nodeops.exporter.publish."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset({"inventory", "certificates", "folder"})
+    _VALID_ARGS = frozenset({"inventory", "certificates", "log_hosts"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Return the certificates of `nodes`, `monitors` and `repositories`, and who has none.
@@ -26,21 +26,28 @@ class ActionModule(ActionBase):
             {
                 "inventory": {"type": "path", "required": True},
                 "certificates": {"type": "dict", "required": True},
-                "folder": {"type": "str", "default": FOLDER, "choices": [FOLDER, LOG_HOSTS]},
+                "log_hosts": {"type": "dict", "default": {}},
             }
         )
-        folder, kind = Path(given["inventory"]), str(given["folder"])
-        shown = {str(name): str(pem) for name, pem in given["certificates"].items() if pem}
+        folder = Path(given["inventory"])
+        shown, taking = (_shown(given[name]) for name in ("certificates", "log_hosts"))
         try:
             consortium, _ = checked_consortium(folder)
-            known = publish(folder, consortium, shown, dry_run=bool(self._task.check_mode), kind=kind)
+            known = publish(folder, consortium, shown, dry_run=bool(self._task.check_mode))
+            log_hosts = publish(folder, consortium, taking, dry_run=bool(self._task.check_mode), kind=LOG_HOSTS)
         except NodeopsError as error:
             return {"failed": True, "msg": str(error)}
-        for name in sorted(set(known.missing) & set(consortium.monitors if kind == FOLDER else ())):
+        for name in sorted(set(known.missing) & set(consortium.monitors)):
             self._display.display(f"{name}: no exporter lets this monitor in until {FOLDER}/{name}.pem is there")
-        return self._result(known)
+        return self._result(known, log_hosts)
 
-    def _result(self, known: Known) -> dict[str, Any]:
-        diff = [{"before": "", "after": text, "after_header": path} for path, text in known.written.items()]
+    def _result(self, known: Known, log_hosts: Known) -> dict[str, Any]:
+        written = {**known.written, **log_hosts.written}
+        diff = [{"before": "", "after": text, "after_header": path} for path, text in written.items()]
         found = {"nodes": known.nodes, "monitors": known.monitors, "repositories": known.repositories, "missing": known.missing}
-        return {"changed": bool(known.written), "diff": diff, **found}
+        found["log_hosts"] = {**log_hosts.monitors, **log_hosts.repositories}
+        return {"changed": bool(written), "diff": diff, **found}
+
+
+def _shown(certificates: dict[Any, Any]) -> dict[str, str]:
+    return {str(name): str(pem) for name, pem in certificates.items() if pem}

@@ -11,16 +11,13 @@ description:
 options:
   inventory: {description: Folder of the consortium file., type: path, required: true}
   certificates: {description: Certificates (PEM) by host; empty ones are left out., type: dict, required: true}
-  folder:
-    description: Which certificates of theirs; log_hosts are those that they show as log hosts.
-    type: str
-    choices: [certificates, log_hosts]
-    default: certificates
+  log_hosts: {description: Certificates (PEM) that hosts show as log hosts., type: dict, default: {}}
 """
 
 RETURN = r"""
 nodes: {description: Certificate by node., type: dict, returned: always}
 monitors: {description: Certificate by monitor., type: dict, returned: always}
 repositories: {description: Certificate by repository., type: dict, returned: always}
+log_hosts: {description: Certificate by log host., type: dict, returned: always}
 missing: {description: Hosts without a certificate., type: list, elements: str, returned: always}
 """
