@@ -32,6 +32,7 @@ _ALL_VERBS: dict[str, tuple[str, str]] = {
     "lab": ("nodeops.lab.cli", "Docker containers that stand for hosts."),
     "ledger": ("nodeops.ledger.cli", "The ledger on this host: identity, start, status, peers, validators, wait, verify."),
     "lifecycle": ("nodeops.lifecycle.cli", "A node through its life: restart it when the others can do without it."),
+    "log-host": ("nodeops.log_host.cli", "Logs of nodes, kept on a monitor or repository: whose come, and how much."),
     "logs": ("nodeops.logs.cli", "The ledger's log, sealed and live as one: show, statistics, level for a while."),
     "mesh": ("nodeops.mesh.cli", "The network to the other nodes: loss, round trips, whose fault it is."),
     "metrics": ("nodeops.metrics.cli", "Metrics: what this host exports now, what each means, do both agree?"),

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from nodeops.core.errors import InputError, NodeopsError
 from nodeops.document.choices.choices import Choices
 from nodeops.document.load import CONSORTIUM_FILE, Source, all_problems, plain, read_source
+from nodeops.document.log_hosts import CHOICE, log_host_of_each
 from nodeops.document.models import Consortium
 
 INVENTORY_HELP = "Inventory folder that holds consortium.yml (default: this folder, else inventories/lab)."
@@ -82,6 +83,12 @@ def checked_choices(folder: Path) -> Choices:
     except ValidationError as error:
         assert found.source is not None  # noqa: S101 - choices that are wrong stand in a file
         raise all_problems(found.source, error, Choices, hint=_CHOICES_HINT, below=(CHOICES,)) from error
+
+
+def check_log_hosts(consortium: Consortium, folder: Path) -> None:
+    """Raise InputError, with its line, for log hosts that the consortium file does not have, or two of one organisation."""
+    source, named = chosen(folder).source, checked_choices(folder).hardening.log_hosts
+    log_host_of_each(consortium, named, source.where([CHOICES, "hardening", CHOICE]) if source else str(folder))
 
 
 def _agreed_genesis(value: Any, source: Source) -> str | None:

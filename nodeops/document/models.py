@@ -213,6 +213,7 @@ class HostDocument(Model, ABC):
     ports: dict[str, Port]
     monitor_ports: dict[str, Port]
     repository_ports: dict[str, Port]
+    log_host_ports: dict[str, Port]
     paths: dict[str, str]
     limits: Choices
     waivers: list[Waiver] = []
@@ -255,8 +256,14 @@ class PlainDocument(HostDocument):
 
     @property
     def serves(self) -> dict[str, Port]:
-        """Return the ports of a monitor, or of a repository."""
-        return self.monitor_ports if self.kind == "monitor" else self.repository_ports
+        """Return the ports of a monitor, or of a repository, and those of a log host where it is one."""
+        own = self.monitor_ports if self.kind == "monitor" else self.repository_ports
+        return {**own, **self.log_host_ports} if self.takes_logs else own
+
+    @property
+    def takes_logs(self) -> bool:
+        """Tell whether it is the log host of its organisation's nodes."""
+        return self.host.name in self.limits.hardening.log_hosts
 
 
 class NodeDocument(HostDocument):

@@ -11,6 +11,7 @@ from nodeops.core.digest import digest
 from nodeops.core.errors import InputError
 from nodeops.document.choices.choices import Choices
 from nodeops.document.load import described
+from nodeops.document.log_hosts import log_host_of_each, with_log_host
 from nodeops.document.models import (
     Consortium,
     LedgerPlan,
@@ -40,7 +41,7 @@ def host_paths() -> dict[str, str]:
 
 
 def host_ports(kind: str) -> dict[str, Port]:
-    """Return the ports of nodeops itself on a `node`, a `monitor` or a `repository`."""
+    """Return the ports of nodeops itself on a `node`, a `monitor`, a `repository`, and on one of both that is a `log_host`."""
     text = (resources.files("nodeops.document") / "host_ports.toml").read_text(encoding="utf-8")
     return {name: Port.model_validate(row) for name, row in tomllib.loads(text)[kind].items()}
 
@@ -71,7 +72,9 @@ def resolve_host(
     plain = _plain_host(consortium, name)
     if plain is None:
         return resolve(consortium, name, choices, waivers)
-    return PlainDocument(host=plain, **_for_every_host(consortium, plain, parse_choices(choices), waivers))
+    limits = parse_choices(choices)
+    log_host_of_each(consortium, limits.hardening.log_hosts)
+    return PlainDocument(host=plain, **_for_every_host(consortium, plain, limits, waivers))
 
 
 def _plain_host(consortium: Consortium, name: str) -> PlainHost | None:
@@ -89,7 +92,8 @@ def resolve(consortium: Consortium, node: str, choices: Mapping[str, Any], waive
     found = {member.name: member for member in members(consortium)}
     if node not in found:
         raise InputError(f"unknown node '{node}'", where="consortium.yml", allowed=", ".join(found))
-    limits = parse_choices(choices)
+    port = host_ports("log_host")["logs"].port
+    limits = with_log_host(parse_choices(choices), consortium, found[node].organisation, port)
     ledger = _ledger_plan(consortium, load_profile(consortium.ledger.platform), limits)
     return NodeDocument(node=found[node], ledger=ledger, **_for_every_host(consortium, found[node], limits, waivers))
 
@@ -109,6 +113,7 @@ def _for_every_host(
         "ports": admitted_ports(host_ports("node"), consortium, limits),
         "monitor_ports": host_ports("monitor"),
         "repository_ports": host_ports("repository"),
+        "log_host_ports": host_ports("log_host"),
         "paths": host_paths(),
         "limits": limits,
         "waivers": [waiver for waiver in waivers if waiver.scope in ("all", own.name, own.organisation)],

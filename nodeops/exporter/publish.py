@@ -12,6 +12,8 @@ from nodeops.exporter.certificates import checked
 from nodeops.host.files import write_atomic
 
 FOLDER = "certificates"
+# Another key, so another certificate: of monitors and repositories as log hosts.
+LOG_HOSTS = "log_hosts"
 _PUBLIC_FILE = 0o644
 Host = Node | Monitor | Repository
 
@@ -27,33 +29,35 @@ class Known:
     written: dict[str, str] = field(default_factory=dict)
 
 
-def publish(folder: Path, consortium: Consortium, shown: Mapping[str, str], *, dry_run: bool = False) -> Known:
+def publish(
+    folder: Path, consortium: Consortium, shown: Mapping[str, str], *, dry_run: bool = False, kind: str = FOLDER
+) -> Known:
     """Write what managed hosts showed, and return all certificates that the inventory folder then holds.
 
-    `shown` are certificates by host. One that a managed host made anew replaces the old one. Raise InputError for one that
-    does not stand for its host alone, before anything is written.
+    `shown` are certificates by host; `kind` is the folder of theirs, FOLDER or LOG_HOSTS. One that a managed host made
+    anew replaces the old one. Raise InputError for one that does not stand for its host alone, before anything is written.
     """
     hosts: dict[str, Host] = {**consortium.nodes, **consortium.monitors, **consortium.repositories}
     if unknown := sorted(set(shown) - set(hosts)):
         raise InputError(f"unknown hosts: {', '.join(unknown)}", where="certificates", allowed=", ".join(hosts))
     shown = {name: _plain(pem, name, hosts[name], f"the certificate that {name} showed") for name, pem in shown.items()}
-    written = {name: pem for name, pem in shown.items() if _kept(folder, name) != pem}
-    held = dict(_held(folder, hosts, shown))
+    written = {name: pem for name, pem in shown.items() if _kept(folder / kind, name) != pem}
+    held = dict(_held(folder / kind, hosts, shown))
     if written and not dry_run:
-        (folder / FOLDER).mkdir(exist_ok=True)
+        (folder / kind).mkdir(exist_ok=True)
         for name, pem in written.items():
-            write_atomic(folder / FOLDER / f"{name}.pem", pem.encode(), _PUBLIC_FILE)
+            write_atomic(folder / kind / f"{name}.pem", pem.encode(), _PUBLIC_FILE)
     return Known(
         nodes={name: pem for name, pem in held.items() if name in consortium.nodes},
         monitors={name: pem for name, pem in held.items() if name in consortium.monitors},
         repositories={name: pem for name, pem in held.items() if name in consortium.repositories},
         missing=sorted(set(hosts) - set(held)),
-        written={f"{FOLDER}/{name}.pem": pem for name, pem in written.items()},
+        written={f"{kind}/{name}.pem": pem for name, pem in written.items()},
     )
 
 
 def _kept(folder: Path, name: str) -> str | None:
-    file = folder / FOLDER / f"{name}.pem"
+    file = folder / f"{name}.pem"
     try:
         return file.read_text(encoding="ascii")
     except FileNotFoundError:
@@ -66,7 +70,7 @@ def _held(folder: Path, hosts: Mapping[str, Host], shown: Mapping[str, str]) -> 
     for name, host in sorted(hosts.items()):
         pem = shown.get(name) or _kept(folder, name)
         if pem:
-            yield name, _plain(pem, name, host, str(folder / FOLDER / f"{name}.pem"))
+            yield name, _plain(pem, name, host, str(folder / f"{name}.pem"))
 
 
 def _plain(pem: str, name: str, host: Host, where: str) -> str:

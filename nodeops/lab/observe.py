@@ -20,6 +20,7 @@ from nodeops.lab.state import (
     IDENTITIES_FOLDER,
     KNOWN_HOSTS_FILE,
     LAB_FOLDER,
+    LOG_HOSTS_FOLDER,
     REVISIONS_FOLDER,
     SSH_CONFIG_FILE,
     Seen,
@@ -94,7 +95,8 @@ def routes(table: str) -> Iterable[tuple[str, str]]:
 def inventory_texts(folder: Path) -> dict[str, str]:
     """Return the content of what a lab has in its inventory folder; of a folder or a broken link only that it exists."""
     identities = [f"{IDENTITIES_FOLDER}/{path.name}" for path in (folder / IDENTITIES_FOLDER).glob("*.yml")]
-    certificates = [f"{CERTIFICATES_FOLDER}/{path.name}" for path in (folder / CERTIFICATES_FOLDER).glob("*.pem")]
+    kinds = (CERTIFICATES_FOLDER, LOG_HOSTS_FOLDER)
+    certificates = [f"{kind}/{path.name}" for kind in kinds for path in (folder / kind).glob("*.pem")]
     archives = [f"{CUSTODY_FOLDER}/{path.name}" for path in (folder / CUSTODY_FOLDER).glob("*.age")]
     own = (SSH_CONFIG_FILE, KNOWN_HOSTS_FILE, GENESIS_FILE, REVISIONS_FOLDER, LAB_FOLDER)
     names = [*own, *identities, *certificates, *archives]

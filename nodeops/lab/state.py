@@ -14,6 +14,7 @@ GENESIS_FILE = "genesis.json"
 REVISIONS_FOLDER = "revisions"
 IDENTITIES_FOLDER = "identities"
 CERTIFICATES_FOLDER = "certificates"
+LOG_HOSTS_FOLDER = "log_hosts"
 CUSTODY_FOLDER = "custody"
 
 
@@ -28,8 +29,9 @@ def identity_file(node: str) -> str:
 
 
 def published_files(node: str) -> tuple[str, ...]:
-    """Return where what a host gave away lies, in the inventory folder: its identity, its certificate, its sealed keys."""
-    return identity_file(node), f"{CERTIFICATES_FOLDER}/{node}.pem", f"{CUSTODY_FOLDER}/{node}.age"
+    """Return where what a host gave away lies, in the inventory folder: its identity, its certificates, its sealed keys."""
+    certificates = tuple(f"{folder}/{node}.pem" for folder in (CERTIFICATES_FOLDER, LOG_HOSTS_FOLDER))
+    return identity_file(node), *certificates, f"{CUSTODY_FOLDER}/{node}.age"
 
 
 def container_name(lab: str, node: str) -> str:

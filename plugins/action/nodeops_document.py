@@ -12,6 +12,7 @@ try:
     from nodeops.consortium.kept import left
     from nodeops.core.errors import NodeopsError
     from nodeops.document.check import checked_consortium
+    from nodeops.document.models import Consortium
     from nodeops.document.profile import load_profile
     from nodeops.document.resolve import host_ports, resolve_host
     from nodeops.document.waivers import load_waivers
@@ -55,6 +56,8 @@ class ActionModule(ActionBase):
             # A host whose node left is still as the newest revision that names it made it.
             known = {*consortium.nodes, *consortium.monitors, *consortium.repositories}
             standing = consortium if name in known else left(folder, consortium).get(name, (None, consortium))[1]
+            if standing is not consortium:
+                choices = _with_hosts_of(standing, choices)
             document = resolve_host(standing, name, choices, load_waivers(folder, standing, catalogue()))
         except NodeopsError as error:
             return {"failed": True, "msg": str(error)}
@@ -68,6 +71,15 @@ def _passing(choices: dict[str, Any], jump_for: list[str]) -> dict[str, Any]:
         return choices
     ends = sorted({*jump_for, *hardening.get("jump_for", [])})
     return {**choices, "hardening": {**hardening, "jump_for": ends}}
+
+
+def _with_hosts_of(consortium: Consortium, choices: dict[str, Any]) -> dict[str, Any]:
+    """Return the choices for a host that left: an older revision has no log hosts that came later."""
+    hardening = choices.get("hardening") or {}
+    if not isinstance(hardening, dict) or not isinstance(hardening.get("log_hosts"), list):
+        return choices
+    kept = [one for one in hardening["log_hosts"] if one in consortium.monitors or one in consortium.repositories]
+    return {**choices, "hardening": {**hardening, "log_hosts": kept}}
 
 
 def _opened(choices: dict[str, Any], sources: list[str]) -> dict[str, Any]:

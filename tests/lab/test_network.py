@@ -20,7 +20,7 @@ from tests.lab.conftest import FOLDER, LAB_SECONDS, LabHosts, down
 
 NAME, SUBNET = "network", "172.30.71"
 # What a second run of site.yml may ask of a host: a task that does nothing costs seconds all the same.
-MOST_TASKS = 43
+MOST_TASKS = 47
 # Roles of the collection by their full names, as a playbook of someone else uses them.
 FOREIGN = """
 - hosts: nodes
@@ -123,7 +123,7 @@ def test_a_tag_runs_its_part_and_a_mistyped_one_is_refused(seven: LabHosts) -> N
     for options in (("--tags", "firewall,untagged"), ("--skip-tags", "hardning")):
         wrong = seven.play("site.yml", *options)
         assert wrong.returncode != 0
-        assert "Allowed: host, agent, firewall, hardening, disk, ledger, exporter, mesh" in wrong.stdout
+        assert "Allowed: host, agent, firewall, log_host, hardening, disk, ledger, exporter, mesh" in wrong.stdout
         assert "Resolve the node document" not in wrong.stdout
 
 

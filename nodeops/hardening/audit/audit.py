@@ -99,7 +99,7 @@ def _judged(document: HostDocument, host: Host, control: Control) -> Judged:
 
 def _why_not(document: HostDocument, control: Control) -> str:
     if "log_host" in control.applies_when and document.limits.hardening.log_host is None:
-        return "not chosen: hardening.log_host names no log host"
+        return "not chosen: neither log_host nor log_hosts of hardening names one for this host"
     return f"only where: {', '.join(control.applies_when)}"
 
 

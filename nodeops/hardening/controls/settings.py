@@ -216,7 +216,7 @@ class Receiver(Model):
     address: str
     port: str
     name: str
-    trust: AbsolutePath
+    trust: str
     certificate: str
     key: str
     queue: AbsolutePath

@@ -7,6 +7,8 @@ from nodeops.hardening.controls.catalogue import Control
 from nodeops.hardening.controls.settings import Setting
 
 _LEDGER = "{ledger_unit}"
+# Written by logging.forwarding, where a log host outside of the consortium file is chosen.
+_OUTSIDE = "/etc/rsyslog.d/90-nodeops-log-host.pem"
 
 
 def is_about_ledgers(control: Control) -> bool:
@@ -70,7 +72,8 @@ def _log_host(document: HostDocument) -> dict[str, str]:
         "{log_host}": chosen.address if chosen else "",
         "{log_host_port}": str(chosen.port) if chosen else "",
         "{log_host_name}": chosen.certified_name if chosen else "",
-        "{log_host_authority}": chosen.authority if chosen else "",
+        "{log_host_authority}": (chosen.authority or "") if chosen else "",
+        "{log_host_trust}": (_OUTSIDE if chosen.authority else paths["log_host_authority"]) if chosen else "",
         "{log_host_queue}": str(chosen.queue_bytes) if chosen else "",
         "{host_certificate}": paths["exporter_certificate"],
         "{host_key}": paths["exporter_key"],

@@ -26,6 +26,7 @@ PORTS = {
     "prometheus": 9090,
     "alertmanager": 9093,
     "backups": 9657,
+    "logs": 6514,
     "exporter": 9655,
     "p2p": 26656,
     "rpc": 26657,
@@ -50,6 +51,14 @@ def told(written: HostDocument, address: str, port: int):
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_source_at_every_port(name, source, port):
     assert told(document(name), SOURCES[source], PORTS[port]).asked == ((source, port) in OPEN[name])
+
+
+@pytest.mark.parametrize("name", OPEN)
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_log_host_is_open_to_the_nodes_of_its_organisation_besides(name, source):
+    chosen = {"firewall": {"operators": OPERATORS}, "hardening": {"log_hosts": [name]}}
+    written = resolve_host(consortium(), name, chosen)
+    assert told(written, SOURCES[source], PORTS["logs"]).asked == (source == "node of its organisation")
 
 
 def test_the_mesh_of_the_nodes_is_closed():

@@ -1,0 +1,1 @@
+"""A log host: messages, bounds, and who is let in."""
