@@ -80,3 +80,8 @@ def power(node: str, duty: str, power: int, catching_up: int = 0) -> dict[str, s
         f"nodeops_consensus_voting_power{labels}": f"{power}x400",
         f"nodeops_ledger_catching_up{labels}": f"{catching_up}x400",
     }
+
+
+def told(alert: str, node: str) -> str:
+    """Return the series that Prometheus writes of an alert while it fires."""
+    return f'ALERTS{{alertname="{alert}",alertstate="firing",network="n",node="{node}"}}'
