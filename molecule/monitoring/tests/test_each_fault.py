@@ -48,6 +48,7 @@ class Case:
 
 
 BETA, ALPHA_1 = frozenset({("beta-1",)}), frozenset({("alpha-1",)})
+# In this order no validator is away twice within three minutes: ValidatorMissesBlocks tells of that, and is right.
 CASES = [
     # systemd starts it again within seconds.
     Case("kill beta-1", {}),
