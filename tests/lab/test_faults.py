@@ -132,6 +132,26 @@ def test_a_filesystem_of_its_own_is_filled_and_the_machines_is_refused(lab: LabH
     lab.answer("lab", "fault", "clear", other)
 
 
+def test_a_ledger_stands_still_and_goes_on_and_one_that_is_killed_comes_back(lab: LabHosts) -> None:
+    node = lab.nodes[1]
+    begun = "sudo systemd-run --quiet --unit=ledger --property=Restart=always --property=RestartSec=100ms sleep infinity"
+    assert lab.ssh(node, begun).returncode == 0
+    lab.answer("lab", "fault", "pause", node, *LONG)
+    until(lambda: ledger(lab, node)[1] == "T")
+    assert lab.answer("lab", "fault", "clear", node)["ended"] == 1
+    until(lambda: ledger(lab, node)[1] == "S")
+    before = ledger(lab, node)[0]
+    lab.answer("lab", "fault", "kill", node)
+    until(lambda: ledger(lab, node)[0] not in ("0", before))
+    assert lab.ssh(node, "sudo systemctl stop ledger").returncode == 0
+
+
+def ledger(lab: LabHosts, node: str) -> tuple[str, str]:
+    """Return process number and state of a host's ledger; nothing of one that does not run."""
+    number = lab.ssh(node, "systemctl show --property=MainPID --value ledger").stdout.strip()
+    return number, lab.ssh(node, f"ps -o state= -p {number}").stdout.strip()
+
+
 def test_a_dry_run_makes_nothing_and_a_wrong_name_is_refused(lab: LabHosts) -> None:
     one, other, _ = lab.nodes
     assert lab.answer("lab", "fault", "cut", one, other, "--dry-run")["changes"]

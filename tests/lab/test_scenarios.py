@@ -37,9 +37,10 @@ FULL_BUDGETS = {
     "firewall": 400,
     "hardening": 1500,
     "lifecycle": 600,
+    "monitoring": 3300,
     "restore": 900,
 }
-MOST_SECONDS = 3000
+MOST_SECONDS = 4500
 # All that each said, with what took longest in it.
 SAID = ROOT / "build" / "scenarios"
 

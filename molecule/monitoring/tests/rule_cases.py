@@ -1,82 +1,6 @@
 """For every alert: series under which it fires, under which it stays quiet, and what it does when its series vanish."""
 
-from dataclasses import dataclass
-
-HOST = 'network="n",node="a"'
-SECOND = 'network="n",node="b"'
-UP = f'up{{job="nodeops",{HOST}}}'
-MINUTE = 60
-HOUR = 3600
-_DAY = 86400
-
-
-@dataclass(frozen=True)
-class Case:
-    """Series by name with promtool's notation of values, one value every `step` seconds; x400 at their end means to the end.
-
-    `holds` are the seconds of the rule's `for`, counted from `begins`. `late` is when the rule must have been heard: longer than
-    it holds. `vanished` is how many alerts fire when every series of the firing case has ended: what is not there fires
-    nothing, unless another rule is about that.
-    """
-
-    fires: dict[str, str]
-    quiet: dict[str, str]
-    holds: int
-    firing: int = 1
-    vanished: int = 0
-    begins: int = 0
-    late: int = 30 * MINUTE
-    step: int = 15
-
-
-def one(name: str, labels: str = "") -> str:
-    """Return a series of the first host."""
-    return f"nodeops_{name}{{{HOST}{',' + labels if labels else ''}}}"
-
-
-def two(name: str) -> str:
-    """Return the same of the second host."""
-    return f"nodeops_{name}{{{SECOND}}}"
-
-
-def path(observer: str, peer: str, lost: float = 0, unsent: float = 0, sent: float = 15) -> dict[str, str]:
-    """Return the series of a path on which so many questions of 15 seconds are lost, and others could not be sent at all."""
-    labels = f'{{network="n",node="{observer}",peer="{peer}"}}'
-    return {
-        f"nodeops_mesh_probes_sent_total{labels}": f"0+{sent}x400",
-        f"nodeops_mesh_probes_lost_total{labels}": f"0+{lost}x400",
-        f"nodeops_mesh_probes_unsent_total{labels}": f"0+{unsent}x400",
-    }
-
-
-def closed(observer: str, peer: str) -> dict[str, str]:
-    """Return the series of a path on which the kernel sends nothing."""
-    return path(observer, peer, unsent=15, sent=0)
-
-
-def votes(node: str, missed: str, signed: str, lost: str = "0x400") -> dict[str, str]:
-    """Return the counters of a validator: commits without its vote, with it, and the rounds lost before them."""
-    labels = f'{{network="n",node="{node}"}}'
-    return {
-        f"nodeops_consensus_missed_total{labels}": missed,
-        f"nodeops_consensus_signed_total{labels}": signed,
-        f"nodeops_consensus_lost_rounds_total{labels}": lost,
-    }
-
-
-def followed(node: str, digest: str, network: str = "n") -> str:
-    """Return the series of a node that follows a file."""
-    return f'nodeops_document_info{{network="{network}",node="{node}",revision="1",digest="{digest}"}}'
-
-
-def power(node: str, duty: str, power: int, catching_up: int = 0) -> dict[str, str]:
-    """Return the series of a node that has so much power; its duty is what the monitor's targets say."""
-    labels = f'{{network="n",node="{node}",duty="{duty}"}}'
-    return {
-        f"nodeops_consensus_voting_power{labels}": f"{power}x400",
-        f"nodeops_ledger_catching_up{labels}": f"{catching_up}x400",
-    }
-
+from rule_series import DAY, HOUR, MINUTE, UP, Case, closed, followed, one, path, power, told, two, votes
 
 COLLECTOR = one("collector_up", 'collector="disk"')
 BACKUP, FAILED = one("backup_last_timestamp_seconds"), one("backup_failed")
@@ -101,10 +25,10 @@ CASES: dict[str, Case] = {
     "FirewallOff": Case({one("firewall_loaded"): "0x400"}, {one("firewall_loaded"): "1x400"}, MINUTE),
     "GuardDown": Case({GUARD: "0x400"}, {GUARD: "1x400", LEDGER_UNIT: "0x400"}, 2 * MINUTE),
     "ClockOff": Case({one("clock_timestamp_seconds"): "6+15x400"}, {one("clock_timestamp_seconds"): "4+15x400"}, 5 * MINUTE),
-    "CertificateEnds": Case({END: f"{29 * _DAY}x400"}, {END: f"{31 * _DAY}x400", OTHER_END: f"{7 * _DAY}x400"}, 10 * MINUTE),
+    "CertificateEnds": Case({END: f"{29 * DAY}x400"}, {END: f"{31 * DAY}x400", OTHER_END: f"{7 * DAY}x400"}, 10 * MINUTE),
     # One that has ended already is said as well.
     "CertificateEndsSoon": Case(
-        {END: f"{7 * _DAY}x400", OTHER_END: f"-{_DAY}x400"}, {END: f"{7 * _DAY + HOUR}x400"}, 10 * MINUTE, firing=2
+        {END: f"{7 * DAY}x400", OTHER_END: f"-{DAY}x400"}, {END: f"{7 * DAY + HOUR}x400"}, 10 * MINUTE, firing=2
     ),
     # Of another network nothing is said; a node that changes follows both files for a while; a scrape may fail.
     "RevisionsDiffer": Case(
@@ -115,7 +39,7 @@ CASES: dict[str, Case] = {
             followed("b", "x"): "_x200 1x400",
             followed("c", "y", "other"): "1x400",
         },
-        _DAY,
+        DAY,
         late=36 * HOUR,
         step=4 * MINUTE,
     ),
@@ -125,16 +49,16 @@ CASES: dict[str, Case] = {
     "BackupOld": Case({BACKUP: f"{-27 * HOUR}x400"}, {BACKUP: f"{-24 * HOUR}x400"}, 10 * MINUTE),
     "BackupFailed": Case({FAILED: "1x400", BACKUP: f"{-4 * HOUR}x400"}, {FAILED: "1x400", BACKUP: f"{-HOUR}x400"}, 10 * MINUTE),
     "RestoreNotProven": Case(
-        {DRILL_FAILED: "1x400", DRILLED: "0x400", two("backup_drill_timestamp_seconds"): f"-{15 * _DAY + 1}x400"},
-        {DRILL_FAILED: "0x400", DRILLED: f"-{14 * _DAY}x400"},
+        {DRILL_FAILED: "1x400", DRILLED: "0x400", two("backup_drill_timestamp_seconds"): f"-{15 * DAY + 1}x400"},
+        {DRILL_FAILED: "0x400", DRILLED: f"-{14 * DAY}x400"},
         10 * MINUTE,
         firing=2,
     ),
     "DiskFilling": Case({STAGE: "3x400"}, {STAGE: "2x400"}, MINUTE),
-    "DiskFullSoon": Case({FULL: f"{_DAY - 1}x400"}, {FULL: f"{_DAY + 1}x400"}, 15 * MINUTE),
+    "DiskFullSoon": Case({FULL: f"{DAY - 1}x400"}, {FULL: f"{DAY + 1}x400"}, 15 * MINUTE),
     "DiskFullInAWeek": Case(
-        {FULL: f"{7 * _DAY - 1}x400", OTHER_FULL: f"{_DAY}x400"},
-        {FULL: f"{7 * _DAY}x400", OTHER_FULL: f"{_DAY - 1}x400"},
+        {FULL: f"{7 * DAY - 1}x400", OTHER_FULL: f"{DAY}x400"},
+        {FULL: f"{7 * DAY}x400", OTHER_FULL: f"{DAY - 1}x400"},
         HOUR,
         firing=2,
         late=2 * HOUR,
@@ -143,8 +67,8 @@ CASES: dict[str, Case] = {
     "GuardFails": Case({one("disk_alarms"): "1x400"}, {one("disk_alarms"): "0x400"}, 15 * MINUTE),
     "NodeStoppedByGuard": Case({one("disk_node_stopped"): "1x400"}, {one("disk_node_stopped"): "0x400"}, 0),
     "PatchesOverdue": Case(
-        {OLDEST: f"-{14 * _DAY + 1}x400", two("patch_lists_timestamp_seconds"): f"-{14 * _DAY + 1}x400"},
-        {OLDEST: f"-{13 * _DAY}x400", two("patch_lists_timestamp_seconds"): f"-{13 * _DAY}x400"},
+        {OLDEST: f"-{14 * DAY + 1}x400", two("patch_lists_timestamp_seconds"): f"-{14 * DAY + 1}x400"},
+        {OLDEST: f"-{13 * DAY}x400", two("patch_lists_timestamp_seconds"): f"-{13 * DAY}x400"},
         15 * MINUTE,
         firing=2,
     ),
@@ -152,9 +76,9 @@ CASES: dict[str, Case] = {
     "PatchNotInForce": Case(
         {REBOOT: "1x500 _x2 1x400", STALE: "2x400"},
         {REBOOT: "1x1000 0x400", STALE: "2x1000 0x400"},
-        3 * _DAY,
+        3 * DAY,
         firing=2,
-        late=4 * _DAY,
+        late=4 * DAY,
         step=4 * MINUTE,
     ),
     "LedgerDown": Case(
@@ -186,8 +110,14 @@ CASES: dict[str, Case] = {
     "QuorumMarginZero": Case(
         {one("quorum_margin_power"): "0x400", two("quorum_margin_power"): "1x400"}, {one("quorum_margin_power"): "1x400"}, MINUTE
     ),
-    "ValidatorMissesBlocks": Case({MISSED: "0+1x400", SIGNED: "0+14x400"}, {MISSED: "0+1x400", SIGNED: "0+24x400"}, 5 * MINUTE),
-    # Two of three count one round lost in eight blocks; of three one that caught up does, and a witness counts no votes.
+    # One that was away for 90 blocks is back for six minutes.
+    "ValidatorMissesBlocks": Case(
+        {MISSED: "0+1x400", SIGNED: "0+14x400"},
+        {MISSED: "0+1x400", SIGNED: "0+24x400", **votes("b", "0x95 90x400", "0+15x400")},
+        5 * MINUTE,
+    ),
+    # Two of three count one round lost in eight blocks; of three one that caught up does, and a witness counts no votes. In the
+    # other network rounds were lost until five minutes ago.
     "RoundsLost": Case(
         {
             **votes("a", "0x400", "0+16x400", "0+2x400"),
@@ -199,6 +129,7 @@ CASES: dict[str, Case] = {
             **votes("b", "0+1x400", "0+15x400", "0+1x400"),
             **votes("c", "0x400", "0+90x400", "0+80x400"),
             **votes("d", "0x400", "0x400", "0+16x400"),
+            **votes("a", "0x400", "0+16x400", "0+3x100 303x400", "m"),
         },
         5 * MINUTE,
         begins=15 * MINUTE,
@@ -223,7 +154,7 @@ CASES: dict[str, Case] = {
         0,
         firing=2,
         vanished=1,
-        late=2 * _DAY,
+        late=2 * DAY,
         step=4 * MINUTE,
     ),
     # After nine samples of 100 and four of 40 the mean is 81.5.
@@ -240,30 +171,43 @@ CASES: dict[str, Case] = {
         {one("hardening_lost_controls"): "0x400", two("hardening_lost_controls"): "2x10 0x400"},
         HOUR,
         # More than a week later it still fires: only mending or a waiver ends it.
-        late=8 * _DAY,
+        late=8 * DAY,
         step=4 * MINUTE,
     ),
     "MeshNodeIsolated": Case(
-        {**path("a", "c", 3), **path("b", "c", 2), **path("a", "d", 3), **closed("b", "d")},
-        # One of two that lose, and the only one that asks, name nobody. 0.77 of 15.77 is below a twentieth, of 15 above.
-        {**path("a", "c", 3), **path("b", "c", 0.5), **path("d", "e", 3), **closed("a", "f"), **path("b", "f", unsent=0.77)},
+        {**path("a", "c", 3), **path("b", "c", 2), **path("a", "d", 3), **closed("b", "d"), UP.replace('"a"', '"c"'): "1x400"},
+        # One of two that lose, and the only one that asks, name nobody. 0.77 of 15.77 is below a twentieth, of 15 above. Of g,
+        # which was off for four minutes and is back for one, ExporterDown has said it.
+        {
+            **path("a", "c", 3),
+            **path("b", "c", 0.5),
+            **path("d", "e", 3),
+            **closed("a", "f"),
+            **path("b", "f", unsent=0.77),
+            **{name: values for asks in "ab" for name, values in path(asks, "g", "0x100 15+15x16 255x400").items()},
+            UP.replace('"a"', '"g"'): "1x100 0x15 1x400",
+        },
         2 * MINUTE,
         firing=2,
     ),
-    # A peer that two of two lose is not the path; one that one of two loses is; one lost in a hundred is neither. 0.303 of 15.303
-    # is below a fiftieth, of 15 above.
+    # Whoever else loses; one lost in a hundred is none. 0.303 of 15.303 is below a fiftieth, of 15 above; 0.1505 of 15.1505 below
+    # a hundredth. Either end may be told of itself, now or two minutes ago. What was cut until four minutes ago is over.
     "MeshPathLossy": Case(
-        {**path("a", "c", 3), **path("b", "c", unsent=0.303), **closed("a", "d"), **path("b", "d")},
+        {**path("a", "c", 3), **path("b", "c", 0.45), **closed("a", "d"), told("ExporterDown", "c"): "1x80 _x400"},
         {
             **path("a", "c", 3),
-            **path("b", "c", 3),
-            **path("a", "d", 0.15),
+            **path("c", "d", 3),
+            told("MeshNodeIsolated", "c"): "1x400",
             **closed("a", "e"),
-            **closed("b", "e"),
+            **path("e", "d", 3),
+            told("ExporterDown", "e"): "1x112 _x400",
+            **path("a", "d", 0.15),
             **path("a", "f", unsent=0.303),
+            **path("a", "h", unsent="0+1x111 112+0.1505x400"),
+            **path("a", "i", "0x90 15+15x14 225x400"),
         },
         5 * MINUTE,
-        firing=2,
+        firing=3,
     ),
     "MeshPathSlow": Case({RTT: "0.8x400", HALF_RTT: "0.8x400"}, {RTT: "0.7x400", HALF_RTT: "0.8x400"}, 5 * MINUTE),
     "MonitorSilent": Case(

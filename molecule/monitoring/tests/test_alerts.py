@@ -10,49 +10,9 @@ from typing import Any
 import engine
 import hosts
 import pytest
+from monitor import ALWAYS, MONITOR, WAIT, asked, document, until_told
 
-MONITOR = "mon-1"
-CLIENT = "/etc/prometheus/nodeops/client.yml"
-ALWAYS = {("DeadMansSwitch", "")}
-WAIT = 240
 LOG = "/var/log/ledger"
-# What an inhibited or resolved alert is not: what people are told.
-ASK = """
-import json, ssl, sys, urllib.request
-context = ssl.create_default_context(cafile=sys.argv[2])
-context.check_hostname = False
-context.load_cert_chain(sys.argv[2], sys.argv[3])
-with urllib.request.urlopen(sys.argv[1], context=context, timeout=20) as answer:
-    print(answer.read().decode())
-"""
-
-
-def document() -> Any:
-    return hosts.controller("document", "show", "alpha-1", "--json")["document"]
-
-
-def asked(path: str) -> Any:
-    """Return what Alertmanager answers to whoever has the monitor's certificate."""
-    found = document()
-    port, paths = found["monitor_ports"]["alertmanager"]["port"], found["paths"]
-    url = f"https://127.0.0.1:{port}{path}"
-    return json.loads(hosts.script(MONITOR, ASK, url, paths["monitoring_certificate"], paths["monitoring_key"]))
-
-
-def told() -> set[tuple[str, str]]:
-    """Return name and node of every alert that people are told of."""
-    alerts = asked("/api/v2/alerts?active=true&inhibited=false&silenced=false")
-    return {(one["labels"]["alertname"], one["labels"].get("node", "")) for one in alerts}
-
-
-def until_told(wanted: set[tuple[str, str]]) -> None:
-    """Wait until exactly these alerts are told."""
-    end = time.monotonic() + WAIT
-    while (seen := told()) != wanted:
-        assert time.monotonic() < end, f"{sorted(seen)} instead of {sorted(wanted)}"
-        time.sleep(3)
-
-
 BOOK = "/run/receiver.jsonl"
 RECEIVER = "/run/receiver.py"
 
@@ -119,7 +79,7 @@ def test_three_ills_at_once_are_told_apart_and_their_end_is_seen() -> None:
 
 
 def test_planned_work_is_silent_and_what_is_over_is_not() -> None:
-    (silence,) = asked("/api/v2/silences")
+    (silence,) = asked("alertmanager", "/api/v2/silences")
     assert silence["comment"].startswith("new disks (2098-")
     assert silence["startsAt"].startswith("2098-01-01T00:00:00")
     assert [(one["name"], one["value"], one["isRegex"]) for one in silence["matchers"]] == [("node", "alpha-1|beta-1", True)]

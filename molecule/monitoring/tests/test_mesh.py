@@ -7,16 +7,11 @@ from typing import Any
 
 import hosts
 import pytest
+from monitor import causes
 
 # Three questions in a row are lost after three seconds; the prober writes every five.
 WAIT = 60
 LOSES = "mesh.ledger.alpha-2-beta-1"
-
-
-def causes() -> set[tuple[str, tuple[str, ...]]]:
-    """Return what is ill, as the controller says it."""
-    said: Any = hosts.controller("fleet", "mesh", "--json")
-    return {(one["kind"], tuple(one["nodes"])) for one in said["causes"]}
 
 
 def until_said(wanted: set[tuple[str, tuple[str, ...]]], seconds: float = WAIT) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import hosts
 import pytest
 import yaml
-from rule_cases import BLIND, CASES, Case
+from rule_cases import BLIND, CASES
+from rule_series import Case
 
 MONITOR = "mon-1"
 FILES = sorted((hosts.ROOT / "roles/monitoring/files").glob("*rules.yml"))
