@@ -73,7 +73,7 @@ def rate(
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """A host sends at most so much; what would wait for longer than 400 ms is lost."""
+    """A host sends at most so much; what finds more than 16 kB and 400 ms of it waiting is lost."""
     _make(inventory, seconds, dry_run, as_json, lambda lab: plan.rate(node, kilobits, _addresses(lab)))
 
 
