@@ -76,7 +76,7 @@ def loss(node: str, percent: int, addresses: Mapping[str, str]) -> list[Fault]:
 
 
 def rate(node: str, kilobits: int, addresses: Mapping[str, str]) -> list[Fault]:
-    """Return a host that sends at most so many kilobits a second; what finds the burst and 400 ms of it waiting is lost (tc-tbf)."""
+    """Return a host that sends at most so many kilobits a second; what finds burst and 400 ms of it waiting is lost (tc-tbf)."""
     off = "tc qdisc del dev eth0 root 2>/dev/null; true"
     on = f"tc qdisc replace dev eth0 root tbf rate {kilobits}kbit burst 16kb latency 400ms"
     return [Fault(_known(node, addresses), f"rate of {kilobits} kbit/s", on, off)]
