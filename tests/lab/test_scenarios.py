@@ -85,7 +85,7 @@ def judge(name: str, full: bool) -> None:
 
 def plain(said: str) -> str:
     """Return what molecule said without its frames and colours."""
-    return re.sub(r"\x1b\[[0-9;]*m|^ *[│┌└─]+ ?", "", said, flags=re.M)
+    return re.sub(r"^ *[│┌└─]+ ?", "", re.sub(r"\x1b\[[0-9;]*m", "", said), flags=re.M)
 
 
 def why_red(plain: str) -> str:
@@ -98,7 +98,7 @@ def why_red(plain: str) -> str:
     ("said", "why"),
     [
         ("  │ a\n  │ === FAILURES\n  │ E   1 == 2\n  │ ===== slowest 25\n  │ 3 s\n", " \nE   1 == 2\n"),
-        ("  │ TASK [x]\n\x1b[31mfatal: [alpha-1]\x1b[0m\n", "TASK [x]\nfatal: [alpha-1]"),
+        ("  \x1b[2m│\x1b[0m TASK [x]\n\x1b[31mfatal: [alpha-1]\x1b[0m\n", "TASK [x]\nfatal: [alpha-1]"),
     ],
     ids=["a test failed", "a playbook failed"],
 )
