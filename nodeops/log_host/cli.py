@@ -63,8 +63,8 @@ def _current(own: PlainDocument) -> bool:
 
 @app.command(hidden=True)
 def serve(
-    days: Annotated[int, typer.Option(help="How many days of each node are kept.")],
-    day_bytes: Annotated[int, typer.Option(help="How many bytes of each node are kept of a day.")],
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How many days of each node are kept.")],
+    day_bytes: Annotated[int, typer.Option(min=1 << 16, max=1 << 40, help="How many bytes of each node are kept of a day.")],
     document: DocumentOption = None,
 ) -> None:
     """Be the log host; what the unit nodeops-log-host runs."""

@@ -88,6 +88,7 @@ def test_every_verb_speaks_json(verb):
         ("lab", "vote"),
         ("disk", "guard"),
         ("exporter", "serve"),
+        ("log-host", "serve"),
         ("mesh", "serve"),
         ("disk", "admit"),
     }
