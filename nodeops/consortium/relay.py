@@ -21,11 +21,8 @@ class Asks(Protocol):
     nodes: tuple[str, ...]
     monitors: tuple[str, ...]
 
-    def ask(self, node: str, verb: Sequence[str]) -> dict[str, Any]:
-        """Return the answer. Raise a NodeopsError when there is none."""
-
     def talk(self, node: str, verb: Sequence[str], line: str) -> dict[str, Any]:
-        """Return the answer to a line, of a verb that goes on and serves the next one. Raise a NodeopsError without one."""
+        """Return the JSON that a verb answers to a line; it goes on and serves the next. Raise a NodeopsError without one."""
 
     def ask_all(self, verb: Sequence[str]) -> Mapping[str, dict[str, Any] | NodeopsError]:
         """Return the answer of every node, asked at once, or why there is none."""

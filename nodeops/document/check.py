@@ -97,10 +97,7 @@ def conflicts(consortium: Consortium) -> Iterator[tuple[Location, str]]:
         yield ("repositories", name), f"'{name}' is already the name of a monitor"
     yield from _second_repositories(consortium)
     for name in sorted(set(consortium.organisations) & (set(consortium.nodes) | set(helpers))):
-        yield (
-            ("organisations", name),
-            f"'{name}' names both an organisation and a host",
-        )
+        yield ("organisations", name), f"'{name}' names both an organisation and a host"
 
 
 def _group_names(consortium: Consortium, kinds: Sequence[str]) -> Iterator[tuple[Location, str]]:

@@ -30,16 +30,15 @@ class Reach:
         self._source = read_ssh_config(fleet.folder, {name: one.address for name, one in (known.nodes | known.monitors).items()})
         self._hosts: dict[str, Host] = {}
 
-    def ask(self, node: str, verb: Sequence[str]) -> dict[str, Any]:
-        """Return the JSON that a verb answers on a node, as root. Raise what the verb raised there, HostError for a dead host."""
-        return answer_of(self._host(node).run(on_host([*verb, "--json"])))
-
     def talk(self, node: str, verb: Sequence[str], line: str) -> dict[str, Any]:
-        """Return the JSON that a verb answers to a line; it goes on and serves the next one. Raise as `ask`."""
+        """Return the JSON that a verb on a node answers to a line, as root; it goes on and serves the next one.
+
+        Raise what the verb raised there, HostError for a dead host.
+        """
         return answer_of(self._host(node).talk(on_host([*verb, "--json"]), line))
 
     def ask_all(self, verb: Sequence[str]) -> dict[str, dict[str, Any] | NodeopsError]:
-        """Return what `ask` returns or raises, of all nodes at once, while stderr says for whom we still wait."""
+        """Return what a verb answers on each node, or why nothing, all at once, while stderr says for whom we still wait."""
         crew = Crew([self._host(name) for name in self.nodes])
         return {reply.node: _answer_or_error(reply) for reply in with_progress(crew, on_host([*verb, "--json"]))}
 
