@@ -63,9 +63,9 @@ class _Server(paramiko.ServerInterface):
         return True
 
     def _run(self, channel: paramiko.Channel, command: str) -> None:
-        code = self.owner.shell(command, channel)
         # A test may have hung up meanwhile.
         with suppress(OSError, EOFError, paramiko.SSHException):
+            code = self.owner.shell(command, channel)
             if code is not None:
                 channel.send_exit_status(code)
                 channel.close()
