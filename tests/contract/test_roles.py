@@ -12,6 +12,7 @@ RULES = [
     roles.borrowed_names,
     roles.undeclared_shared,
     roles.literals,
+    roles.limited_starts,
 ]
 
 
@@ -116,3 +117,8 @@ def test_literals_are_found(plant, file, line):
 @pytest.mark.parametrize("line", ALLOWED)
 def test_what_comes_from_the_document_or_the_system_is_allowed(plant, line):
     assert list(roles.literals(plant({"roles/x/tasks/main.yml": line}))) == []
+
+
+@pytest.mark.parametrize(("line", "found"), [("StartLimitIntervalSec=0", 0), ("StartLimitIntervalSec=10", 1), ("", 1)])
+def test_services_with_a_limit_of_starts_are_found(plant, line, found):
+    assert len(list(roles.limited_starts(plant({"roles/x/templates/a.service.j2": f"[Unit]\n{line}\n[Service]\n"})))) == found

@@ -149,3 +149,13 @@ def literals(root: Path) -> Iterator[str]:
 def _literals(line: str) -> Iterator[str]:
     yield from (found[0] for found in _PORT.finditer(line))
     yield from (found[0] for found in _DATA_PATH.finditer(line) if not found[0].startswith(tuple(_SYSTEM_PATHS)))
+
+
+def limited_starts(root: Path) -> Iterator[str]:
+    """Yield services that systemd would refuse for having been started often, by a person or after a fault: RestartSec= bounds
+    what restarts by itself (StartLimitIntervalSec=, systemd.unit(5): five starts in ten seconds, if nothing is said).
+    """
+    for role in roles(root):
+        for path, text in text_files(role):
+            if path.name.endswith(".service.j2") and "\nStartLimitIntervalSec=0\n" not in text:
+                yield f"{path.relative_to(root)} says no StartLimitIntervalSec=0"
