@@ -1,4 +1,4 @@
-"""A login shell that prints, as a `.bashrc` with `echo` does: over SSH a verb still answers, or a message says why not."""
+"""A login shell that prints, as a `.bashrc` with `echo` does: over SSH a verb still answers."""
 
 import json
 import subprocess
@@ -13,19 +13,18 @@ from tests.unit.fleet.ssh_server import World
 from tests.unit.plugins.test_playbooks import inventory, run, verb
 
 GREETINGS = {
-    "a line in brackets": ("[ok] all is well\n", "word fine"),
-    "no line end": ("Welcome! ", "word fine"),
-    "an object": ('{"motd": "patched on Sunday"}\n', "the login shell of this host prints JSON before the answer"),
+    "a line in brackets": "[ok] all is well\n",
+    "no line end": "Welcome! ",
+    "an object": '{"motd": "patched on Sunday"}\n',
 }
 
 
 def shell(greeting: str):
-    """Return a real shell that greets first; a module comes on its standard input."""
+    """Return a real shell that greets first."""
 
     def greeted(command: str, channel: paramiko.Channel) -> int:
         channel.sendall(greeting.encode())
-        given = b"".join(iter(lambda: channel.recv(1 << 16), b"")) if "python" in command else b""
-        done = subprocess.run(["/bin/sh", "-c", command], input=given, capture_output=True, check=False)
+        done = subprocess.run(["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=False)
         channel.sendall(done.stdout)
         channel.sendall_stderr(done.stderr)
         return done.returncode
@@ -39,8 +38,8 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield World(tmp_path, stack)
 
 
-@pytest.mark.parametrize(("greeting", "said"), GREETINGS.values(), ids=GREETINGS)
-def test_a_verb_answers_behind_what_the_shell_prints(world, tmp_path, greeting, said):
+@pytest.mark.parametrize("greeting", GREETINGS.values(), ids=GREETINGS)
+def test_a_verb_answers_behind_what_the_shell_prints(world, tmp_path, greeting):
     world.server("n-1", shell(greeting))
     folder = inventory(tmp_path)
     options = f"-F {world.config} -o ControlMaster=no -o ControlPath=none"
@@ -52,4 +51,4 @@ def test_a_verb_answers_behind_what_the_shell_prints(world, tmp_path, greeting, 
     playbook = folder / "play.yml"
     playbook.write_text(json.dumps([{"hosts": "n-1", "gather_facts": False, "tasks": [task, told]}]))
     done = run(folder, playbook)
-    assert said in " ".join(done.stdout.split()), done.stdout + done.stderr
+    assert "word fine" in " ".join(done.stdout.split()), done.stdout + done.stderr
