@@ -26,10 +26,8 @@ D = TypeVar("D", bound=HostDocument)
 app = typer.Typer()
 
 _LINE_CHARACTERS = 300
-_GUARDS: Mapping[str, Callable[[NodeDocument], str]] = {
-    "disk": disk_state,
-    "patches": patch_state,
-}
+_GUARDS: Mapping[str, Callable[[NodeDocument], str]] = {"disk": disk_state}
+_OF_EVERY_HOST: Mapping[str, Callable[[HostDocument], str]] = {"hardening": hardening_state, "patches": patch_state}
 
 
 @app.callback(invoke_without_command=True)
@@ -76,9 +74,9 @@ def guarded(document: HostDocument) -> tuple[dict[str, str], Sequence[Finding]]:
     Rules are for root; a status is for everyone.
     """
     if os.geteuid() != 0:
-        return dict.fromkeys(["firewall", "hardening"], "ask as root"), []
+        return dict.fromkeys(["firewall", *_OF_EVERY_HOST], "ask as root"), []
     word, failing = _firewall(document)
-    return {"firewall": word, "hardening": _state(hardening_state, document)}, failing
+    return {"firewall": word, **{name: _state(ask, document) for name, ask in _OF_EVERY_HOST.items()}}, failing
 
 
 def _backup(document: NodeDocument) -> tuple[str, Sequence[Finding]]:
