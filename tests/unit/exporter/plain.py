@@ -1,4 +1,4 @@
-"""Hosts that run no ledger, in a folder: a monitor that is a log host, and a repository; and what is known of logs on their way."""
+"""Hosts that run no ledger, in a folder: a monitor that is a log host, a repository; and what is known of logs on their way."""
 
 from pathlib import Path
 

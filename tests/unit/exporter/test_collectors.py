@@ -228,8 +228,8 @@ def test_each_fills_what_the_catalogue_says_and_nothing_else(node, monkeypatch, 
 
 
 def test_all_collectors_of_a_host_are_put_together(node, tmp_path):
-    for document, ledger in ((node, True), (plain("mon", tmp_path), False), (plain("keep", tmp_path), False)):
-        runners = collectors.exporter(document)._all()
+    for host, ledger in ((node, True), (plain("mon", tmp_path), False), (plain("keep", tmp_path), False)):
+        runners = collectors.exporter(host)._all()
         assert sorted(one.collector.name for one in runners) == collectors_of(ledger=ledger)
         assert all(one.collector.deadline_seconds > 0 for one in runners)
     assert {*collectors_of(ledger=True), *collectors_of(ledger=False)} == {one.collector for one in catalogue().values()} - {
