@@ -82,6 +82,13 @@ def read(path: Path) -> Status:
         raise HostError("the log host has said nothing of itself", where=str(path), hint=hint) from error
 
 
+def word(status: Status, now: float) -> str:
+    """Return in some words how a log host is doing. Pure."""
+    found = findings(status, now)
+    passing = sum(finding.verdict is Verdict.PASS for finding in found)
+    return f"all of {passing} nodes" if passing == len(found) else f"{passing} of {len(found)} nodes"
+
+
 def findings(status: Status, now: float | None = None) -> list[Finding]:
     """Return a finding for each node: its lines come, all of them. Pure where `now` is given."""
     instant = time.time() if now is None else now

@@ -55,3 +55,8 @@ def test_what_is_kept_is_seen_after_a_restart_too(tmp_path):
     assert found.senders["a-1"].kept_bytes > 20
     assert time.time() - found.senders["a-1"].last < 60
     assert found.senders["a-2"].last == 0.0
+
+
+def test_how_a_log_host_does_is_said_in_some_words():
+    assert status.word(told({"a-1": sender(), "a-2": sender()}), NOW) == "all of 2 nodes"
+    assert status.word(told({"a-1": sender(), "a-2": sender(last=0.0)}, missing=["a-3"]), NOW) == "1 of 3 nodes"
