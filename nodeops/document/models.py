@@ -256,9 +256,9 @@ class PlainDocument(HostDocument):
 
     @property
     def serves(self) -> dict[str, Port]:
-        """Return the ports of a monitor, or of a repository, and those of a log host where it is one."""
+        """Return the ports of a monitor, or of a repository, those of a log host where it is one, and that of its exporter."""
         own = self.monitor_ports if self.kind == "monitor" else self.repository_ports
-        return {**own, **self.log_host_ports} if self.takes_logs else own
+        return {**own, **(self.log_host_ports if self.takes_logs else {}), "exporter": self.ports["exporter"]}
 
     @property
     def takes_logs(self) -> bool:
