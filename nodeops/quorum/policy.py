@@ -117,7 +117,9 @@ def leave(request: Request, seen: Standing | None, rule: Quorum, block_seconds: 
 
 def _with_doubt(found: Passage, seen: Standing | None) -> Passage:
     unsure = seen.leases.unsure if seen else ""
-    return replace(found, why=f"{found.why}; its lease counts for nothing, there may be others: {unsure}") if unsure else found
+    return (
+        replace(found, why=f"{found.why}; leases may not all be known, so none gives it a right: {unsure}") if unsure else found
+    )
 
 
 def _leave(request: Request, seen: Standing | None, rule: Quorum, block_seconds: float) -> Passage:

@@ -30,15 +30,20 @@ def opened(file: Path, genesis: str, terms: Terms) -> Pages:
         if found["name"] != _name(genesis, terms):
             return Pages(Book(terms))
         height, place = found["after"]
-        return Pages(Book(terms, [Lease(**one) for one in found["leases"]]), (int(height), int(place)))
-    except (OSError, ValueError, KeyError, TypeError):
+        leases, doubts = (
+            [Lease(**one) for one in found["leases"]],
+            {str(name): int(until) for name, until in found["doubts"].items()},
+        )
+        return Pages(Book(terms, leases, doubts), (int(height), int(place)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Pages(Book(terms))
 
 
 def keep(file: Path, genesis: str, pages: Pages) -> None:
     """Keep a book. Raise HostError when it cannot be written."""
     book = pages.book
-    text = {"name": _name(genesis, book.terms), "after": pages.after, "leases": [vars(one) for one in book.kept]}
+    leases = [vars(one) for one in book.kept]
+    text = {"name": _name(genesis, book.terms), "after": pages.after, "leases": leases, "doubts": book.doubts}
     write_atomic(file, json.dumps(text).encode(), _MODE)
 
 

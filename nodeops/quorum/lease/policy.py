@@ -6,7 +6,7 @@ in a row, and so many hours of leases in any day. Entries that break a rule coun
 
 Each entry names the terms that its writer knew. Only entries of a reader's own terms get a place in its book, so no revision
 makes a holder of one who was refused. What was written under others is kept apart, within the same bounds: its power is left to
-it, and it gives nobody a right.
+it. While it may hold in its writer's book, no lease in this one gives a right: two who read two books never go at once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,11 +52,18 @@ class Lease:
 
 
 class Book:
-    """All leases, as entries come in the ledger's order. `leases` are those that were in it once, to go on from there."""
+    """All leases, as entries come in the ledger's order. `leases` and `doubts` are what was in it once, to go on from there.
 
-    def __init__(self, terms: Terms, leases: Iterable[Lease] = ()) -> None:
-        self.terms = terms
+    `doubts` says until when what an organisation wrote under other terms may hold in another book.
+    """
+
+    def __init__(self, terms: Terms, leases: Iterable[Lease] = (), doubts: Mapping[str, int] | None = None) -> None:
+        self.terms, self.doubts = terms, dict(doubts or {})
         self._leases: list[Lease] = list(leases)
+
+    def copy(self) -> "Book":
+        """Return a book that goes on from here by itself."""
+        return Book(self.terms, self._leases, self.doubts)
 
     @property
     def kept(self) -> Sequence[Lease]:
@@ -70,6 +77,11 @@ class Book:
     def elsewhere(self, now: int) -> Sequence[Lease]:
         """Return what was granted under other terms and has not ended: power that is left to it, and no right."""
         return [one for one in self._leases if one.live(now) and one.terms != self.terms.name]
+
+    def doubted(self, now: int) -> str:
+        """Return who may have a lease in another book, in words; "" for nobody."""
+        names = sorted(name for name, until in self.doubts.items() if now < until)
+        return f"{', '.join(names)} asked for leases under other terms" if names else ""
 
     def reserved(self, now: int) -> Sequence[Lease]:
         """Return all leases to which power is left, one for a node, first in the ledger's order first."""
@@ -96,7 +108,7 @@ class Book:
         why = self.objection(step, entry.author.organisation, entry.time)
         if not why:
             self._enter(step, entry)
-        return why if step.terms == self.terms.name else OTHER_TERMS
+        return why if step.terms == self.terms.name else self._doubt(step, entry)
 
     def objection(self, step: Step, organisation: str, now: int) -> str:
         """Return why what an organisation writes at a block's time would count for nothing, "" when it would count."""
@@ -116,6 +128,13 @@ class Book:
         """Return the leases that hold: those under these terms where they are the book's own, else those of all others."""
         own = self.terms.name
         return [one for one in self._leases if one.live(now) and (one.terms == own) == (terms == own)]
+
+    def _doubt(self, step: Step, entry: Stated) -> str:
+        """Note that a step may count in another book, whatever it is here, and return that."""
+        if not isinstance(step, Release):
+            name = entry.author.organisation
+            self.doubts[name] = max(self.doubts.get(name, 0), entry.time + step.seconds)
+        return OTHER_TERMS
 
     def _meant(self, step: Step, now: int) -> list[Lease]:
         """Return the leases that a step may be about. What is released is released, under whatever terms."""

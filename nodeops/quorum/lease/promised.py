@@ -11,15 +11,14 @@ def for_node(read: Reading, node: str, addresses: Mapping[str, str], seen: Stand
     """Return whose power a node must leave to others, and since when it has a lease itself.
 
     `addresses` are validators by name. A node that is known not to sign is counted as gone by whoever counts votes, so its lease
-    takes no more; one whose address nobody told is taken to sign. Where others may read another book, or a lease of others holds
-    under other terms, this node's lease gives it no right: in their book it may have none.
+    takes no more; one whose address nobody told is taken to sign. Where others may read another book, this node's lease gives it
+    no right: in theirs it may have none.
     """
     own = read.book.of(node, read.now)
     held = [one for one in read.book.reserved(read.now) if one.node != node and _signs(one, addresses, seen)]
     others = [one for one in (_reserved(lease, own, addresses, seen) for lease in held) if one.power]
-    foreign = any(lease.terms != read.book.terms.name and lease.power for lease in held)
-    sure = own is not None and not read.unsure and not foreign
-    return Leases(others, own.height if own and sure else None, read.unsure)
+    unsure = read.unsure or read.book.doubted(read.now)
+    return Leases(others, own.height if own and not unsure else None, unsure)
 
 
 def _signs(one: Lease, addresses: Mapping[str, str], seen: Standing) -> bool:

@@ -57,7 +57,8 @@ def listed(document: Path | None) -> Result:
         f"left to {one.node} ({one.organisation}) until {shown_time(one.until)}, though it gives no right: it {OTHER_TERMS}"
         for one in read.book.elsewhere(read.now)
     ]
-    lines += [f"no lease gives this host a right: {read.unsure}"] if read.unsure else []
+    unsure = read.unsure or read.book.doubted(read.now)
+    lines += [f"no lease gives this host a right: {unsure}"] if unsure else []
     lines.append(f"at height {read.height}, {shown_time(read.now)}; {read.book.terms.spare} voting power can be under leases")
     return Result(reading_data(read), lease_table(live, read.now), lines)
 

@@ -34,7 +34,7 @@ def reading_data(read: Reading) -> dict[str, Any]:
         "leases": [lease_data(one) for one in read.book.live(read.now)],
         "leases_of_other_terms": [lease_data(one) for one in read.book.elsewhere(read.now)],
         "terms": terms.name,
-        "unsure": read.unsure,
+        "unsure": read.unsure or read.book.doubted(read.now),
         "spare_power": terms.spare,
         "share_power": terms.share,
         "daily_seconds": DAILY_SECONDS,
