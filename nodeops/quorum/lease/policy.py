@@ -61,12 +61,8 @@ class Book:
         self.terms, self.doubts = terms, dict(doubts or {})
         self._leases: list[Lease] = list(leases)
 
-    def copy(self) -> "Book":
-        """Return a book that goes on from here by itself."""
-        return Book(self.terms, self._leases, self.doubts)
-
     @property
-    def kept(self) -> Sequence[Lease]:
+    def kept(self) -> list[Lease]:
         """Return what a later book must begin with."""
         return self._leases
 
@@ -228,3 +224,18 @@ def reading(entries: Iterable[Stated], terms: Terms, height: int, now: int) -> R
     book = Book(terms)
     judged = {one.hash: book.add(one) for one in entries}
     return Reading(book, height, now, judged)
+
+
+def each_alone(before: Book, entries: Iterable[Stated]) -> Book:
+    """Return a book of what each organisation may hold, as if it were alone: where entries may be missing, nobody can tell who was
+    first, and what one says must not hide what another has. `before` is what was known up to there."""
+    found: dict[str, Book] = {}
+    for one in before.kept:
+        found.setdefault(one.organisation, Book(before.terms)).kept.append(one)
+    for entry in entries:
+        found.setdefault(entry.author.organisation, Book(before.terms)).add(entry)
+    leases = sorted((one for book in found.values() for one in book.kept), key=lambda one: (one.height, one.place))
+    doubts = dict(before.doubts)
+    for name, book in found.items():
+        doubts[name] = max(doubts.get(name, 0), book.doubts.get(name, 0))
+    return Book(before.terms, leases, doubts)

@@ -14,7 +14,7 @@ from nodeops.ledger.cosmos.group_state import STORE, Policy, policy_key
 from nodeops.ledger.cosmos.revision import read_mark
 from nodeops.quorum.lease import kept
 from nodeops.quorum.lease.entries import KEY, Step, memo_of
-from nodeops.quorum.lease.policy import Reading
+from nodeops.quorum.lease.policy import Reading, each_alone
 from nodeops.quorum.lease.promised import for_node
 from nodeops.quorum.lease.terms import terms_of
 from nodeops.quorum.policy import Leases, Standing
@@ -60,10 +60,9 @@ class LeaseStore:
 
         Raise HostError when the node does not answer.
         """
-        seen, book = self.store.driver.status(), self.pages.book.copy()
-        judged = {one.hash: book.add(one) for one in self.store.newest_said(KEY, self.pages.after, _MOST_NEWEST)}
+        seen, newest = self.store.driver.status(), self.store.newest_said(KEY, self.pages.after, _MOST_NEWEST)
         now = seconds_of(seen.block_time.isoformat()) if seen.block_time else 0
-        return Reading(book, seen.height, now, judged, why)
+        return Reading(each_alone(self.pages.book, newest), seen.height, now, {}, why)
 
     def _judge_new(self, height: int) -> None:
         """Judge what came since, each entry once. One that was begun goes on the next time, where `on_number` ends it."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from nodeops.cli import main
+from nodeops.core.errors import Refused
 from nodeops.document.host import load_node_document
 from nodeops.quorum.lease import hold
 from nodeops.quorum.lease.entries import KEY
@@ -197,3 +198,20 @@ def test_work_that_takes_long_holds_a_lease_and_goes_on_without_one(hosts: dict[
     assert not hold.begin(gone, 600, "patch", told.append)
     hold.end(gone, "patch", told.append)
     assert told[-1].startswith("the lease was not released, and ends by itself: ")
+
+
+def test_work_that_takes_longer_than_its_lease_renews_it_and_stops_when_it_is_gone(hosts: dict[str, Path]) -> None:
+    own, told = load_node_document(hosts["alpha-1"]), list[str]()
+    held = hold.begin(own, 30, "patch", told.append)
+    assert held is not None
+    with held.renewing():
+        time.sleep(45)
+        assert holders(hosts["billing"]) == ["alpha-1"]
+        held.require()
+    # Another host of the organisation ends it: no step is begun any more.
+    assert run(hosts["alpha-2"], "release", "--node", "alpha-1") == 0
+    held.ends = 0.0
+    with pytest.raises(Refused, match=r"stopped before the next step: .* another entry ended it"):
+        held.require()
+    assert run(hosts["meter"], "acquire", "--for", "30s", "--reason", "theirs") == 0
+    assert run(hosts["meter"], "release") == 0

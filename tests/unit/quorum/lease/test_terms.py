@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nodeops.ledger.authors import Author
 from nodeops.quorum.lease import kept
 from nodeops.quorum.lease.bounds import DAILY_SECONDS, DAY_SECONDS, LONGEST_SECONDS, REST_SECONDS, STRETCH_SECONDS
-from nodeops.quorum.lease.policy import OTHER_TERMS, Book, Reading
+from nodeops.quorum.lease.policy import OTHER_TERMS, Book, Reading, each_alone
 from nodeops.quorum.lease.promised import for_node
 from nodeops.quorum.lease.terms import Terms, terms_of
 from nodeops.quorum.policy import Standing
@@ -168,9 +168,25 @@ def test_a_book_that_was_kept_goes_on_as_if_it_had_never_been_closed(books: tupl
     whole, begun = Book(first), Book(first)
     said_whole = [whole.add(one) for one in entries]
     said_begun = [begun.add(one) for one in entries[:cut]]
-    begun = begun.copy()
+    begun = Book(first, begun.kept, begun.doubts)
     assert [*said_begun, *(begun.add(one) for one in entries[cut:])] == said_whole
     assert (begun.kept, begun.doubts) == (whole.kept, whole.doubts)
+
+
+def test_where_entries_are_missing_one_organisations_words_hide_no_lease_of_another() -> None:
+    """The lease that was released in what is missing must not stand in the way of the one that was granted after it."""
+    known = [said(0, "a", acquire("a-1", 4 * HOUR, terms=FOUR)), said(60, "b", acquire("b-1", terms=FOUR))]
+    assert held(known, 90, FOUR) == ["a-1"]
+    found = each_alone(Book(FOUR), known)
+    assert [one.node for one in found.live(START + 90)] == ["a-1", "b-1"]
+    flood = [
+        said(at, "a", step)
+        for at in range(200, 20_000, 60)
+        for step in (acquire("a-1", 4 * HOUR, terms=FOUR), renew("a-1", HOUR))
+    ]
+    found = each_alone(found, flood)
+    assert found.used("a", START + 20_000) <= DAILY_SECONDS
+    assert {one.node for one in found.live(START + 3659)} == {"a-1", "b-1"}
 
 
 def test_what_was_kept_belongs_to_one_genesis_and_one_set_of_terms_and_what_is_damaged_is_none(tmp_path: Path) -> None:
