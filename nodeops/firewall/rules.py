@@ -18,6 +18,7 @@ IpNetwork = IPv4Network | IPv6Network
 Networks = tuple[IpNetwork, ...]
 # Scopes whose own word would not say who is meant.
 _WHO = {"organisation": "nodes of its organisation"}
+_ANSWERS = "a node that begins later has a block proven to it (answers_members in the consortium file)"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class _Sources:
             "members": [member.address for member in members],
             "organisation": [member.address for member in members if member.organisation == own.organisation],
             "monitors": [monitor.address for name, monitor in document.monitors.items() if name != own.name],
+            "answering": [member.address for member in members if member.answers_members],
         }
         self._found = {scope: [ip for host in names for ip in addresses[host]] for scope, names in hosts.items()}
         keeper = _keeper(document)
@@ -123,6 +125,9 @@ def _ssh(document: HostDocument) -> Rule:
 def _ports(document: HostDocument, sources: _Sources) -> Iterator[Rule]:
     for name, port in sorted(document.serves.items()):
         yield _port_rule(name, port, sources)
+    if isinstance(document, NodeDocument) and document.node.answers_members:
+        rpc = document.ledger.ports["rpc"].port
+        yield Rule("rpc-members", "in", "tcp", rpc, "members", collapsed(sources.of("members")), _ANSWERS)
 
 
 def _port_rule(name: str, port: Port, sources: _Sources) -> Rule:
@@ -141,6 +146,9 @@ def _published(document: HostDocument) -> Iterator[Rule]:
 def _egress(document: HostDocument, sources: _Sources) -> Iterator[Rule]:
     for name, port in sorted(_asked_of_members(document).items()):
         yield Rule(f"{name}-out", "out", port.protocol, port.port, "members", collapsed(sources.of("members")), port.why)
+    if isinstance(document, NodeDocument):
+        rpc, those = document.ledger.ports["rpc"].port, collapsed(sources.of("answering"))
+        yield Rule("rpc-members-out", "out", "tcp", rpc, "members that answer", those, _ANSWERS)
     for name, port in document.repository_ports.items():
         yield Rule(f"{name}-out", "out", "tcp", port.port, "the repository", collapsed(sources.of("repository")), port.why)
     if log_host := _restricted_log_host(document):
