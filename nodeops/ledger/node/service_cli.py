@@ -44,6 +44,7 @@ def start(
     if with_state and not dry_run and begin.pending(document):
         with working("waiting for a state of the chain") as say:
             said.append(begin.settle(document, state_seconds, say))
+        rejoin.settle(document)
     emit(_result(document, [*said, *changes], said), as_json)
 
 
