@@ -12,7 +12,8 @@ NODE = "gamma-1"
 DATA, INDEX = "/var/lib/ledger/data", "/var/lib/nodeops/records"
 EVERY = hosts.declared("ledger", "state_blocks")
 BY_THE_ROLE = ("site.yml", "--tags", "ledger", "--limit", NODE, "-e", json.dumps({"ledger_begins_with_state": True}))
-# Without one member two others' blocks are signed by three.
+OLDER = ("charge.csv", "1")
+# Blocks of when it was away are signed by three.
 PROVEN = r"a state above block \d+, signed by [34] of 4, shown by alpha-2, beta-1"
 
 
@@ -26,8 +27,8 @@ def status(node: str) -> Any:
     return hosts.verb(node, "ledger", "status")
 
 
-def written(node: str, name: str) -> str:
-    hosts.must(node, f"echo {name} > /tmp/{name}")
+def written(node: str, name: str, content: str) -> str:
+    hosts.must(node, f"printf %s {content} > /tmp/{name}")
     return f"/tmp/{name}"
 
 
@@ -35,12 +36,12 @@ def written(node: str, name: str) -> str:
 def lost() -> int:
     """Take its blocks away as docs/lifecycle.md says, and its index of records; return the height at which the others were.
 
-    One record is older than all states that it can begin with. It is in the index, as all records before it.
+    One record (of test_records.py) is older than all states that it can begin with. It is in the index, as all records before it.
     """
-    hosts.verb("alpha-1", "record", "add", written("alpha-1", "older.csv"))
-    recorded = status("alpha-1")["height"]
+    added = hosts.verb("alpha-1", "record", "add", written("alpha-1", *OLDER))
+    recorded = added["records"][0]["version"]["block"]["height"]
     members.catch_up(NODE, recorded + 1)
-    hosts.verb(NODE, "record", "verify", written(NODE, "older.csv"))
+    hosts.verb(NODE, "record", "verify", written(NODE, *OLDER))
     hosts.must(NODE, f"systemctl stop ledger && find {DATA} -mindepth 1 -maxdepth 1 -type d -exec rm -r {{}} +")
     hosts.must(NODE, f"mv {INDEX} {INDEX}-aside")
     hosts.verb("alpha-1", "ledger", "wait", "--height", str((recorded // EVERY + 1) * EVERY + 3))
@@ -70,7 +71,7 @@ def test_it_begins_with_a_state_and_votes_again(lost: int) -> None:
 def test_what_it_lacks_it_says(lost: int) -> None:
     oldest = status(NODE)["earliest_height"]
     assert oldest > lost - 2 * EVERY
-    found = hosts.verb(NODE, "record", "verify", written(NODE, "older.csv"), codes=(1,))
+    found = hosts.verb(NODE, "record", "verify", written(NODE, *OLDER), codes=(1,))
     [finding] = found["findings"]
     assert (found["records"][0]["standing"], finding["id"]) == ("not proven", "record.gap")
     assert "it joined late and keeps no old blocks" in finding["hint"]
@@ -82,7 +83,7 @@ def test_what_it_lacks_it_says(lost: int) -> None:
 def test_with_the_index_of_its_organisation_it_proves_and_writes(lost: int) -> None:
     assert lost
     hosts.must(NODE, f"rm -rf {INDEX} && mv {INDEX}-aside {INDEX}")
-    hosts.verb(NODE, "record", "add", written(NODE, "newer.csv"))
+    hosts.verb(NODE, "record", "add", written(NODE, "newer.csv", "2"))
     members.catch_up("alpha-2", status(NODE)["height"])
-    [found] = hosts.verb("alpha-2", "record", "verify", written("alpha-2", "newer.csv"))["records"]
+    [found] = hosts.verb("alpha-2", "record", "verify", written("alpha-2", "newer.csv", "2"))["records"]
     assert found["version"]["node"] == NODE
