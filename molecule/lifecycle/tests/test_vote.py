@@ -27,6 +27,9 @@ def one_that_is_late_keeps_the_chain_waiting_and_harms_nothing(tmp_path: Path) -
     """Half of the power is alpha's: without it the chain stands. Gamma's quarter is not missed, and it comes when it likes."""
     members = {name: Controller(tmp_path, name) for name in ("alpha", "beta", "gamma")}
     alpha, beta, gamma = members.values()
+    for node in alpha.nodes:
+        # Keeps what it takes part with: there is something to go back to, were it allowed.
+        hosts.verb(node, "ledger", "start")
     for one in members.values():
         one.revises(VOTED, builds.artifact(builds.built(VOTED)))
     height = stream.height() + AHEAD
