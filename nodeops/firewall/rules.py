@@ -18,6 +18,7 @@ IpNetwork = IPv4Network | IPv6Network
 Networks = tuple[IpNetwork, ...]
 # Scopes whose own word would not say who is meant.
 _WHO = {"organisation": "nodes of its organisation"}
+_ANSWERS = "a node that begins later has a block proven to it (answers_members in the consortium file)"
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ class _Sources:
             "organisation": [member.address for member in members if member.organisation == own.organisation],
             "monitors": [monitor.address for name, monitor in document.monitors.items() if name != own.name],
             "repositories": [document.repositories[name].address for name in _repositories_asked(document)],
+            "answering": [member.address for member in members if member.answers_members],
         }
         self._found = {scope: [ip for host in names for ip in addresses[host]] for scope, names in hosts.items()}
         log_host = _restricted_log_host(document)
@@ -129,6 +131,9 @@ def _ssh(document: HostDocument) -> Rule:
 def _ports(document: HostDocument, sources: _Sources) -> Iterator[Rule]:
     for name, port in sorted(document.serves.items()):
         yield _port_rule(name, port, sources)
+    if isinstance(document, NodeDocument) and document.node.answers_members:
+        rpc = document.ledger.ports["rpc"].port
+        yield Rule("rpc-members", "in", "tcp", rpc, "members", collapsed(sources.of("members")), _ANSWERS)
 
 
 def _port_rule(name: str, port: Port, sources: _Sources) -> Rule:
@@ -149,6 +154,9 @@ def _egress(document: HostDocument, sources: _Sources) -> Iterator[Rule]:
     networks, who = collapsed(network for scope in asked for network in sources.of(scope)), ", ".join(asked)
     for name, port in sorted(_asked(document).items()):
         yield Rule(f"{name}-out", "out", port.protocol, port.port, who, networks, port.why)
+    if isinstance(document, NodeDocument):
+        rpc, those = document.ledger.ports["rpc"].port, collapsed(sources.of("answering"))
+        yield Rule("rpc-members-out", "out", "tcp", rpc, "members that answer", those, _ANSWERS)
     for name, port in document.repository_ports.items() if _keeper(document) else ():
         yield Rule(f"{name}-out", "out", "tcp", port.port, "the repository", collapsed(sources.of("repositories")), port.why)
     if log_host := _restricted_log_host(document):
