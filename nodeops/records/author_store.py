@@ -43,9 +43,10 @@ class AuthorStore:
         """Return all versions of a record, of all authors: none can be missing up to the frontier."""
         return self._whole(lambda: authored_history(self.logs.index.entries(key), self.logs.authors))
 
-    def statements(self, key: str) -> list[Stated]:
-        """Return all that authors said under a key of a room above, in ledger order: none can be missing up to the frontier."""
-        return self._whole(lambda: list(stated(self.logs.index.entries(key), self.logs.authors)))
+    def newest_of(self, address: str, key: str, count: int) -> list[Stated]:
+        """Return the newest `count` of what one author said under a key of a room above, in ledger order: none can be missing up
+        to the frontier, however much others said there."""
+        return self._whole(lambda: list(stated(reversed(self.logs.index.newest(key, address, (0, 0), count)), self.logs.authors)))
 
     def said_after(self, key: str, after: tuple[int, int]) -> Iterator[Stated]:
         """Yield what authors said under a key after a height and a place in its block, as far as it was read, in ledger order.

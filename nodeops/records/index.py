@@ -32,7 +32,7 @@ _TABLES = (
 )
 _ENTRIES = (
     "SELECT address, number, numbers.height, place, hash, record, shown FROM numbers JOIN blocks"
-    " ON blocks.height = numbers.height WHERE key = ?"
+    " ON blocks.height = numbers.height"
 )
 
 
@@ -154,15 +154,16 @@ class Index:
         """Yield what says that it is something under a key, in ledger order, each with its block; what comes after a height and a
         place in its block, where they are given."""
         with self._read_or_damaged():
-            asked = f"{_ENTRIES} AND (numbers.height, place) > (?, ?) ORDER BY numbers.height, place"
+            asked = f"{_ENTRIES} WHERE key = ? AND (numbers.height, place) > (?, ?) ORDER BY numbers.height, place"
             yield from map(self._entry, self._base.execute(asked, (key, *after)))
 
     def newest(self, key: str, address: str, after: tuple[int, int], count: int) -> list[tuple[Entry, ProvenBlock]]:
         """Return the newest `count` of what an account says under a key after a height and a place, the newest first."""
         with self._read_or_damaged():
-            own = f"{_ENTRIES} AND (numbers.height, place) > (?, ?) AND address = ?"
-            asked = f"{own} ORDER BY numbers.height DESC, place DESC LIMIT ?"
-            return list(map(self._entry, self._base.execute(asked, (key, *after, address, count))))
+            # The plus keeps SQLite from going through what others said under the key.
+            own = f"{_ENTRIES} WHERE address = ? AND +key = ? AND (numbers.height, place) > (?, ?)"
+            asked = f"{own} ORDER BY number DESC LIMIT ?"
+            return list(map(self._entry, self._base.execute(asked, (address, key, *after, count))))
 
     def _entry(self, row: tuple[Any, ...]) -> tuple[Entry, ProvenBlock]:
         address, number, height, place, tx_hash, record, shown = row

@@ -227,8 +227,8 @@ def reading(entries: Iterable[Stated], terms: Terms, height: int, now: int) -> R
 
 
 def each_alone(before: Book, entries: Iterable[Stated]) -> Book:
-    """Return a book of what each organisation may hold, as if it were alone: where entries may be missing, nobody can tell who was
-    first, and what one says must not hide what another has. `before` is what was known up to there."""
+    """Return a book of what each organisation may hold, as if it were alone: where entries may be missing, nobody can tell who
+    was first, and what one says must not hide what another has. `before` is what was known up to there."""
     found: dict[str, Book] = {}
     for one in before.kept:
         found.setdefault(one.organisation, Book(before.terms)).kept.append(one)
