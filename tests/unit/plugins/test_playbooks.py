@@ -61,7 +61,10 @@ def says(text: str) -> Play:
 
 def reports(folder: Path) -> Play:
     """Two verbs: one leaves with a code that is an answer too, one is a hostile host's."""
-    tasks = [verb(folder, "tolerated", json.dumps({"findings": [FINDING], "said": ["it begins", HOSTILE]}), 1), verb(folder, "hostile", HOSTILE, 3)]
+    tasks = [
+        verb(folder, "tolerated", json.dumps({"findings": [FINDING], "said": ["it begins", HOSTILE]}), 1),
+        verb(folder, "hostile", HOSTILE, 3),
+    ]
     told = says("report: {{ tolerated.failures | join(' ') }} of {{ tolerated.rc }}, failed {{ tolerated.failed }}")
     return {"hosts": "n-1", "gather_facts": False, "tasks": [*tasks, told]}
 
