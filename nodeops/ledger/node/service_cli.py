@@ -61,4 +61,4 @@ def _result(document: NodeDocument, changes: list[Change], begins: list[Change])
     line = f"{seen.unit.name}: {seen.unit.state}" + (", older configuration: restart it" if seen.stale else "")
     data = {"state": seen.unit.state, "stale": seen.stale, "enabled": seen.unit.enabled}
     told = [f"{one.why}: {one.after}" for one in begins]
-    return Result({**data, "begins": told}, lines=[*told, line], changes=changes)
+    return Result({**data, "said": told}, lines=[*told, line], changes=changes)
