@@ -177,6 +177,17 @@ def test_a_backup_that_failed_leaves_the_last_one_known(node):
     assert [one.name for one in backups(node, last=None, error="down")][:1] == ["backup_failed"]
 
 
+def test_what_a_unit_with_a_closed_umask_remembers_can_be_read_by_the_exporter(node):
+    before = os.umask(0o077)
+    try:
+        backups(node)
+    finally:
+        os.umask(before)
+    folder = open_path(node, "backup_state")
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o644}
+
+
 def test_a_drill_that_failed_is_told_from_one_that_passed_and_from_none(node):
     backups(node)
     assert value(backup_metrics.look(node), "backup_drill_failed") == 0
