@@ -130,4 +130,5 @@ ENDS = [("Type=notify\nSuccessExitStatus=143", 0), ("Type=notify", 1), ("Type=on
 
 @pytest.mark.parametrize(("lines", "found"), ENDS)
 def test_services_that_fail_when_they_are_stopped_are_found(plant, lines, found):
-    assert len(list(roles.failing_ends(plant({"roles/x/templates/a.service.j2": f"[Service]\n{lines}\nRestart=always\n"})))) == found
+    root = plant({"roles/x/templates/a.service.j2": f"[Service]\n{lines}\nRestart=always\n"})
+    assert len(list(roles.failing_ends(root))) == found

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from nodeops.core.errors import HostError, InputError, NodeopsError
 from nodeops.document.models import Member, NodeDocument
+from nodeops.document.states_rules import LEAST_ORGANISATIONS
 from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.kept import open_follower
 from nodeops.ledger.cometbft.proof import ProvenBlock
 from nodeops.ledger.cometbft.rpc import Rpc
 
-_LEAST_ORGANISATIONS = 2
-_TWO = f"nodes of {_LEAST_ORGANISATIONS} organisations"
+_TWO = f"nodes of {LEAST_ORGANISATIONS} organisations"
 _MOST_AT_ONCE = 8
 WITHOUT = "or start it without: it fetches all blocks"
 
@@ -30,7 +30,7 @@ class Told:
 def answering(document: NodeDocument) -> list[Member]:
     """Return the members that answer others. Raise InputError when they are not of two organisations."""
     found = [one for one in document.members if one.answers_members and one.name != document.node.name]
-    if len({one.organisation for one in found}) < _LEAST_ORGANISATIONS:
+    if len({one.organisation for one in found}) < LEAST_ORGANISATIONS:
         names = ", ".join(one.name for one in found) or "nobody"
         hint = f"a revision with answers_members: true, and site.yml there; {WITHOUT}"
         text = f"{names} answers members, and that is not enough to begin with a state"
@@ -70,7 +70,7 @@ def agreed(told: Sequence[Told], wanted: str) -> list[Told]:
     `wanted` says in words what they were asked for.
     """
     found = [one for one in told if one.block]
-    if len({one.member.organisation for one in found}) < _LEAST_ORGANISATIONS:
+    if len({one.member.organisation for one in found}) < LEAST_ORGANISATIONS:
         why = "; ".join(f"{one.member.name}: {one.why or 'proved it'}" for one in told)
         hint = f"see why these do not answer this host (nodeops firewall explain there, nodeops status); {WITHOUT}"
         raise HostError(f"not proven by {_TWO}: {why}", where=wanted, hint=hint)

@@ -227,6 +227,10 @@ STATES = {
         GOOD.replace("duty: validator,", "duty: validator, answers_members: true,", 1),
         "cometbft hands out no states: leave it out",
     ),
+    "proven by one alone": (
+        GROUP.replace("duty: validator,", "duty: validator, answers_members: true,", 1),
+        "a node begins with a state that nodes of 2 organisations prove, and only one's answer",
+    ),
     "a state too often": (GROUP.replace("battery-1}", "battery-1, state_blocks: 9}"), "ledger.state_blocks"),
 }
 
