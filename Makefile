@@ -10,6 +10,8 @@ READY := .venv/.ready
 LOCK := requirements/controller.txt
 LAB := inventories/lab
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Set in many images. Here hundreds of processes of our code would compile all of it, each for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 LINTS := lint-python lint-types lint-ansible lint-yaml
 step = printf '\n==> %s\n' '$(1)'
