@@ -16,6 +16,7 @@ HANDLED = (signal.SIGTERM, signal.SIGHUP)
 # How long an example takes says how busy the machine is.
 settings.register_profile("no times", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no times")
+settings.register_profile("check", settings(), max_examples=20)
 _NUMBERS = count()
 # Objects that were made and are still there when Python looks for garbage; by default 700, and a sixth of the time goes there.
 _OBJECTS = 50_000
@@ -59,6 +60,12 @@ def signals_as_before() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def _folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tests")
+
+
+@pytest.fixture
+def stride(pytestconfig: pytest.Config) -> int:
+    """Return by how many steps a test goes on that dies before each."""
+    return tiers.stride(pytestconfig)
 
 
 @pytest.fixture
