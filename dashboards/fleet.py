@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards.pages import NETWORK, NODE_PAGE, page
+from dashboards.pages import EVERY_HOST, NETWORK, NODE_PAGE, page
 from dashboards.panels import (
     ALL_IS_GOOD,
     DAYS_LEFT,
@@ -60,9 +60,9 @@ def _numbers() -> list[object]:
             SOME_IS_ODD,
         ),
         number(
-            "Nodes that do not answer",
-            "Nodes whose exporter this monitor cannot ask.",
-            f'sum(1 - up{{job="nodeops",{NETWORK}}})',
+            "Hosts that do not answer",
+            "Nodes, monitors and repositories whose exporter this monitor cannot ask.",
+            f"sum(1 - up{{{EVERY_HOST},{NETWORK}}})",
             "none",
             NONE_IS_GOOD,
         ),
@@ -117,12 +117,13 @@ def _nodes() -> object:
     stage = each("nodeops_disk_stage")
     return rows(
         "Nodes",
-        "One row a node, votes over 5 minutes; red is ill, orange is odd, an empty cell is a part that nobody can look at.",
+        "One row a host, votes over 5 minutes; red is ill, orange is odd. An empty cell is a part that nobody can look at, or"
+        " that monitors and repositories do not have.",
         [Column("Organisation", "organisation", width=130), Column("Node", "node", link=NODE_PAGE, width=100)],
         [
             replace(column, width=101)
             for column in (
-                Column("Answers", each("up", more=',job="nodeops"'), said=UP),
+                Column("Answers", each("up", more=f",{EVERY_HOST}"), said=UP),
                 Column("Ledger", each("nodeops_ledger_up"), said=UP),
                 Column("Height", each("nodeops_ledger_height_blocks"), decimals=0),
                 Column("Behind", each("nodeops_ledger_lag_blocks"), steps=((None, GOOD), (5, ODD), (20, ILL))),

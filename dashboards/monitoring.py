@@ -3,10 +3,10 @@
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards.pages import NODE_PAGE, NODES, page
+from dashboards.pages import EVERY_HOST, NODE_PAGE, NODES, page
 from dashboards.panels import GOOD, ILL, NONE_IS_GOOD, ODD, PLAIN, UP, Column, lines, number, rows
 
-SCRAPES = f'{{job="nodeops",{NODES}}}'
+SCRAPES = f"{{{EVERY_HOST},{NODES}}}"
 
 
 def monitoring() -> Dashboard:
@@ -21,7 +21,7 @@ def monitoring() -> Dashboard:
 
 def _numbers() -> list[object]:
     return [
-        number("Nodes that do not answer", "Exporters this monitor cannot ask.", f"sum(1 - up{SCRAPES})", "none", NONE_IS_GOOD),
+        number("Hosts that do not answer", "Exporters this monitor cannot ask.", f"sum(1 - up{SCRAPES})", "none", NONE_IS_GOOD),
         number(
             "Collectors that fail",
             "Parts of nodes that nobody can look at.",

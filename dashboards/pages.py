@@ -14,17 +14,20 @@ _GRID = 24
 # What a query is narrowed by: the network, and the nodes that were chosen.
 NETWORK = 'network=~"$network"'
 NODES = f'{NETWORK},node=~"$node"'
+# Nodes, and hosts that run no ledger.
+EVERY_HOST = 'job=~"nodeops|hosts"'
 NODE_PAGE = "/d/nodeops-node?var-datasource=${datasource}&var-node=${__value.raw}"
 
 
 def page(name: str, says: str, panels: Sequence[Any], *, nodes: str = "", since: str = "now-3h") -> dashboard.Dashboard:
-    """Return a dashboard. `nodes`: `many` or `one` can be chosen, or none."""
+    """Return a dashboard. `nodes`: `many` hosts or `one` node can be chosen, or none."""
     found = Dashboard(f"nodeops {name}").uid(f"nodeops-{name.replace(' ', '-')}").description(says).tags([TAG]).readonly()
     found = found.refresh("30s").time(since, "now").timezone("browser").link(_others())
     found = found.with_variable(DatasourceVariable("datasource").label("Data source").type("prometheus"))
     found = found.with_variable(_labels("network", 'label_values(up{job="nodeops"}, network)', every=True))
     if nodes:
-        query = f'label_values(up{{job="nodeops",{NETWORK}}}, node)'
+        job = EVERY_HOST if nodes == "many" else 'job="nodeops"'
+        query = f"label_values(up{{{job},{NETWORK}}}, node)"
         found = found.with_variable(_labels("node", query, every=nodes == "many"))
     made = found.build()
     made.panels = [panel.id(at).build() for at, panel in enumerate(panels, start=1)]

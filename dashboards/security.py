@@ -1,4 +1,4 @@
-"""Firewall, hardening, pending patches, certificates, and whether all hosts follow the same file."""
+"""Firewall, hardening, pending patches, certificates, logs elsewhere, and whether all hosts follow the same file."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -25,8 +25,8 @@ _SINCE = ("oldest_security", "lists")
 
 def security() -> Dashboard:
     """Return the dashboard of what keeps hosts closed."""
-    says = "Firewall, hardening, pending patches, certificates, and whether all hosts follow the same file."
-    return page("security", says, [*_numbers(), *_panels(), *_tables(), *_patches()], nodes="many", since="now-24h")
+    says = "Firewall, hardening, pending patches, certificates, logs elsewhere, and whether all hosts follow the same file."
+    return page("security", says, [*_numbers(), *_panels(), *_tables(), *_patches(), *_logs()], nodes="many", since="now-24h")
 
 
 def _numbers() -> list[object]:
@@ -162,5 +162,41 @@ def _patches() -> list[object]:
             width=8,
             least=0,
             none="nobody looked yet",
+        ),
+    ]
+
+
+def _logs() -> list[object]:
+    by, none = "max by (node, sender)", "no log host: hardening.log_hosts names none"
+    heard = f"time() - {by} (nodeops_log_host_heard_timestamp_seconds{{{NODES}}})"
+    left_out = f"{by} (increase(nodeops_log_host_left_out_lines_total{{{NODES}}}[1h]))"
+    return [
+        rows(
+            "Logs on another host",
+            "What each log host has of each node: it says something every ten minutes; what is beyond a day's bound is left out.",
+            [Column("Log host", "node"), Column("Node", "sender", link=NODE_PAGE)],
+            [
+                Column("Heard", heard, unit="s", steps=((None, GOOD), (1200, ODD), (3600, ILL)), decimals=0),
+                Column("Kept", f"{by} (nodeops_log_host_kept_bytes{{{NODES}}})", unit="bytes"),
+                Column(
+                    "Day is full",
+                    f"{by} (nodeops_log_host_today_ratio{{{NODES}}})",
+                    unit="percentunit",
+                    steps=((None, GOOD), (0.8, ODD), (0.99, ILL)),
+                    decimals=0,
+                ),
+                Column("Left out, 1 hour", left_out, steps=((None, GOOD), (1, ILL)), decimals=0),
+            ],
+            width=16,
+            none=none,
+        ),
+        lines(
+            "Logs that wait",
+            "What waits on each node's disk for its log host.",
+            {"{{node}}": f"nodeops_log_host_waiting_bytes{{{NODES}}}"},
+            "bytes",
+            width=8,
+            least=0,
+            none=none,
         ),
     ]

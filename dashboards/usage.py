@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.pages import NETWORK, NODES, page
-from dashboards.panels import DISK, PLAIN, bars, lines, number
+from dashboards.panels import DISK, ILL, PLAIN, bars, lines, number
 
 # Every node stores every block: the one that has counted longest says it, and their sum would say it many times.
 _TRANSACTIONS = f"nodeops_ledger_transactions_total{{{NETWORK}}}"
@@ -108,5 +108,16 @@ def _hosts() -> list[object]:
             width=8,
             least=0,
             most=1,
+        ),
+        lines(
+            "Room for what hosts without a ledger keep",
+            "How full the filesystem is on which they keep logs of nodes, backups, or what a monitor has asked.",
+            {"{{node}} {{store}}": f"1 - nodeops_store_free_bytes{{{NODES}}} / nodeops_store_size_bytes{{{NODES}}}"},
+            "percentunit",
+            found=((None, "transparent"), (0.9, ILL)),
+            width=8,
+            least=0,
+            most=1,
+            none="no monitor, no repository",
         ),
     ]

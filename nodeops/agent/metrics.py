@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nodeops
 from nodeops.agent import install
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.metrics.collector import Collector, Sample
 
 
@@ -15,7 +15,7 @@ def running_tree() -> str:
     return folder.name if (folder / install.DESCRIPTION).is_file() else ""
 
 
-def look(document: NodeDocument) -> Iterator[Sample]:
+def look(document: HostDocument) -> Iterator[Sample]:
     """Yield the version that runs, the tree it runs from, and the document's revision and digest."""
     yield Sample("build_info", 1, {"version": nodeops.__version__, "tree": running_tree()})
     yield Sample("document_info", 1, {"revision": str(document.revision), "digest": document.consortium_digest})

@@ -51,7 +51,9 @@ def read_state(document: NodeDocument) -> Remembered:
 def write_state(document: NodeDocument, remembered: Remembered) -> None:
     """Keep it in one step."""
     file = _file(document)
-    file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # The unit's umask would keep the exporter out of the folder, and all alerts of backups quiet.
+    file.parent.chmod(0o755)
     text = json.dumps(asdict(remembered), default=lambda moment: moment.isoformat())
     write_atomic(file, text.encode() + b"\n", _MODE)
 

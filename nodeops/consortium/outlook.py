@@ -13,6 +13,8 @@ from nodeops.ledger.founding.genesis import threshold
 from nodeops.ledger.quorum import needed
 
 _COLUMNS = ("organisation", "power now", "power then")
+# What of the ledger stands in the configuration of every node.
+_CONFIGURED = ("block_seconds", "application", "state_blocks")
 
 
 def power_table(old: Consortium, new: Consortium, profile: Profile) -> Table:
@@ -35,6 +37,8 @@ def consequences(old: Consortium, new: Consortium, profile: Profile) -> list[str
     lines = [
         *_ports("opens", {**came, **moved}, profile),
         *_ports("closes", {**went, **{name: old.nodes[name] for name in moved}}, profile),
+        *_answering("opens", old, new, profile),
+        *_answering("closes", new, old, profile),
         *_monitors("opens", old, new, profile),
         *_monitors("closes", new, old, profile),
     ]
@@ -42,7 +46,7 @@ def consequences(old: Consortium, new: Consortium, profile: Profile) -> list[str
     if came or went or moved or renewed:
         names = ", ".join(sorted(set(new.nodes) & set(old.nodes)))
         lines.append(f"peers change, so these nodes restart one at a time: {names}")
-    elif old.ledger.block_seconds != new.ledger.block_seconds or old.ledger.application != new.ledger.application:
+    elif any(getattr(old.ledger, one) != getattr(new.ledger, one) for one in _CONFIGURED):
         lines.append("the ledger's configuration changes, so all nodes restart one at a time")
     return lines
 
@@ -52,6 +56,14 @@ def _ports(does: str, nodes: dict[str, Node], profile: Profile) -> Iterator[str]
         if port.scope == "members":
             for name, node in sorted(nodes.items()):
                 yield f"every node {does} port {port.port} ({port_name}) to {node.address} ({name}, {node.organisation})"
+
+
+def _answering(does: str, without: Consortium, having: Consortium, profile: Profile) -> Iterator[str]:
+    rpc = profile.ports["rpc"].port
+    for name, node in sorted(having.nodes.items()):
+        known = without.nodes.get(name)
+        if node.answers_members and not (known and known.answers_members):
+            yield f"{name} ({node.organisation}) {does} port {rpc} (rpc) to every other node, and restarts for it"
 
 
 def _monitors(does: str, without: Consortium, having: Consortium, profile: Profile) -> Iterator[str]:

@@ -13,6 +13,7 @@ from nodeops.document.lab_accounts import LAB_FILE, lab_account
 from nodeops.document.load import Source, load_with_source
 from nodeops.document.models import Consortium, Monitor, Node, Repository
 from nodeops.document.profile import Profile, load_profile
+from nodeops.document.states_rules import state_problems
 from nodeops.document.waivers import load_waivers
 
 T = TypeVar("T")
@@ -137,6 +138,7 @@ def _platform_problems(consortium: Consortium) -> Iterator[tuple[Location, str]]
         yield ("ledger", "platform"), f"{error.what}; allowed: {error.allowed}"
     else:
         yield from _group_problems(consortium, profile)
+        yield from state_problems(consortium, profile)
 
 
 def _group_problems(consortium: Consortium, profile: Profile) -> Iterator[tuple[Location, str]]:

@@ -37,6 +37,7 @@ class Model(BaseModel):
 class Ledger(Model):
     """Which ledger all members run. `block_seconds` is the pause after a commit; `application` an ABCI socket. With
     `genesis_time` (UTC, in quotes: "2026-01-31T08:00:00Z") each organisation makes the same genesis; without it one does for all.
+    At each so many heights (`state_blocks`; without it the platform's own) nodes keep a state for those that begin later.
     """
 
     platform: Name
@@ -45,6 +46,7 @@ class Ledger(Model):
     block_seconds: Annotated[float, Field(ge=0.1, le=600)] = 1.0
     application: Socket | None = None
     genesis_time: Annotated[GenesisTime | None, UNSAID] = None
+    state_blocks: Annotated[int | None, Field(ge=10, le=1_000_000), UNSAID] = None
 
 
 class Organisation(Model):
@@ -61,7 +63,7 @@ class Organisation(Model):
 
 class Node(Model):
     """One ledger process on one host. Validators have power >= 1, witnesses have none. `former_node_id` (in quotes): peers knew
-    it by this id once, and its host makes another key.
+    it by this id once, and its host makes another key. `answers_members`: its RPC also answers the hosts of all nodes.
     """
 
     organisation: Name
@@ -70,6 +72,7 @@ class Node(Model):
     power: Annotated[int, Field(ge=0, le=MAX_POWER)] | None = None
     site: Words | None = None
     former_node_id: Annotated[NodeId | None, UNSAID] = None
+    answers_members: Annotated[bool, UNSAID] = False
 
     @model_validator(mode="before")
     @classmethod
@@ -163,12 +166,13 @@ class Member(Model):
     power: int
     address: Address
     site: Words | None = None
+    answers_members: Annotated[bool, UNSAID] = False
 
 
 class LedgerPlan(Model):
     """The ledger process of one host: all ports, absolute paths and names that roles and agent need.
 
-    `log_levels` are all levels it knows, the most talkative first.
+    `log_levels`: all it knows, the most talkative first. `state_blocks` None: it hands out no states.
     """
 
     platform: Name
@@ -176,6 +180,7 @@ class LedgerPlan(Model):
     chain: ChainId
     application: str
     block_seconds: float
+    state_blocks: Annotated[int | None, UNSAID] = None
     log_level: str
     log_levels: list[str]
     log: LogFormat
@@ -256,9 +261,9 @@ class PlainDocument(HostDocument):
 
     @property
     def serves(self) -> dict[str, Port]:
-        """Return the ports of a monitor, or of a repository, and those of a log host where it is one."""
+        """Return the ports of a monitor, or of a repository, those of a log host where it is one, and that of its exporter."""
         own = self.monitor_ports if self.kind == "monitor" else self.repository_ports
-        return {**own, **self.log_host_ports} if self.takes_logs else own
+        return {**own, **(self.log_host_ports if self.takes_logs else {}), "exporter": self.ports["exporter"]}
 
     @property
     def takes_logs(self) -> bool:

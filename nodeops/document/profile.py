@@ -63,6 +63,13 @@ class Recompute(Model):
     why: str
 
 
+class States(Model):
+    """How an application hands out the state of a height to nodes that begin later: at each so many heights, the newest two."""
+
+    every_blocks: Annotated[int, Field(ge=10, le=1_000_000)]
+    why: str
+
+
 class Profile(Model):
     """One ledger family, as read from ledger/profiles/<platform>.toml. `log_levels`: the most talkative first.
 
@@ -85,6 +92,7 @@ class Profile(Model):
     releases: dict[str, Release | OwnSource]
     upgrades: Upgrades
     recompute: Recompute | None = None
+    states: States | None = None
     founding: Literal["validators", "group"] = "validators"
     status: Literal["supported", "end-of-life"] = "supported"
 

@@ -61,8 +61,8 @@ def members(consortium: Consortium) -> list[Member]:
 
 
 def _member(name: str, node: Node) -> Member:
-    power = node.voting_power
-    return Member(name=name, organisation=node.organisation, duty=node.duty, power=power, address=node.address, site=node.site)
+    seen = {key: getattr(node, key) for key in ("organisation", "duty", "address", "site", "answers_members")}
+    return Member(name=name, power=node.voting_power, **seen)
 
 
 def resolve_host(
@@ -94,7 +94,7 @@ def resolve(consortium: Consortium, node: str, choices: Mapping[str, Any], waive
         raise InputError(f"unknown node '{node}'", where="consortium.yml", allowed=", ".join(found))
     port = host_ports("log_host")["logs"].port
     limits = with_log_host(parse_choices(choices), consortium, found[node].organisation, port)
-    ledger = _ledger_plan(consortium, load_profile(consortium.ledger.platform), limits)
+    ledger = _ledger_plan(consortium, load_profile(consortium.ledger.platform), limits, found[node])
     return NodeDocument(node=found[node], ledger=ledger, **_for_every_host(consortium, found[node], limits, waivers))
 
 
@@ -120,14 +120,16 @@ def _for_every_host(
     }
 
 
-def admitted_ports(ports: Mapping[str, Port], consortium: Consortium, choices: Choices) -> dict[str, Port]:
+def admitted_ports(
+    ports: Mapping[str, Port], consortium: Consortium, choices: Choices, *, answers_members: bool = False
+) -> dict[str, Port]:
     """Return ports, each bound where its scope needs it: a port that nobody may reach listens on loopback."""
-    monitors, clients = bool(consortium.monitors), bool(choices.firewall.clients)
+    monitors, clients = bool(consortium.monitors), bool(choices.firewall.clients) or answers_members
     admits = {"members": True, "organisation": True, "monitors": monitors, "clients": clients, "local": False}
     return {name: port if admits[port.scope] else port.model_copy(update={"bind": LOOPBACK}) for name, port in ports.items()}
 
 
-def _ledger_plan(consortium: Consortium, profile: Profile, limits: Choices) -> LedgerPlan:
+def _ledger_plan(consortium: Consortium, profile: Profile, limits: Choices, own: Member) -> LedgerPlan:
     ledger = consortium.ledger
     folder = f"{profile.paths['binaries']}/{ledger.version}"
     paths = {
@@ -143,12 +145,13 @@ def _ledger_plan(consortium: Consortium, profile: Profile, limits: Choices) -> L
         chain=ledger.chain,
         application=ledger.application or profile.application,
         block_seconds=ledger.block_seconds,
+        state_blocks=(ledger.state_blocks or profile.states.every_blocks) if profile.states else None,
         log_level=limits.log_level,
         log_levels=profile.log_levels,
         log=profile.log,
         user=profile.user,
         unit=profile.unit,
-        ports=admitted_ports(profile.ports, consortium, limits),
+        ports=admitted_ports(profile.ports, consortium, limits, answers_members=own.answers_members),
         paths=dict(sorted(paths.items())),
     )
 

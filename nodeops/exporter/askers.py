@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.metrics.collector import Collector, Sample
 
 
@@ -25,12 +25,12 @@ class Askers:
         if names:
             self._newest[names[0]] = time.time()
 
-    def look(self, _: NodeDocument) -> Iterator[Sample]:
+    def look(self, _: HostDocument) -> Iterator[Sample]:
         """Yield when each last asked."""
         for name, at in sorted(self._newest.items()):
             yield Sample("exporter_asked_timestamp_seconds", at, {"client": name})
 
 
-def collector(askers: Askers) -> Collector:
+def collector(askers: Askers) -> Collector[HostDocument]:
     """Return the collector of what is noted."""
     return Collector("askers", askers.look, interval_seconds=0, deadline_seconds=1)

@@ -5,11 +5,15 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 from nodeops.core.printable import printable
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.metrics.collector import Collector, Sample
 from nodeops.metrics.exposition import checked
+
+Document = TypeVar("Document", bound=HostDocument)
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,9 @@ class _Round:
 class Runner:
     """One collector at work. Its thread looks every `interval_seconds`; with 0 it looks when it is asked."""
 
-    def __init__(self, collector: Collector, document: NodeDocument):
-        self.collector = collector
-        self._document = document
+    def __init__(self, collector: Collector[Document], document: Document):
+        self.collector: Collector[Any] = collector
+        self._look = partial(collector.look, document)
         self._changed = threading.Condition()
         self._began: float | None = None
         self._last: _Round | None = None
@@ -61,7 +65,7 @@ class Runner:
 
     def _looked(self) -> Sequence[Sample] | None:
         try:
-            found = checked(self.collector.look(self._document), self.collector.name)
+            found = checked(self._look(), self.collector.name)
         except Exception as error:
             self._say(printable(f"{type(error).__name__}: {error}"))
             return None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.metrics.collector import Collector, Sample
 
 _MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -23,7 +23,7 @@ _TOTAL = re.compile(r"^some .*\btotal=([0-9]+)$", re.MULTILINE)
 _MICROSECONDS = 1e6
 
 
-def look(_: NodeDocument) -> Iterator[Sample]:
+def look(_: HostDocument) -> Iterator[Sample]:
     """Yield the host's own metrics."""
     elsewhere = _NODE_EXPORTER.is_symlink()
     yield Sample("host_left_to_node_exporter", float(elsewhere))

@@ -113,6 +113,6 @@ def _pace(newest_first: Sequence[BlockCommit], document: NodeDocument) -> Iterat
         yield Sample("consensus_block_interval_seconds", (newest.time - oldest.time).total_seconds() / blocks)
 
 
-def collector() -> Collector:
+def collector() -> Collector[NodeDocument]:
     """Return a collector that begins to count now."""
     return Collector("ledger", LedgerLook(), interval_seconds=15, deadline_seconds=15)

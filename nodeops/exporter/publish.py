@@ -12,8 +12,8 @@ from nodeops.exporter.certificates import checked
 from nodeops.host.files import write_atomic
 
 FOLDER = "certificates"
-# Another key, so another certificate: of monitors and repositories as log hosts.
-LOG_HOSTS = "log_hosts"
+# Other keys, so other certificates: of monitors and repositories as log hosts, and of their exporters.
+LOG_HOSTS, EXPORTERS = "log_hosts", "exporters"
 _PUBLIC_FILE = 0o644
 Host = Node | Monitor | Repository
 
@@ -34,7 +34,7 @@ def publish(
 ) -> Known:
     """Write what managed hosts showed, and return all certificates that the inventory folder then holds.
 
-    `shown` are certificates by host; `kind` is the folder of theirs, FOLDER or LOG_HOSTS. One that a managed host made
+    `shown` are certificates by host; `kind` is the folder of theirs, FOLDER, LOG_HOSTS or EXPORTERS. One that a managed host made
     anew replaces the old one. Raise InputError for one that does not stand for its host alone, before anything is written.
     """
     hosts: dict[str, Host] = {**consortium.nodes, **consortium.monitors, **consortium.repositories}

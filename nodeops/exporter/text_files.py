@@ -10,7 +10,7 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from nodeops.core.printable import printable
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.metrics.catalogue import PREFIX
 from nodeops.metrics.collector import Collector, Sample
 
@@ -91,7 +91,7 @@ class TextFileLook:
         self.families: list[Metric] = []
         self._refused: dict[str, str] = {}
 
-    def __call__(self, document: NodeDocument) -> list[Sample]:
+    def __call__(self, document: HostDocument) -> list[Sample]:
         """Return what is said of each file."""
         found = read_all(Path(document.paths["exporter_text_files"]))
         self.families = found.families
@@ -102,6 +102,6 @@ class TextFileLook:
         return found.samples
 
 
-def collector(look: TextFileLook) -> Collector:
+def collector(look: TextFileLook) -> Collector[HostDocument]:
     """Return the collector of custom metrics."""
     return Collector("text_files", look, interval_seconds=15, deadline_seconds=5)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeops.core.errors import HostError
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.firewall.ruleset import FAMILY, TABLE
 from nodeops.metrics.collector import Collector, Sample
 
@@ -21,7 +21,7 @@ STALE_SECONDS = 100.0
 _REFUSED = "refused"
 
 
-def look(document: NodeDocument) -> Iterator[Sample]:
+def look(document: HostDocument) -> Iterator[Sample]:
     """Yield what is loaded. Raise HostError when nobody looked lately or the answer is not one of nft's."""
     path = Path(document.paths["exporter_look"]) / RULES
     try:

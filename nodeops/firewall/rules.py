@@ -18,6 +18,7 @@ IpNetwork = IPv4Network | IPv6Network
 Networks = tuple[IpNetwork, ...]
 # Scopes whose own word would not say who is meant.
 _WHO = {"organisation": "nodes of its organisation"}
+_ANSWERS = "a node that begins later has a block proven to it (answers_members in the consortium file)"
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,7 @@ def named_hosts(document: HostDocument) -> dict[str, str]:
     """Return the addresses and host names that must be known as networks before rules can be made, by who has them."""
     members = {member.name: member.address for member in document.members}
     monitors = {name: monitor.address for name, monitor in document.monitors.items()}
-    keeper = _keeper(document)
-    kept = {keeper: document.repositories[keeper].address} if keeper else {}
+    kept = {name: document.repositories[name].address for name in _repositories_asked(document)}
     found = {name: address for name, address in {**members, **monitors, **kept}.items() if name != document.own.name}
     if log_host := _restricted_log_host(document):
         found["the log host"] = log_host.address
@@ -79,6 +79,14 @@ def _restricted_log_host(document: HostDocument) -> LogHost | None:
 def _keeper(document: HostDocument) -> str | None:
     """Return the repository that this host brings backups to."""
     return document.repository if isinstance(document, NodeDocument) else None
+
+
+def _repositories_asked(document: HostDocument) -> list[str]:
+    """Return the repositories to which this host connects: with backups, or, from a monitor that is restricted, for metrics."""
+    if document.kind == "monitor":
+        return sorted(document.repositories) if document.limits.firewall.egress is not None else []
+    keeper = _keeper(document)
+    return [keeper] if keeper else []
 
 
 def rules_for(document: HostDocument, addresses: Mapping[str, Sequence[str]]) -> RuleSet:
@@ -102,10 +110,10 @@ class _Sources:
             "members": [member.address for member in members],
             "organisation": [member.address for member in members if member.organisation == own.organisation],
             "monitors": [monitor.address for name, monitor in document.monitors.items() if name != own.name],
+            "repositories": [document.repositories[name].address for name in _repositories_asked(document)],
+            "answering": [member.address for member in members if member.answers_members],
         }
         self._found = {scope: [ip for host in names for ip in addresses[host]] for scope, names in hosts.items()}
-        keeper = _keeper(document)
-        self._found["repository"] = list(addresses[document.repositories[keeper].address]) if keeper else []
         log_host = _restricted_log_host(document)
         self._found["log host"] = list(addresses[log_host.address]) if log_host else []
         self._found["clients"] = list(document.limits.firewall.clients)
@@ -123,6 +131,9 @@ def _ssh(document: HostDocument) -> Rule:
 def _ports(document: HostDocument, sources: _Sources) -> Iterator[Rule]:
     for name, port in sorted(document.serves.items()):
         yield _port_rule(name, port, sources)
+    if isinstance(document, NodeDocument) and document.node.answers_members:
+        rpc = document.ledger.ports["rpc"].port
+        yield Rule("rpc-members", "in", "tcp", rpc, "members", collapsed(sources.of("members")), _ANSWERS)
 
 
 def _port_rule(name: str, port: Port, sources: _Sources) -> Rule:
@@ -139,10 +150,15 @@ def _published(document: HostDocument) -> Iterator[Rule]:
 
 
 def _egress(document: HostDocument, sources: _Sources) -> Iterator[Rule]:
-    for name, port in sorted(_asked_of_members(document).items()):
-        yield Rule(f"{name}-out", "out", port.protocol, port.port, "members", collapsed(sources.of("members")), port.why)
-    for name, port in document.repository_ports.items():
-        yield Rule(f"{name}-out", "out", "tcp", port.port, "the repository", collapsed(sources.of("repository")), port.why)
+    asked = [scope for scope in ("members", "monitors", "repositories") if scope == "members" or document.kind == "monitor"]
+    networks, who = collapsed(network for scope in asked for network in sources.of(scope)), ", ".join(asked)
+    for name, port in sorted(_asked(document).items()):
+        yield Rule(f"{name}-out", "out", port.protocol, port.port, who, networks, port.why)
+    if isinstance(document, NodeDocument):
+        rpc, those = document.ledger.ports["rpc"].port, collapsed(sources.of("answering"))
+        yield Rule("rpc-members-out", "out", "tcp", rpc, "members that answer", those, _ANSWERS)
+    for name, port in document.repository_ports.items() if _keeper(document) else ():
+        yield Rule(f"{name}-out", "out", "tcp", port.port, "the repository", collapsed(sources.of("repositories")), port.why)
     if log_host := _restricted_log_host(document):
         why = "what an intruder deletes here is elsewhere"
         yield Rule("log-host-out", "out", "tcp", log_host.port, "the log host", collapsed(sources.of("log host")), why)
@@ -150,7 +166,7 @@ def _egress(document: HostDocument, sources: _Sources) -> Iterator[Rule]:
         yield Rule(f"egress-{number}", "out", row.protocol, row.port, "named networks", collapsed(row.to), row.why)
 
 
-def _asked_of_members(document: HostDocument) -> dict[str, Port]:
-    """Return the ports of nodes to which this host connects. A repository is only ever asked."""
+def _asked(document: HostDocument) -> dict[str, Port]:
+    """Return the ports of other hosts to which this one connects. A repository is only ever asked."""
     ports, scope = (document.serves, "members") if document.kind == "node" else (document.ports, "monitors")
     return {} if document.kind == "repository" else {name: port for name, port in ports.items() if port.scope == scope}

@@ -40,7 +40,7 @@ AnswerOption = Annotated[
 
 @dataclass(frozen=True)
 class Fleet:
-    """The consortium, and the names of those of its nodes that this call is about."""
+    """The consortium, and the names of those of its nodes, or of its other hosts, that this call is about."""
 
     consortium: Consortium
     folder: Path
@@ -48,7 +48,9 @@ class Fleet:
 
     def crew(self, limits: Limits) -> Crew:
         """Return the hosts, not yet connected to."""
-        source = read_ssh_config(self.folder, {name: node.address for name, node in self.consortium.nodes.items()})
+        kinds = (self.consortium.nodes, self.consortium.monitors, self.consortium.repositories)
+        addresses = {name: host.address for hosts in kinds for name, host in hosts.items()}
+        source = read_ssh_config(self.folder, addresses)
         return Crew([Host(node, source, limits) for node in self.nodes])
 
     def replies(self, limits: Limits, *verb: str) -> list[Reply]:

@@ -16,7 +16,7 @@ from nodeops.fleet.reply import Reply, as_data, headed, worst_code
 from nodeops.fleet.report import fleet_report, for_people
 from nodeops.fleet.ssh import Limits
 from nodeops.fleet.table import Seen
-from nodeops.fleet.tables_cli import backup, disk, mesh
+from nodeops.fleet.tables_cli import backup, disk, hosts, mesh
 from nodeops.fleet.top_cli import top
 from nodeops.fleet.watch import watch
 from nodeops.screen import console, plain_text
@@ -24,6 +24,7 @@ from nodeops.screen import console, plain_text
 app = typer.Typer(no_args_is_help=True)
 app.command("backup")(backup)
 app.command("disk")(disk)
+app.command("hosts")(hosts)
 app.command("mesh")(mesh)
 app.command("top")(top)
 

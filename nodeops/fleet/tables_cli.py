@@ -1,5 +1,6 @@
-"""`nodeops fleet disk`, `mesh`, `backup`: one question to all managed nodes, and what they say as one table."""
+"""`nodeops fleet disk`, `mesh`, `backup`, `hosts`: one question to all managed hosts of a kind, and their answers as a table."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from nodeops.console import JsonFlag, emit
@@ -8,6 +9,7 @@ from nodeops.fleet.ask import AnswerOption, ConnectOption, InventoryOption, Node
 from nodeops.fleet.backups import backups_report
 from nodeops.fleet.disks import disks_report
 from nodeops.fleet.meshes import mesh_report, votes_of
+from nodeops.fleet.plain_hosts import hosts_of, hosts_report
 from nodeops.fleet.ssh import Limits
 from nodeops.fleet.table import Seen
 
@@ -58,3 +60,19 @@ def backup(
     """Show each node's newest backup in its repository: age, size. Exits with 1 where one is late, gone or missing."""
     replies = fleet_of(inventory, node or ()).replies(Limits(timeout, connect_timeout), "backup", "status", "--json")
     emit(backups_report(replies, datetime.now(UTC)), as_json)
+
+
+def hosts(
+    inventory: InventoryOption = None,
+    connect_timeout: ConnectOption = None,
+    timeout: AnswerOption = _FILE_SECONDS,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the monitors and repositories of managed organisations: guards, pending updates, whose logs come.
+
+    Exits with 1 when a finding of theirs fails, or one does not answer.
+    """
+    fleet = fleet_of(inventory, ())
+    found = hosts_of(fleet.consortium, [fleet.consortium.nodes[name].organisation for name in fleet.nodes])
+    asked = replace(fleet, nodes=list(found))
+    emit(hosts_report(found, asked.replies(Limits(timeout, connect_timeout), "status", "--json") if found else []), as_json)

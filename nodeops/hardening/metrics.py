@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nodeops.core.errors import HostError
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.metrics.collector import Collector, Sample
 
 SCORE = "hardening.json"
 
 
-def look(document: NodeDocument) -> Iterator[Sample]:
+def look(document: HostDocument) -> Iterator[Sample]:
     """Yield score and time of the last audit; nothing before the first. Raise HostError when the copy is damaged."""
     path = Path(document.paths["exporter_look"]) / SCORE
     try:

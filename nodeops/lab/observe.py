@@ -16,6 +16,7 @@ from nodeops.lab.parallel import each
 from nodeops.lab.state import (
     CERTIFICATES_FOLDER,
     CUSTODY_FOLDER,
+    EXPORTERS_FOLDER,
     GENESIS_FILE,
     IDENTITIES_FOLDER,
     KNOWN_HOSTS_FILE,
@@ -95,7 +96,7 @@ def routes(table: str) -> Iterable[tuple[str, str]]:
 def inventory_texts(folder: Path) -> dict[str, str]:
     """Return the content of what a lab has in its inventory folder; of a folder or a broken link only that it exists."""
     identities = [f"{IDENTITIES_FOLDER}/{path.name}" for path in (folder / IDENTITIES_FOLDER).glob("*.yml")]
-    kinds = (CERTIFICATES_FOLDER, LOG_HOSTS_FOLDER)
+    kinds = (CERTIFICATES_FOLDER, LOG_HOSTS_FOLDER, EXPORTERS_FOLDER)
     certificates = [f"{kind}/{path.name}" for kind in kinds for path in (folder / kind).glob("*.pem")]
     archives = [f"{CUSTODY_FOLDER}/{path.name}" for path in (folder / CUSTODY_FOLDER).glob("*.age")]
     own = (SSH_CONFIG_FILE, KNOWN_HOSTS_FILE, GENESIS_FILE, REVISIONS_FOLDER, LAB_FOLDER)

@@ -15,6 +15,7 @@ REVISIONS_FOLDER = "revisions"
 IDENTITIES_FOLDER = "identities"
 CERTIFICATES_FOLDER = "certificates"
 LOG_HOSTS_FOLDER = "log_hosts"
+EXPORTERS_FOLDER = "exporters"
 CUSTODY_FOLDER = "custody"
 
 
@@ -30,7 +31,7 @@ def identity_file(node: str) -> str:
 
 def published_files(node: str) -> tuple[str, ...]:
     """Return where what a host gave away lies, in the inventory folder: its identity, its certificates, its sealed keys."""
-    certificates = tuple(f"{folder}/{node}.pem" for folder in (CERTIFICATES_FOLDER, LOG_HOSTS_FOLDER))
+    certificates = tuple(f"{folder}/{node}.pem" for folder in (CERTIFICATES_FOLDER, LOG_HOSTS_FOLDER, EXPORTERS_FOLDER))
     return identity_file(node), *certificates, f"{CUSTODY_FOLDER}/{node}.age"
 
 

@@ -17,7 +17,7 @@ from nodeops.ledger.node.service import observe
 from nodeops.ledger.node.worked import Worked
 from nodeops.lifecycle.dispute import log_size, outvoted
 from nodeops.lifecycle.recompute import expected_part, take_back
-from nodeops.quorum.leave import Asked
+from nodeops.quorum.leave import Gate
 from nodeops.quorum.policy import Standing
 
 Report = Callable[[str], None]
@@ -34,7 +34,7 @@ class Restart:
     report: Report
 
 
-def restart(asked: Asked, changes: Sequence[Change], timeout_seconds: float, report: Report, recompute: bool = False) -> None:
+def restart(asked: Gate, changes: Sequence[Change], timeout_seconds: float, report: Report, recompute: bool = False) -> None:
     """Wait for leave, carry out a plan that restarts the ledger, and wait until the node takes part again. With `recompute` it
     computes its newest block anew first, also where that was begun before and has not ended well.
 

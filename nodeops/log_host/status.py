@@ -12,13 +12,15 @@ from nodeops.core.units import size
 from nodeops.host.files import write_atomic
 from nodeops.log_host.store import SUFFIX, Store
 
-# A node that logs nothing for a day does not run, or does not reach this host: cron alone says more.
-_SILENT_SECONDS = 86400.0
+# A node says something every ten minutes, if only that it is there (logging.forwarding).
+_SILENT_SECONDS = 3600.0
 _READABLE = 0o644
 
 
 class Sender(BaseModel):
-    """A node as its log host sees it. `last` is when it last sent something (Unix seconds), 0 for never."""
+    """A node as its log host sees it. `last` is when it last sent something (Unix seconds), 0 for never; `left_out` are lines of
+    today, `left_out_ever` of all days, both since the log host runs.
+    """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -26,16 +28,20 @@ class Sender(BaseModel):
     today_bytes: int
     kept_bytes: int
     left_out: int
+    left_out_ever: int
 
 
 class Status(BaseModel):
-    """What the unit wrote last: from which tree of the agent it runs, which nodes it lets in, and who has no certificate yet."""
+    """What the unit wrote last: from which tree of the agent it runs, which nodes it lets in, who has no certificate yet, and how
+    much is kept of a day.
+    """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     tree: str
     senders: dict[str, Sender]
     missing: list[str]
+    day_bytes: int
 
 
 def tree() -> str:
@@ -45,7 +51,8 @@ def tree() -> str:
 
 def seen(store: Store, folder: Path, nodes: list[str], missing: list[str]) -> Status:
     """Return what the store holds of each node."""
-    return Status(tree=tree(), senders={name: _sender(store, folder / name, name) for name in nodes}, missing=missing)
+    senders = {name: _sender(store, folder / name, name) for name in nodes}
+    return Status(tree=tree(), senders=senders, missing=missing, day_bytes=store.day_bytes)
 
 
 def _sender(store: Store, folder: Path, name: str) -> Sender:
@@ -57,6 +64,7 @@ def _sender(store: Store, folder: Path, name: str) -> Sender:
         today_bytes=today.size if today else 0,
         kept_bytes=sum(file.st_size for file in files),
         left_out=today.left_out if today else 0,
+        left_out_ever=store.left_out_ever(name),
     )
 
 
@@ -74,6 +82,13 @@ def read(path: Path) -> Status:
         raise HostError("the log host has said nothing of itself", where=str(path), hint=hint) from error
 
 
+def word(status: Status, now: float) -> str:
+    """Return in some words how a log host is doing. Pure."""
+    found = findings(status, now)
+    passing = sum(finding.verdict is Verdict.PASS for finding in found)
+    return f"all of {passing} nodes" if passing == len(found) else f"{passing} of {len(found)} nodes"
+
+
 def findings(status: Status, now: float | None = None) -> list[Finding]:
     """Return a finding for each node: its lines come, all of them. Pure where `now` is given."""
     instant = time.time() if now is None else now
@@ -87,7 +102,7 @@ def _judged(name: str, sender: Sender, now: float) -> Finding:
         said = f"{sender.left_out} lines left out today, {size(sender.today_bytes)} kept"
         return _finding(name, Verdict.FAIL, said, "see what the node says so much of; log_host_day_bytes is the bound of a day")
     if now - sender.last > _SILENT_SECONDS:
-        said = "nothing came for a day" if sender.last else "nothing ever came"
+        said = "nothing came for an hour" if sender.last else "nothing ever came"
         return _finding(name, Verdict.FAIL, said, "nodeops hardening audit logging.log-host on the node says why")
     return _finding(name, Verdict.PASS, f"{size(sender.today_bytes)} today, {size(sender.kept_bytes)} kept", "")
 

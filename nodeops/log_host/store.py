@@ -5,6 +5,7 @@ lines of his coming by saying more. All of a node takes at most `days` times `by
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ class Bounds:
 
 @dataclass
 class Today:
-    """The open file of a node: its day, its size, and how many lines were left out of it since this process runs."""
+    """The open file of a node: its day, its size, and how many of its lines were left out since this process runs."""
 
     day: str
     file: int
@@ -45,6 +46,7 @@ class Store:
     def __init__(self, folder: Path, bounds: Bounds, now: Callable[[], float]):
         self._folder, self._bounds, self._now = folder, bounds, now
         self.today: dict[str, Today] = {}
+        self._left_out_before: Counter[str] = Counter()
 
     def add(self, node: str, messages: Iterable[bytes]) -> None:
         """Keep messages of a node; what has no room, or cannot be written, is left out and counted."""
@@ -59,6 +61,16 @@ class Store:
                 text += _mark(instant)
             file.left_out += len(lines) - kept
         self._write(file, text, kept)
+
+    def left_out_ever(self, node: str) -> int:
+        """Return how many lines of a node were left out since this process runs, on all days."""
+        today = self.today.get(node)
+        return self._left_out_before[node] + (today.left_out if today else 0)
+
+    @property
+    def day_bytes(self) -> int:
+        """Return how much is kept of a node's day, in bytes."""
+        return self._bounds.bytes_a_day
 
     def _room(self, file: Today) -> int:
         """Return how many bytes a file may still get, the line about what was left out aside."""
@@ -86,6 +98,7 @@ class Store:
         if found is None or found.day != day:
             if found is not None:
                 os.close(found.file)
+                self._left_out_before[node] += found.left_out
             found = self.today[node] = self._opened(node, day)
             self.purge()
         return found

@@ -54,6 +54,7 @@ class Window:
 
     def answered(self, number: int, now: float, rtt: float) -> None:
         """Take down an answer: in time, late, a second one, or to nothing that is remembered."""
+        self._give_up(number, now)
         at, fate = self._asked.get(number, (0.0, True))
         if fate is True:
             self.counts.duplicate += 1
@@ -74,15 +75,19 @@ class Window:
 
     def look(self, now: float) -> None:
         """Count what was not answered in time as lost, and forget what is old."""
-        for number, (at, fate) in list(self._asked.items()):
-            if fate is None and now - at > TIMEOUT_SECONDS:
-                self.counts.lost += 1
-                self._asked[number] = (at, False)
-                self._ended.append((now, None))
-            elif now - at > _REMEMBERED_SECONDS:
+        for number, (at, _) in list(self._asked.items()):
+            self._give_up(number, now)
+            if now - at > _REMEMBERED_SECONDS:
                 del self._asked[number]
         while self._ended and now - self._ended[0][0] > RECENT_SECONDS:
             self._ended.popleft()
+
+    def _give_up(self, number: int, now: float) -> None:
+        at, fate = self._asked.get(number, (now, None))
+        if fate is None and now - at > TIMEOUT_SECONDS:
+            self.counts.lost += 1
+            self._asked[number] = (at, False)
+            self._ended.append((now, None))
 
     def view(self, now: float) -> "View":
         """Return the figures of the last minute."""

@@ -3,7 +3,7 @@
 Every collector has a file in `collectors/` with a table [NAME] for each of its metrics, exported with the prefix `nodeops_`:
 base units, and the name says which; a time is a `_timestamp_seconds`. Who the host is (node, organisation, site) are labels of
 the target, never of a metric: the monitor says them. `cost` is the most series of one host; N: mount points, D: network
-devices, U: units, F: files, C: certificates, P: peers.
+devices, U: units, F: files, C: certificates, P: peers, S: nodes that send their logs.
 """
 
 import tomllib
@@ -24,6 +24,9 @@ _Text = Annotated[str, Field(min_length=3, max_length=200)]
 # Units that a name may end in; a counter's name has _total after it. Others (milli, percent) are for people, not for metrics.
 _UNITS = ("seconds", "bytes", "ratio", "blocks")
 _NO_UNITS = ("ms", "milliseconds", "minutes", "hours", "days", "kb", "mb", "gb", "kilobytes", "megabytes", "percent", "time")
+# Collectors that run on nodes alone, and those that run only where there is no ledger; all others run on every host.
+OF_NODES = frozenset({"backup", "disk", "ledger", "mesh"})
+OF_PLAIN_HOSTS = frozenset({"stores"})
 
 
 class Metric(Model):
@@ -34,7 +37,7 @@ class Metric(Model):
     collector: _Name
     help: _Text
     why: _Text
-    cost: Annotated[str, Field(pattern=r"^[0-9NDUFCP]+$")]
+    cost: Annotated[str, Field(pattern=r"^[0-9NDUFCPS]+$")]
     labels: list[_Name] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -92,6 +95,12 @@ def parsed(collector: str, text: str) -> dict[str, Metric]:
         item = error.errors()[0]
         name = item["input"].get("name", "?") if isinstance(item["input"], dict) else ".".join(map(str, item["loc"]))
         raise InputError(f"{name}: {item['msg'].removeprefix('Value error, ')}", where=where) from error
+
+
+def collectors(*, ledger: bool) -> list[str]:
+    """Return the names of all collectors of a host, which runs a ledger or none."""
+    elsewhere = {"exporter", *(OF_PLAIN_HOSTS if ledger else OF_NODES)}
+    return sorted({one.collector for one in catalogue().values()} - elsewhere)
 
 
 def metric(name: str) -> Metric:

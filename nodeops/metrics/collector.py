@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
+
+# What is looked at needs a document of this kind: of any host, of a node, or of one that runs no ledger.
+Document = TypeVar("Document", bound=HostDocument, contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -15,11 +19,8 @@ class Sample:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-Look = Callable[[NodeDocument], Iterable[Sample]]
-
-
 @dataclass(frozen=True)
-class Collector:
+class Collector(Generic[Document]):
     """Looks at one part of the host. Whatever it raises is its own failure and nobody else's.
 
     `interval_seconds` 0: at each scrape, for what the kernel answers at once; else in a thread of its own. A round that takes
@@ -27,6 +28,6 @@ class Collector:
     """
 
     name: str
-    look: Look
+    look: Callable[[Document], Iterable[Sample]]
     interval_seconds: float
     deadline_seconds: float

@@ -89,10 +89,13 @@ def _difference(row: catalogue.Metric, family: Metric) -> str:
 
 
 def _missing(found: Mapping[str, Metric]) -> Iterator[Finding]:
-    """Yield a finding on each collector: it succeeded. What it exports depends on the host, so names are not asked for."""
+    """Yield a finding on each collector of a host: it succeeded. What it exports depends on the host, so names are not asked for.
+
+    A host without a ledger is known by a collector that runs nowhere else.
+    """
     family = found.get(f"{catalogue.PREFIX}collector_up")
     up = {sample.labels["collector"]: sample.value for sample in family.samples} if family else {}
-    for name in sorted({one.collector for one in catalogue.catalogue().values()} - {"exporter"}):
+    for name in catalogue.collectors(ledger=not catalogue.OF_PLAIN_HOSTS & set(up)):
         actual = {None: "does not run", 0.0: "failed"}.get(up.get(name), "succeeded")
         verdict = Verdict.PASS if actual == "succeeded" else Verdict.FAIL
         yield Finding(f"collector.{name}", verdict, "succeeded", actual, "journalctl --unit nodeops-exporter --lines 20")

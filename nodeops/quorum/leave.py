@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from nodeops.core.errors import NodeopsError, Refused, Timeout
 from nodeops.document.models import NodeDocument
@@ -30,6 +31,20 @@ _REFUSED = {
     "stands": ("", "find out why: nodeops ledger validators. If a restart is the mend, say so: --chain-stands"),
     "silent": ("", "read the end of its log. If a restart is the mend, say so: --chain-stands"),
 }
+
+
+class Gate(Protocol):
+    """What gives a node leave to stop."""
+
+    @property
+    def node(self) -> NodeDocument:
+        """Whose leave is asked for."""
+
+    def wait(self, report: Callable[[str], None]) -> Passage:
+        """Return once this node may be restarted. Raise as `ask`."""
+
+    def spare(self, report: Callable[[str], None]) -> Passage:
+        """Return once the others can do without this node. Raise as `ask`."""
 
 
 @dataclass(frozen=True)

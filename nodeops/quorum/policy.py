@@ -41,12 +41,12 @@ class Reserved:
 class Leases:
     """What leases mean for one node: those on others that still sign, and the height since which it has one itself, if it has.
 
-    `unread` says why nobody could tell: then none counts.
+    `unsure` says why this may not be all of it: what is known is left to others then, and this node's own counts for nothing.
     """
 
     others: Sequence[Reserved] = ()
     since: int | None = None
-    unread: str = ""
+    unsure: str = ""
 
     @property
     def away(self) -> int:
@@ -109,15 +109,17 @@ def elsewhere(members: Iterable[Member], rolled: Collection[str]) -> int:
 
 def leave(request: Request, seen: Standing | None, rule: Quorum, block_seconds: float) -> Passage:
     """Return whether this node may be restarted: it comes back at once, or is put back. `seen` None: it does not answer."""
-    found = _with_unread(_leave(request, seen, rule, block_seconds), seen)
+    found = _with_doubt(_leave(request, seen, rule, block_seconds), seen)
     if not request.force or found.verdict == "open":
         return found
     return Passage("open", f"{found.why}; forced: {request.force}", forced=f"{found.verdict}: {found.why}")
 
 
-def _with_unread(found: Passage, seen: Standing | None) -> Passage:
-    unread = seen.leases.unread if seen else ""
-    return replace(found, why=f"{found.why}; leases count for nothing, they cannot be read: {unread}") if unread else found
+def _with_doubt(found: Passage, seen: Standing | None) -> Passage:
+    unsure = seen.leases.unsure if seen else ""
+    return (
+        replace(found, why=f"{found.why}; leases may not all be known, so none gives it a right: {unsure}") if unsure else found
+    )
 
 
 def _leave(request: Request, seen: Standing | None, rule: Quorum, block_seconds: float) -> Passage:

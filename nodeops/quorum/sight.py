@@ -37,7 +37,7 @@ def looked(node: NodeDocument) -> Sight:
     seen = observe(node, driver)
     addresses = {**validators_by_name(node), node.node.name: seen.own}
     read, findings = _leases(node)
-    live = read.book.live(read.now) if read else ()
+    live = read.book.reserved(read.now) if read else ()
     found = outlook(seen, node.members, addresses, load_profile(node.ledger.platform).quorum, live)
     return Sight(found, read, [*findings, *_peers(node, driver, seen.height)])
 

@@ -35,6 +35,8 @@ _FLIGHT = 250
 # A transaction that is handed in while a block is made is in the next one, or was dropped.
 _BLOCKS = 2
 _POLL_SECONDS = 0.25
+# What was handed in a moment ago is among the newest, also of who says much at once.
+_MOST_SAID = 2000
 # A coin is enough: it is sent to oneself and never gone. A few more outlast a mistake.
 _GIFT = 5
 # So many times numbers may be used up and bring nothing: by somebody else with the same key, say.
@@ -94,14 +96,15 @@ class AuthorPen:
         return [done[one.file] for one in planned]
 
     def state(self, key: str, memo: str, timeout_seconds: float) -> Stated:
-        """Say something under a key of a room above, and return it where it stands. Two memos that are alike are one.
+        """Say something under a key of a room above, and return it where it stands. Two memos that are alike are one, as long as
+        the first is among the newest 2000.
 
         Raise as `send_all` does.
         """
         return next(self._until_landed([memo], lambda left: self._said(key, left), timeout_seconds))[1]
 
     def _said(self, key: str, memos: Collection[str]) -> dict[str, Stated]:
-        own = [one for one in self.store.statements(key) if one.author.key == self.author.key]
+        own = self.store.newest_of(self.key.address, key, _MOST_SAID)
         return {memo: one for one in own if (memo := statement_memo(key, one.body)) in memos}
 
     def _until_landed(

@@ -1,6 +1,6 @@
 """Records of authors on a ledger that knows them: all of them, read with nothing left out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from nodeops.core.errors import HostError, Timeout
@@ -43,9 +43,23 @@ class AuthorStore:
         """Return all versions of a record, of all authors: none can be missing up to the frontier."""
         return self._whole(lambda: authored_history(self.logs.index.entries(key), self.logs.authors))
 
-    def statements(self, key: str) -> list[Stated]:
-        """Return all that authors said under a key of a room above, in ledger order: none can be missing up to the frontier."""
-        return self._whole(lambda: list(stated(self.logs.index.entries(key), self.logs.authors)))
+    def newest_of(self, address: str, key: str, count: int) -> list[Stated]:
+        """Return the newest `count` of what one author said under a key of a room above, in ledger order: none can be missing up
+        to the frontier, however much others said there."""
+        return self._whole(lambda: list(stated(reversed(self.logs.index.newest(key, address, (0, 0), count)), self.logs.authors)))
+
+    def said_after(self, key: str, after: tuple[int, int]) -> Iterator[Stated]:
+        """Yield what authors said under a key after a height and a place in its block, as far as it was read, in ledger order.
+
+        Raise DamagedIndexError where what is kept is damaged: what came before is right.
+        """
+        return stated(self.logs.index.entries(key, after), self.logs.authors)
+
+    def newest_said(self, key: str, after: tuple[int, int], count: int) -> list[Stated]:
+        """Return the same without asking the node, at most the newest `count` of each author: some may be missing."""
+        index = self.logs.index
+        found = [one for address in self.logs.authors for one in index.newest(key, address, after, count)]
+        return list(stated(sorted(found, key=lambda one: (one[0].height, one[0].place)), self.logs.authors))
 
     def _whole(self, read: Callable[[], T]) -> T:
         """Read from the index once it is whole; where it turns out to be damaged, from the chain anew."""

@@ -30,6 +30,10 @@ _TABLES = (
     " place INTEGER NOT NULL, hash TEXT NOT NULL, key TEXT, record BLOB, PRIMARY KEY (address, number, hash)) WITHOUT ROWID",
     "CREATE INDEX by_key ON numbers (key, height, place) WHERE key IS NOT NULL",
 )
+_ENTRIES = (
+    "SELECT address, number, numbers.height, place, hash, record, shown FROM numbers JOIN blocks"
+    " ON blocks.height = numbers.height"
+)
 
 
 class DamagedIndexError(HostError):
@@ -101,6 +105,12 @@ class Index:
             rows = self._base.execute(f"SELECT DISTINCT number {asked} ORDER BY number", (address, count))
             return chain.from_iterable(list(_gaps((number for (number,) in rows), count)))
 
+    def held(self, address: str, count: int) -> int:
+        """Return how many of the first `count` numbers of an account are here."""
+        with self._read_or_damaged():
+            asked = "SELECT COUNT(DISTINCT number) FROM numbers WHERE address = ? AND number < ? AND known"
+            return int(self._base.execute(asked, (address, count)).fetchone()[0])
+
     def has(self, address: str, number: int) -> bool:
         """Tell whether the transaction of a number is here."""
         with self._read_or_damaged():
@@ -140,15 +150,20 @@ class Index:
         with self._read_or_damaged():
             self._base.executemany("DELETE FROM numbers WHERE address = ? AND NOT known", [(one,) for one in authors])
 
-    def entries(self, key: str) -> Iterator[tuple[Entry, ProvenBlock]]:
-        """Yield what says that it is something under a key, in ledger order, each with its block."""
+    def entries(self, key: str, after: tuple[int, int] = (0, 0)) -> Iterator[tuple[Entry, ProvenBlock]]:
+        """Yield what says that it is something under a key, in ledger order, each with its block; what comes after a height and a
+        place in its block, where they are given."""
         with self._read_or_damaged():
-            rows = self._base.execute(
-                "SELECT address, number, numbers.height, place, hash, record, shown FROM numbers JOIN blocks"
-                " ON blocks.height = numbers.height WHERE key = ? ORDER BY numbers.height, place",
-                (key,),
-            )
-            yield from map(self._entry, rows)
+            asked = f"{_ENTRIES} WHERE key = ? AND (numbers.height, place) > (?, ?) ORDER BY numbers.height, place"
+            yield from map(self._entry, self._base.execute(asked, (key, *after)))
+
+    def newest(self, key: str, address: str, after: tuple[int, int], count: int) -> list[tuple[Entry, ProvenBlock]]:
+        """Return the newest `count` of what an account says under a key after a height and a place, the newest first."""
+        with self._read_or_damaged():
+            # The plus keeps SQLite from going through what others said under the key.
+            own = f"{_ENTRIES} WHERE address = ? AND +key = ? AND (numbers.height, place) > (?, ?)"
+            asked = f"{own} ORDER BY number DESC LIMIT ?"
+            return list(map(self._entry, self._base.execute(asked, (address, key, *after, count))))
 
     def _entry(self, row: tuple[Any, ...]) -> tuple[Entry, ProvenBlock]:
         address, number, height, place, tx_hash, record, shown = row

@@ -14,7 +14,7 @@ from nodeops.ledger.authors import Author
 from nodeops.ledger.cometbft.contents import prove_contents
 from nodeops.ledger.cometbft.proof import ANOTHER_NODE, ProofError, ProvenBlock, Step
 from nodeops.ledger.cosmos.address import account_address
-from nodeops.ledger.cosmos.state import FIRST_PROVEN, ProvenState
+from nodeops.ledger.cosmos.state import FIRST_PROVEN, ProvenAccount, ProvenState
 from nodeops.ledger.driver import Driver
 from nodeops.records.authored import Entry, Frontier, GapError, entries
 from nodeops.records.between import naming
@@ -57,7 +57,7 @@ class AuthorLogs:
         self.index.drop_unchecked(self.authors)
         accounts = {address: self.state.account(address, height) for address in self.authors}
         numbers = {address: found.number for address, found in accounts.items() if found}
-        for address, found in accounts.items():
+        for address, found in self._shortest_first(accounts):
             forgotten: dict[int, ForgottenError] = {}
             for number in self._wanted(address, found.sequence if found else 0):
                 try:
@@ -67,6 +67,11 @@ class AuthorLogs:
                 on_number()
             self._settle(address, forgotten, height, numbers)
         return Frontier(height, self.block(height).time, accounts)
+
+    def _shortest_first(self, accounts: Mapping[str, ProvenAccount | None]) -> list[tuple[str, ProvenAccount | None]]:
+        """Return accounts, those with the least to read first: whoever writes without end keeps nobody else from being read."""
+        counts = {address: found.sequence if found else 0 for address, found in accounts.items()}
+        return sorted(accounts.items(), key=lambda one: counts[one[0]] - self.index.held(one[0], counts[one[0]]))
 
     def _height(self) -> int:
         """Return the newest height whose state can be proven. Raise HostError while there is none."""

@@ -1,7 +1,9 @@
 """`nodeops status`: this host at a glance."""
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import typer
@@ -13,23 +15,22 @@ from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result, Table
 from nodeops.disk.state import disk_state
 from nodeops.document.host import load_host_document
-from nodeops.document.models import HostDocument, NodeDocument
+from nodeops.document.models import HostDocument, NodeDocument, PlainDocument
 from nodeops.firewall.standing import standing
 from nodeops.hardening.summary import hardening_state
 from nodeops.ledger.node.observe import observe_status
 from nodeops.ledger.node.status import findings
 from nodeops.ledger.node.view import status_table
 from nodeops.lifecycle.patch.summary import patch_state
+from nodeops.log_host import status as log_host
 
 D = TypeVar("D", bound=HostDocument)
 
 app = typer.Typer()
 
 _LINE_CHARACTERS = 300
-_GUARDS: Mapping[str, Callable[[NodeDocument], str]] = {
-    "disk": disk_state,
-    "patches": patch_state,
-}
+_GUARDS: Mapping[str, Callable[[NodeDocument], str]] = {"disk": disk_state}
+_OF_EVERY_HOST: Mapping[str, Callable[[HostDocument], str]] = {"hardening": hardening_state, "patches": patch_state}
 
 
 @app.callback(invoke_without_command=True)
@@ -47,9 +48,15 @@ def status(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 
 def _of_plain_host(host: HostDocument, as_json: bool) -> None:
     words, failing = guarded(host)
+    if isinstance(host, PlainDocument) and host.takes_logs:
+        words = {**words, "logs": _state(_logs, host)}
     data = {"host": host.title, "kind": host.kind, "name": host.own.name, "revision": host.revision, "guards": words}
     rows = [("runs", "no ledger"), ("revision", str(host.revision)), *words.items()]
     emit(Result(data, lines=[host.title], tables=[Table(("what", "state"), rows)], findings=failing), as_json)
+
+
+def _logs(host: HostDocument) -> str:
+    return log_host.word(log_host.read(Path(host.paths["log_host_status"])), time.time())
 
 
 def _of_node(node: NodeDocument, as_json: bool) -> None:
@@ -76,9 +83,9 @@ def guarded(document: HostDocument) -> tuple[dict[str, str], Sequence[Finding]]:
     Rules are for root; a status is for everyone.
     """
     if os.geteuid() != 0:
-        return dict.fromkeys(["firewall", "hardening"], "ask as root"), []
+        return dict.fromkeys(["firewall", *_OF_EVERY_HOST], "ask as root"), []
     word, failing = _firewall(document)
-    return {"firewall": word, "hardening": _state(hardening_state, document)}, failing
+    return {"firewall": word, **{name: _state(ask, document) for name, ask in _OF_EVERY_HOST.items()}}, failing
 
 
 def _backup(document: NodeDocument) -> tuple[str, Sequence[Finding]]:

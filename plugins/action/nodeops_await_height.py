@@ -5,6 +5,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from nodeops.fleet.ansible.verb import run_verb
 from nodeops.lifecycle.upgrade.policy import Distance
 
 _PAUSE_SECONDS = 5.0
@@ -27,10 +28,9 @@ class ActionModule(ActionBase):
         )
         name = str((task_vars or {}).get("inventory_hostname"))
         words = {"command": given["command"], "verb": given["verb"]}
-        module = self._task.resolved_action.replace("nodeops_await_height", "nodeops_verb")
         distance = Distance(until=time.monotonic() + given["seconds"])
         while True:
-            result: dict[str, Any] = self._execute_module(module_name=module, module_args=words, task_vars=task_vars)
+            result = run_verb(self, words)
             answer = result.get("answer") or {}
             if result.get("failed") or answer.get("way") != "wait" or self._task.check_mode:
                 return result

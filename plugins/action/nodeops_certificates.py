@@ -7,14 +7,17 @@ from ansible.plugins.action import ActionBase
 
 from nodeops.core.errors import NodeopsError
 from nodeops.document.check import checked_consortium
-from nodeops.exporter.publish import FOLDER, LOG_HOSTS, Known, publish
+from nodeops.exporter.publish import EXPORTERS, FOLDER, LOG_HOSTS, Known, publish
+
+# An argument of the task is named as the folder that it is kept in.
+_KINDS = (FOLDER, LOG_HOSTS, EXPORTERS)
 
 
 class ActionModule(ActionBase):
     """A door to nodeops.exporter.publish."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset({"inventory", "certificates", "log_hosts"})
+    _VALID_ARGS = frozenset({"inventory", *_KINDS})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Return the certificates of `nodes`, `monitors` and `repositories`, and who has none.
@@ -27,25 +30,26 @@ class ActionModule(ActionBase):
                 "inventory": {"type": "path", "required": True},
                 "certificates": {"type": "dict", "required": True},
                 "log_hosts": {"type": "dict", "default": {}},
+                "exporters": {"type": "dict", "default": {}},
             }
         )
         folder = Path(given["inventory"])
-        shown, taking = (_shown(given[name]) for name in ("certificates", "log_hosts"))
         try:
             consortium, _ = checked_consortium(folder)
-            known = publish(folder, consortium, shown, dry_run=bool(self._task.check_mode))
-            log_hosts = publish(folder, consortium, taking, dry_run=bool(self._task.check_mode), kind=LOG_HOSTS)
+            dry_run = bool(self._task.check_mode)
+            found = {kind: publish(folder, consortium, _shown(given[kind]), dry_run=dry_run, kind=kind) for kind in _KINDS}
         except NodeopsError as error:
             return {"failed": True, "msg": str(error)}
-        for name in sorted(set(known.missing) & set(consortium.monitors)):
+        for name in sorted(set(found[FOLDER].missing) & set(consortium.monitors)):
             self._display.display(f"{name}: no exporter lets this monitor in until {FOLDER}/{name}.pem is there")
-        return self._result(known, log_hosts)
+        return self._result(found)
 
-    def _result(self, known: Known, log_hosts: Known) -> dict[str, Any]:
-        written = {**known.written, **log_hosts.written}
+    def _result(self, kinds: dict[str, Known]) -> dict[str, Any]:
+        known, written = kinds[FOLDER], {path: text for kind in kinds.values() for path, text in kind.written.items()}
         diff = [{"before": "", "after": text, "after_header": path} for path, text in written.items()]
         found = {"nodes": known.nodes, "monitors": known.monitors, "repositories": known.repositories, "missing": known.missing}
-        found["log_hosts"] = {**log_hosts.monitors, **log_hosts.repositories}
+        for kind in (LOG_HOSTS, EXPORTERS):
+            found[kind] = {**kinds[kind].monitors, **kinds[kind].repositories}
         return {"changed": bool(written), "diff": diff, **found}
 
 

@@ -16,7 +16,7 @@ from nodeops.document.host import read_document
 from nodeops.document.models import HostDocument, NodeDocument
 from nodeops.document.names_rules import names_of
 from nodeops.document.preflight import judge_host
-from nodeops.fleet.ansible_words import explained
+from nodeops.fleet.ansible.words import explained
 from nodeops.host import names
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
+from nodeops.fleet.ansible.verb import run_verb
 from nodeops.host.ssh.client import new_login
 
 _LOGIN_SECONDS = 10
@@ -44,7 +45,7 @@ class ActionModule(ActionBase):
         _, arguments = self.validate_argument_spec(_SPECIFICATION)
         # One that cannot be reached now proves nothing afterwards.
         behind = [] if self._task.check_mode else [name for name in self._behind(task_vars) if not self._trouble(name, task_vars)]
-        applied = self._verb(arguments, arguments["apply"], task_vars, changes=True)
+        applied = self._verb(arguments, arguments["apply"], changes=True)
         trial = _trial(applied.get("answer"))
         if applied.get("failed") or self._task.check_mode or not trial:
             return applied
@@ -54,12 +55,8 @@ class ActionModule(ActionBase):
             return {**applied, "failed": True, "msg": f"{confirmed['msg']}\n{left}", "confirmation": confirmed.get("answer", {})}
         return {**applied, "confirmation": confirmed.get("answer", {})}
 
-    def _verb(self, arguments: dict[str, Any], words: list[str], task_vars: Any, **options: Any) -> dict[str, Any]:
-        given = {"command": arguments["command"], "verb": words, "timeout": arguments["timeout"], **options}
-        # The module beside this action, be that in a collection or in the checkout.
-        verb = self._task.resolved_action.replace("nodeops_trial", "nodeops_verb")
-        result: dict[str, Any] = self._execute_module(module_name=verb, module_args=given, task_vars=task_vars)
-        return result
+    def _verb(self, arguments: dict[str, Any], words: list[str], **options: Any) -> dict[str, Any]:
+        return run_verb(self, {"command": arguments["command"], "verb": words, "timeout": arguments["timeout"], **options})
 
     def _behind(self, task_vars: Any) -> list[str]:
         """Return the hosts of this inventory that are reached through this one."""
@@ -92,7 +89,7 @@ class ActionModule(ActionBase):
             try:
                 # Without this the old connection would be used again, and it may live on where a new one is refused.
                 self._connection.reset()
-                said = self._cut_off(behind, task_vars) or self._verb(arguments, words, task_vars)
+                said = self._cut_off(behind, task_vars) or self._verb(arguments, words)
             except AnsibleConnectionFailure as error:
                 said = {"failed": True, "unreachable": False, "msg": f"no new connection to this host: {error}"}
             else:

@@ -2,22 +2,32 @@
 
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from nodeops.fleet.ansible_words import explained
+from nodeops.core.printable import printable
+from nodeops.fleet.ansible.verb import ARGUMENTS, run_verb
+
+# A host is not believed to be brief.
+_MOST_LINES = 10
 
 
 class ActionModule(ActionBase):
-    """Run the module of the same name."""
+    """A door to nodeops.fleet.ansible.verb."""
+
+    _VALID_ARGS = frozenset(ARGUMENTS)
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Return the module's answer."""
+        """Return `answer`, `failures`, `rc` and `diff`; fail when there is no answer, or a code that is not tolerated.
+
+        What a verb has `said` is for whoever watches the run.
+        """
         super().run(tmp, task_vars)
-        try:
-            result: dict[str, Any] = self._execute_module(task_vars=task_vars)
-        except AnsibleConnectionFailure:
-            raise
-        except AnsibleError as error:
-            result = {"failed": True, "msg": str(error)}
-        return explained(result)
+        _, given = self.validate_argument_spec(ARGUMENTS)
+        result = run_verb(self, given)
+        self._tell(str((task_vars or {}).get("inventory_hostname")), result.get("answer"))
+        return result
+
+    def _tell(self, name: str, answer: Any) -> None:
+        said = answer.get("said") if isinstance(answer, dict) else None
+        for line in said[:_MOST_LINES] if isinstance(said, list) else []:
+            self._display.display(f"{name}: {printable(str(line))}")

@@ -13,6 +13,7 @@ RULES = [
     roles.undeclared_shared,
     roles.literals,
     roles.limited_starts,
+    roles.failing_ends,
 ]
 
 
@@ -122,3 +123,12 @@ def test_what_comes_from_the_document_or_the_system_is_allowed(plant, line):
 @pytest.mark.parametrize(("line", "found"), [("StartLimitIntervalSec=0", 0), ("StartLimitIntervalSec=10", 1), ("", 1)])
 def test_services_with_a_limit_of_starts_are_found(plant, line, found):
     assert len(list(roles.limited_starts(plant({"roles/x/templates/a.service.j2": f"[Unit]\n{line}\n[Service]\n"})))) == found
+
+
+ENDS = [("Type=notify\nSuccessExitStatus=143", 0), ("Type=notify", 1), ("Type=oneshot", 0)]
+
+
+@pytest.mark.parametrize(("lines", "found"), ENDS)
+def test_services_that_fail_when_they_are_stopped_are_found(plant, lines, found):
+    root = plant({"roles/x/templates/a.service.j2": f"[Service]\n{lines}\nRestart=always\n"})
+    assert len(list(roles.failing_ends(root))) == found

@@ -91,7 +91,7 @@ def test_some_of_what_arrives_is_lost_and_what_is_sent_is_held_to_a_rate(lab: La
     assert "tbf" not in lab.ssh(one, "sudo tc qdisc show dev eth0").stdout
 
 
-def test_what_arrives_is_slow_but_for_the_controllers_and_ends_by_itself(lab: LabHosts) -> None:
+def test_what_is_sent_is_slow_but_to_the_controller_and_ends_by_itself(lab: LabHosts) -> None:
     one, other, third = lab.nodes
     assert round_trip(lab, other, one) < 500
     made = lab.answer("lab", "fault", "slow", one, "500", *LONG)

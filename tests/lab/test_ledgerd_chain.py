@@ -7,6 +7,7 @@ import subprocess
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -42,8 +43,8 @@ def test_a_node_joins_by_state_sync_with_what_our_verifier_came_to(tmp_path: Pat
     with running(net.home("alpha-1"), program()):
         source = net.driver("alpha-1")
         until_height(source, 23)
-        block, server = Follower(net.trusted(), source).block(15), f"http://127.0.0.1:{net.ports['alpha-1'][0]}"
-        with running(net.home("witness"), program(), environment("ledgerd", server, block)):
+        block, servers = Follower(net.trusted(), source).block(15), (f"http://127.0.0.1:{net.ports['alpha-1'][0]}",) * 2
+        with running(net.home("witness"), program(), environment("ledgerd", servers, block, datetime.now(UTC))):
             node = net.driver("witness")
             until(lambda: beyond_its_first_blocks(node), "caught up")
             # It has no old blocks, and what it has is proven like everywhere.
@@ -56,7 +57,7 @@ def test_a_node_joins_by_state_sync_with_what_our_verifier_came_to(tmp_path: Pat
             found = ProvenState(node, follower.block).account(GAMMA.address, newest - 1)
             assert found is not None
             assert found.public_key == GAMMA.public
-        lied_to, lie = net.home("lied-to"), environment("ledgerd", server, replace(block, hash="AB" * 32))
+        lied_to, lie = net.home("lied-to"), environment("ledgerd", servers, replace(block, hash="AB" * 32), datetime.now(UTC))
         with running(lied_to, program(), lie) as process:
             assert process.wait(SECONDS) != 0
         assert f"but got {block.hash}" in (lied_to / "log").read_text()

@@ -36,7 +36,7 @@ FULL_BUDGETS = {
     "disk": 1500,
     "firewall": 400,
     "hardening": 1500,
-    "lifecycle": 600,
+    "lifecycle": 720,
     "monitoring": 3300,
     "restore": 900,
 }

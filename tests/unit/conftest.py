@@ -1,4 +1,6 @@
-"""What every unit test gets: a host of its own to hold, so that no test holds, or waits for, the machine it runs on."""
+"""What every unit test gets: a host of its own to hold, so that no test holds, or waits for, the machine it runs on; and a look
+at whether it wrote there all the same, where another test would find it.
+"""
 
 from collections.abc import Iterator
 from itertools import count
@@ -23,3 +25,21 @@ def own_host(_hosts: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     state.mkdir()
     monkeypatch.setattr(lock, "host_paths", lambda: {"state": str(state)})
     yield state
+
+
+# Where a host's agent keeps its own. A machine that runs one cannot be judged: it writes there itself.
+OF_A_HOST = [Path(path) for path in ("/etc/nodeops", "/run/nodeops", "/var/lib/nodeops", "/var/lib/ledger", "/var/log/ledger")]
+WITH_AN_AGENT = Path("/etc/nodeops/node.json").exists()
+
+
+def written() -> list[int | None]:
+    """Return when something was made or taken away in each of them; None where it is not there."""
+    return [path.stat().st_mtime_ns if path.exists() else None for path in OF_A_HOST]
+
+
+@pytest.fixture(autouse=True)
+def this_machine_is_left_alone() -> Iterator[None]:
+    """Fail a test, or another that ran at that moment, when something appeared where a host's agent keeps its own."""
+    before = written()
+    yield
+    assert WITH_AN_AGENT or written() == before, f"written on this machine, in one of {[str(one) for one in OF_A_HOST]}"

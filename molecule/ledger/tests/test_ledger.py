@@ -102,3 +102,9 @@ def test_a_record_is_proved_and_a_changed_byte_is_caught(host: Any) -> None:
     assert host.run(f"nodeops record verify /var/tmp/{name}").rc == 0
     host.check_output(f"cd /var/tmp && printf 'session,kwh\\n1,20.6\\n' > /var/tmp/{name}")
     assert host.run(f"nodeops record verify /var/tmp/{name}").rc == 1
+
+
+@pytest.mark.parametrize("unit", ["nodeops-disk", "nodeops-exporter", "nodeops-mesh"])
+def test_what_was_told_to_end_has_not_failed(host: Any, unit: str) -> None:
+    ended = f"systemctl stop {unit}; systemctl show -p Result -p ActiveState --value {unit} | sort; systemctl start {unit}"
+    assert host.check_output(ended).split() == ["inactive", "success"]

@@ -1,6 +1,5 @@
 """Four nodes go over to another version and back, one at a time, under a stream of records; what is bad stops at the canary."""
 
-import hashlib
 import json
 import os
 import re
@@ -19,8 +18,6 @@ import hosts
 import pytest
 import signing
 import stream
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tier import FULL
 
 OLD, NEW, VOTED = "v0.1.0", "v0.1.1", "v0.2.0"
@@ -206,34 +203,7 @@ def test_what_may_not_run_beside_the_old_version_is_refused_first(playbook: str,
     assert hosts.at_once(lambda node: hosts.must(node, files), hosts.NODES) == before
 
 
-def signed(folder: Path, organisation: str, *words: str) -> None:
-    """Run a verb of `nodeops consortium` with an organisation's key, which is made of its name."""
-    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(organisation.encode()).digest())
-    file = folder / f"{organisation}.pem"
-    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    file.chmod(0o600)
-    assert hosts.controller("consortium", *words, "--key", str(file), "--json")["changed"]
-
-
-def all_go_over_at_the_height_that_was_voted_on_and_never_back(tmp_path: Path) -> None:
-    height = stream.height() + 45
-    with version(VOTED, revision=2):
-        signed(tmp_path, "alpha", "propose", "--upgrade-height", str(height))
-        signed(tmp_path, "beta", "approve")
-        told = {**builds.artifact(builds.built(VOTED)), "nodeops_unagreed": False}
-        done = hosts.play("upgrade.yml", "-e", json.dumps(told), seconds=600)
-        assert done.returncode == 0, done.stdout[-4000:]
-        assert f"of {height}" in done.stdout
-        assert runs() == {VOTED}
-        back = hosts.play("rollback.yml")
-    said = " ".join(back.stdout.split())
-    assert (back.returncode != 0, "v0.2.0 -> v0.1.0" in said) == (True, True), said[-3000:]
-    assert runs() == {VOTED}
-
-
 if FULL:
     test_another_state = another_state_stops_at_the_canary_and_is_taken_back
     test_computed_anew = a_node_that_stopped_with_another_state_computes_it_anew
     test_held = what_was_not_taken_back_to_the_end_is_not_started
-    # The last one: nobody goes back from there.
-    test_a_vote = all_go_over_at_the_height_that_was_voted_on_and_never_back

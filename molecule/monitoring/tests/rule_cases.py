@@ -18,9 +18,20 @@ OLDEST = one("patch_oldest_security_timestamp_seconds")
 REBOOT, STALE = one("patch_reboot_required"), two("patch_stale_services")
 SIZE = one("backup_size_bytes")
 GUARD, LEDGER_UNIT = one("service_active", 'unit="nodeops-disk.service"'), one("service_active", 'unit="ledger.service"')
+LOG_HOST_UNIT, REPOSITORY_UNIT = (one("service_active", f'unit="nodeops-{name}.service"') for name in ("log-host", "repository"))
+LEFT_OUT, WAITING = one("log_host_left_out_lines_total", 'sender="b"'), one("log_host_waiting_bytes")
+FREE, SIZE_OF = one("store_free_bytes", 'store="backups"'), one("store_size_bytes", 'store="backups"')
+
+
+def heard(sender: str) -> str:
+    """Return the series of when a log host heard a node."""
+    return one("log_host_heard_timestamp_seconds", f'sender="{sender}"')
+
 
 CASES: dict[str, Case] = {
-    "ExporterDown": Case({UP: "0x400"}, {UP: "1x400", 'up{job="monitor"}': "0x400"}, MINUTE),
+    "ExporterDown": Case(
+        {UP: "0x400", UP.replace("nodeops", "hosts"): "0x400"}, {UP: "1x400", 'up{job="monitor"}': "0x400"}, MINUTE, firing=2
+    ),
     "CollectorFailed": Case({COLLECTOR: "0x400", UP: "1x400"}, {COLLECTOR: "1x400", UP: "1x400"}, 5 * MINUTE),
     "FirewallOff": Case({one("firewall_loaded"): "0x400"}, {one("firewall_loaded"): "1x400"}, MINUTE),
     "GuardDown": Case({GUARD: "0x400"}, {GUARD: "1x400", LEDGER_UNIT: "0x400"}, 2 * MINUTE),
@@ -216,6 +227,33 @@ CASES: dict[str, Case] = {
         {ASKED.format("a"): "-301x400", ASKED.format("b"): "0+15x400", ASKED.format("c"): "0+15x400"},
         MINUTE,
     ),
+    # Of one node nothing came for an hour, of one nothing ever did; one is down, of one the lines wait, one spoke 50 minutes ago.
+    "LogHostSilent": Case(
+        {heard("b"): "-3601x400", heard("c"): "-7200x400", heard("d"): "-7200x400", told("ExporterDown", "a"): "1x400"},
+        {
+            heard("b"): "-3600+15x400",
+            heard("c"): "-7200x400",
+            told("ExporterDown", "c"): "1x400",
+            heard("d"): "-7200x400",
+            told("LogsWait", "d"): "1x400",
+        },
+        15 * MINUTE,
+        firing=3,
+    ),
+    # What was left out stays told for an hour.
+    "LogHostLeavesOut": Case(
+        {LEFT_OUT: "0x10 1x400", LEFT_OUT.replace('"b"', '"c"'): "5+5x400"}, {LEFT_OUT: "5x400"}, 0, firing=2, vanished=2
+    ),
+    "LogHostDown": Case({LOG_HOST_UNIT: "0x400"}, {LOG_HOST_UNIT: "1x400", GUARD: "0x400"}, 2 * MINUTE),
+    # The last file of a queue stays; of another node lines waited for a quarter of an hour.
+    "LogsWait": Case(
+        {WAITING: "1572865x400"},
+        {WAITING: "1200000x400", two("log_host_waiting_bytes"): "9000000x60 0x400"},
+        30 * MINUTE,
+        late=HOUR,
+    ),
+    "RepositoryDown": Case({REPOSITORY_UNIT: "0x400"}, {REPOSITORY_UNIT: "1x400", LOG_HOST_UNIT: "0x400"}, 2 * MINUTE),
+    "StoreFills": Case({FREE: "9x400", SIZE_OF: "100x400"}, {FREE: "10x400", SIZE_OF: "100x400"}, 15 * MINUTE),
     "MonitorPartDown": Case({'up{job="monitor"}': "0x400"}, {'up{job="monitor"}': "1x400", UP: "0x400"}, 2 * MINUTE),
     "DeadMansSwitch": Case({UP: "1x400"}, {}, 0, vanished=1),
 }

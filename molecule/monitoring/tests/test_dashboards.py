@@ -10,7 +10,7 @@ import pytest
 MONITOR = "mon-1"
 FILES = sorted((hosts.ROOT / "roles/dashboards/files").glob("*.json"))
 # What a person would choose; Grafana fills in the rest.
-CHOSEN = {"$network": "monitored", "$node": "alpha-1", "$__rate_interval": "1m"}
+CHOSEN = {"$network": "monitored", "$node": "alpha-1|mon-1", "$__rate_interval": "1m"}
 # Panels that rightly say nothing here, and the event that fills them.
 EMPTY = {
     ("nodeops-fleet", "First disk full in"): "a disk that fills for some hours",

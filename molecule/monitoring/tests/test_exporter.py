@@ -8,6 +8,7 @@ import hosts
 import pytest
 
 MONITOR = "mon-1"
+EVERY_HOST = (*hosts.NODES, MONITOR)
 WAIT = 90
 
 
@@ -44,13 +45,13 @@ def failing(node: str) -> list[Any]:
 
 
 def test_everything_is_collected_and_is_as_the_catalogue_says() -> None:
-    assert hosts.at_once(not_passed, hosts.NODES) == {node: [] for node in hosts.NODES}
+    assert hosts.at_once(not_passed, EVERY_HOST) == {host: [] for host in EVERY_HOST}
 
 
 @pytest.mark.parametrize("unit", ["nodeops-exporter.service", "nodeops-look.service"])
 def test_the_exposure_of_its_units(unit: str) -> None:
     line = f"systemd-analyze security --no-pager {unit} | tail -n 1"
-    said = hosts.at_once(lambda node: hosts.must(node, line), hosts.NODES)
+    said = hosts.at_once(lambda host: hosts.must(host, line), EVERY_HOST)
     assert max(float(text.split(":")[1].split()[0]) for text in said.values()) <= 1.5
 
 
@@ -70,6 +71,17 @@ def test_its_key_is_roots_alone_and_never_reached_the_controller() -> None:
     published = (hosts.SCENARIO / "certificates/alpha-1.pem").read_text(encoding="ascii")
     assert hosts.must("alpha-1", "cat /etc/nodeops/exporter/certificate.pem") == published
     assert "PRIVATE" not in published
+    # A monitor has two: with one it asks the nodes, with the other its own exporter is known.
+    own = hosts.must(MONITOR, "cat /etc/nodeops/exporter/certificate.pem")
+    assert own == (hosts.SCENARIO / f"exporters/{MONITOR}.pem").read_text(encoding="ascii")
+    assert own != (hosts.SCENARIO / f"certificates/{MONITOR}.pem").read_text(encoding="ascii")
+
+
+def test_on_a_monitor_it_sees_none_of_the_keys_there() -> None:
+    pid = hosts.must(MONITOR, "systemctl show -p MainPID --value nodeops-exporter").strip()
+    for key in ("/etc/nodeops/monitoring/key.pem", "/etc/nodeops/log_host/key.pem", "/etc/nodeops/exporter/key.pem"):
+        assert "PRIVATE" in hosts.must(MONITOR, f"cat {key}")
+        assert hosts.run(MONITOR, f"nsenter --mount --target {pid} cat {key}").out == ""
 
 
 def connects(source: str, target: str) -> bool:

@@ -3,10 +3,12 @@
 import json
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import hosts
 import pytest
+from monitor import WAIT, told_of_all
+from tier import FULL
 
 from nodeops.hardening.controls.catalogue import catalogue
 
@@ -114,6 +116,39 @@ def test_a_flood_stays_within_the_bound_of_a_day_and_harms_nobody_else() -> None
     assert "alpha-2 says what it did" in kept("alpha-2")
     await_line("alpha-1", log("alpha-1", "is not in the way of the flood"))
     assert shown("alpha-1")[0] == "pass"
+    until_so(lambda: ("LogHostLeavesOut", LOG_HOST) in told_of_all())
+
+
+def test_while_it_is_down_lines_wait_and_are_seen_to_and_all_come_later() -> None:
+    hosts.must(LOG_HOST, "systemctl stop nodeops-log-host")
+    try:
+        # A thousand wait in memory.
+        hosts.must("alpha-1", "for number in $(seq 3000); do echo waits-$number-; done | logger")
+        until_so(lambda: waiting("alpha-1") > 0)
+        # It holds for two minutes before it is told.
+        if FULL:
+            until_so(lambda: ("LogHostDown", LOG_HOST) in told_of_all())
+            assert ("CollectorFailed", LOG_HOST) not in told_of_all()
+    finally:
+        hosts.must(LOG_HOST, "systemctl start nodeops-log-host")
+    until_so(lambda: lacks(kept("alpha-1")) == [])
+
+
+def lacks(text: str) -> list[int]:
+    return [number for number in range(1, 3001) if f"waits-{number}-" not in text]
+
+
+def waiting(node: str) -> float:
+    """Return what waits on a node's disk, as its exporter says."""
+    (found,) = hosts.verb(node, "metrics", "show", "log_host_waiting_bytes")["values"]
+    return float(found["value"])
+
+
+def until_so(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + WAIT
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(1)
 
 
 def shown(node: str) -> tuple[str, str]:

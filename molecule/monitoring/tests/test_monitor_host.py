@@ -10,8 +10,9 @@ TRIED = 9400
 
 def ends() -> list[str]:
     """Return SSH, what the monitor serves, and a port on which anything might listen."""
-    ports = hosts.controller("document", "show", MONITOR, "--json")["document"]["monitor_ports"]
-    return [f"{ADDRESS}:{port}" for port in (22, TRIED, *(one["port"] for one in ports.values()))]
+    document = hosts.controller("document", "show", MONITOR, "--json")["document"]
+    ports = [*document["monitor_ports"].values(), document["ports"]["exporter"]]
+    return [f"{ADDRESS}:{port}" for port in (22, TRIED, *(one["port"] for one in ports))]
 
 
 def test_nothing_is_open_to_a_stranger_or_a_node_and_operators_get_in() -> None:

@@ -122,7 +122,14 @@ def test_a_rule_that_is_broken_in_any_of_these_ways_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    "checked", ["rules rules.yml", "rules ledger_rules.yml", "rules service.yml", "config --syntax-only prometheus.yml"]
+    "checked",
+    [
+        "rules rules.yml",
+        "rules ledger_rules.yml",
+        "rules host_rules.yml",
+        "rules service.yml",
+        "config --syntax-only prometheus.yml",
+    ],
 )
 def test_what_is_installed_is_valid(checked: str) -> None:
     hosts.must(MONITOR, f"cd /etc/prometheus/nodeops && promtool check {checked}")

@@ -89,7 +89,7 @@ def slow(
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """What arrives at a host arrives later, in its order; what the controller sends arrives as ever."""
+    """What a host sends leaves later, in its order; what it sends to the controller leaves as ever."""
     _make(inventory, seconds, dry_run, as_json, lambda lab: plan.slow(node, milliseconds, jitter, _addresses(lab), lab.gateway))
 
 

@@ -1,4 +1,4 @@
-"""Hold back what arrives at a host for a while: a program for the host's own Python, sent there as text by `plan.slow`.
+"""Hold back what a host sends for a while: a program for the host's own Python, sent there as text by `plan.slow`.
 
 `hold.py TABLE CHAIN MILLISECONDS JITTER` adds to an nft chain of family `ip` a rule that gives every packet to this program, by
 the target NFQUEUE of x_tables: kernels without sch_netem and nft's `queue` have it, and the rule is put there over netlink,

@@ -83,18 +83,19 @@ def rate(node: str, kilobits: int, addresses: Mapping[str, str]) -> list[Fault]:
 
 
 def slow(node: str, milliseconds: int, jitter: int, addresses: Mapping[str, str], controller: str) -> list[Fault]:
-    """Return a host at which all that arrives arrives later, but for what the controller sends.
+    """Return a host of which all that it sends leaves later, but for what it sends to the controller.
 
     Raise InputError for an unknown host, and for a jitter that is more than the delay.
     """
     if jitter > milliseconds:
         raise InputError(f"a jitter of {jitter} ms is more than the delay", allowed=f"0 to {milliseconds}")
     what = f"slow by {milliseconds} ms" + (f", give or take {jitter} ms" if jitter else "")
-    at_once = ('iifname "lo"', f"ip saddr {_address(controller)}")
-    table = _nft("ip", _SLOW_TABLE, [("prerouting", f"{which} accept") for which in at_once])
+    at_once = ('oifname "lo"', f"ip daddr {_address(controller)}")
+    # Where it leaves: what arrives has the kernel's stamp before any hook, and the mesh would take it for quick.
+    table = _nft("ip", _SLOW_TABLE, [("output", f"{which} accept") for which in at_once])
     program = resources.files("nodeops.lab.faults").joinpath("hold.py").read_text(encoding="utf-8")
     file = f"printf %s {shlex.quote(program)} >{_SLOW_FILE}.py"
-    started = f"{_SLOW_UNIT} {_SLOW_FILE}.py {_SLOW_TABLE} prerouting {milliseconds} {jitter}"
+    started = f"{_SLOW_UNIT} {_SLOW_FILE}.py {_SLOW_TABLE} output {milliseconds} {jitter}"
     on = f"{table} && {file} && {{ {started} || {{ cat {_SLOW_FILE}.log 2>/dev/null; exit 1; }}; }}"
     off = f"systemctl stop lab-slow.service 2>/dev/null; {_SLOW_GONE} 2>/dev/null; rm -f {_SLOW_FILE}.*; true"
     return [Fault(_known(node, addresses), what, on, off)]

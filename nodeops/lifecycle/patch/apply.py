@@ -6,7 +6,8 @@ looked at on the host, not remembered. Only a reboot is: what the node did befor
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from nodeops.lifecycle.patch.view import LISTS_SECONDS
 from nodeops.lifecycle.restart import restart
 from nodeops.quorum import leave
 from nodeops.quorum.lease import hold
+from nodeops.quorum.policy import Passage
 
 LISTS_FRESH_SECONDS = 3600.0
 AWAITED = Change("wait for the node", "the host was rebooted")
@@ -43,9 +45,34 @@ class Run:
 
     document: NodeDocument
     asked: Asked
-    gate: leave.Asked
+    gate: leave.Gate
     timeout_seconds: float
     report: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class LeasedGate:
+    """A gate behind which the lease of this run must hold still: leave may take longer, and then others may have the power."""
+
+    behind: leave.Gate
+    held: hold.Held
+
+    @property
+    def node(self) -> NodeDocument:
+        """Return whose leave is asked for."""
+        return self.behind.node
+
+    def wait(self, report: Callable[[str], None]) -> Passage:
+        """Return once this node may be restarted. Raise as the gate does, Refused where the lease has ended."""
+        found = self.behind.wait(report)
+        self.held.require()
+        return found
+
+    def spare(self, report: Callable[[str], None]) -> Passage:
+        """Return once the others can do without this node. Raise as `wait` does."""
+        found = self.behind.spare(report)
+        self.held.require()
+        return found
 
 
 def refreshed(report: Callable[[str], None]) -> str:
@@ -75,15 +102,18 @@ def apply(work: Run, wait_seconds: float) -> tuple[list[Change], bool]:
         _require_lists()
         plan = _required(work)
         part = part_taken(work.document) if plan.changes else None
-        held = part is not None and part.votes and hold.begin(work.document, _LEASE_SECONDS, _REASON, work.report)
+        votes = part is not None and part.votes
+        held = hold.begin(work.document, _LEASE_SECONDS, _REASON, work.report) if votes else None
+        work = replace(work, gate=LeasedGate(work.gate, held)) if held else work
         try:
-            if plan.changes:
-                work.gate.spare(work.report)
-                done += _carry_out(work, plan)
-                _take_part(work, part)
-            seen, plan = look(work.document, work.asked)
-            memory.record(work.document, seen)
-            return [*done, *_reboot(work, plan, held)], bool(plan.reboot)
+            with held.renewing() if held else nullcontext():
+                if plan.changes:
+                    work.gate.spare(work.report)
+                    done += _carry_out(work, plan)
+                    _take_part(work, part)
+                seen, plan = look(work.document, work.asked)
+                memory.record(work.document, seen)
+                return [*done, *_reboot(work, plan, held is not None)], bool(plan.reboot)
         finally:
             if held and memory.reboot_begun(work.document) is None:
                 hold.end(work.document, _REASON, work.report)

@@ -9,13 +9,14 @@ import typer
 from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, emit, working
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
-from nodeops.document.host import load_node_document
+from nodeops.document.host import load_host_document, load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.host.lock import changes_host
 from nodeops.host.units import systemd
 from nodeops.host.units.service import carry_out, observe, plan_start
 from nodeops.lifecycle.patch import apply as acting
 from nodeops.lifecycle.patch import memory, view
+from nodeops.lifecycle.patch.observe import observe as look_at_host
 from nodeops.lifecycle.patch.policy import Asked, Kind, Plan, Seen
 from nodeops.quorum import leave
 from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, PatienceOption, RollOption, request
@@ -45,12 +46,12 @@ def status(refresh: RefreshFlag = False, document: DocumentOption = None, as_jso
     """What is pending, since when, what runs on replaced files, whether a reboot is due; remembered for metrics.
 
     Exit code 1 when a patch of security is overdue, or the lists are too old to tell."""
-    node = load_node_document(document)
+    own = load_host_document(document)
     with working("looking at this host") as say:
         trouble = acting.refreshed(say) if refresh else ""
-        seen, _ = acting.look(node, Asked("all"))
-        said = memory.record(node, seen)
-    since = memory.pending_since(node)
+        seen = look_at_host("all")
+        said = memory.record(own, seen)
+    since = memory.pending_since(own)
     tables = view.table(seen.updates, since)
     emit(Result(said, tables=tables, lines=_lines(trouble), findings=list(view.findings(said, time.time()))), as_json)
 
@@ -143,11 +144,11 @@ def _softened(finding: Finding) -> Finding:
 @changes_host()
 def watch(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
     """Start the timer that looks at pending updates; where nobody has looked since the boot, begin to. Called by the role."""
-    node = load_node_document()
+    own = load_host_document()
     changes = plan_start(observe(TIMER))
     if not dry_run:
         carry_out(changes)
-        if memory.last_seen(node) is None:
+        if memory.last_seen(own) is None:
             # Not waited for: a mirror that does not answer is no fault of the run.
             systemd.systemctl("start", "--no-block", LOOK)
     emit(Result({}, lines=[] if changes else ["nothing to do"], changes=changes), as_json)

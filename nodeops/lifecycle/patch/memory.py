@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nodeops.core.errors import HostError
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.host.files import sync_folder, write_atomic
 from nodeops.lifecycle.patch.observe import lists_time
 from nodeops.lifecycle.patch.policy import Seen, due, kept_until, remembered
@@ -16,14 +16,14 @@ from nodeops.receipts import notes
 _PENDING, _REBOOT, _BOOK = "pending.json", "reboot.json", "patched.jsonl"
 
 
-def folder_of(document: NodeDocument) -> Path:
+def folder_of(document: HostDocument) -> Path:
     """Return the folder of this state, made when it is missing."""
     folder = Path(document.paths["patch_state"])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
-def record(document: NodeDocument, seen: Seen) -> dict[str, Any]:
+def record(document: HostDocument, seen: Seen) -> dict[str, Any]:
     """Remember what was seen, publish it for every other verb and for metrics, and return it."""
     file, now = folder_of(document) / _PENDING, time.time()
     known = remembered(_read(file) or {}, seen.updates, now)
@@ -50,12 +50,12 @@ def summary(seen: Seen, known: Mapping[str, float], now: float) -> dict[str, Any
     }
 
 
-def pending_since(document: NodeDocument) -> dict[str, float]:
+def pending_since(document: HostDocument) -> dict[str, float]:
     """Return since when each patch of security is pending, in Unix seconds."""
     return _read(Path(document.paths["patch_state"]) / _PENDING) or {}
 
 
-def last_seen(document: NodeDocument) -> dict[str, Any] | None:
+def last_seen(document: HostDocument) -> dict[str, Any] | None:
     """Return what was last published since the boot; None when nobody looked. Raise HostError when it is damaged."""
     return _read(Path(document.paths["patch_status"]))
 
@@ -70,27 +70,27 @@ def _read(path: Path) -> dict[str, Any] | None:
     return found
 
 
-def note(document: NodeDocument, kind: str, data: Mapping[str, Any]) -> None:
+def note(document: HostDocument, kind: str, data: Mapping[str, Any]) -> None:
     """Write into the book what was begun, done or failed."""
-    notes.append(folder_of(document) / _BOOK, document.node.name, kind, data)
+    notes.append(folder_of(document) / _BOOK, document.own.name, kind, data)
 
 
-def history(document: NodeDocument) -> tuple[list[notes.Note], list[str]]:
+def history(document: HostDocument) -> tuple[list[notes.Note], list[str]]:
     """Return the book of what was patched, and what is wrong with it."""
     return notes.read(Path(document.paths["patch_state"]) / _BOOK)
 
 
-def begin_reboot(document: NodeDocument, data: Mapping[str, Any]) -> None:
+def begin_reboot(document: HostDocument, data: Mapping[str, Any]) -> None:
     """Remember that this host is about to reboot, and what its node did before."""
     write_atomic(folder_of(document) / _REBOOT, json.dumps(data).encode(), 0o600)
 
 
-def reboot_begun(document: NodeDocument) -> dict[str, Any] | None:
+def reboot_begun(document: HostDocument) -> dict[str, Any] | None:
     """Return what was remembered of a reboot that is not over; None when there is none."""
     return _read(Path(document.paths["patch_state"]) / _REBOOT)
 
 
-def end_reboot(document: NodeDocument) -> None:
+def end_reboot(document: HostDocument) -> None:
     """Forget a reboot: its node takes part again."""
     folder = folder_of(document)
     (folder / _REBOOT).unlink(missing_ok=True)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument
 from nodeops.lifecycle.patch.memory import last_seen
 from nodeops.metrics.collector import Collector, Sample
 
 
-def look(document: NodeDocument) -> Iterator[Sample]:
+def look(document: HostDocument) -> Iterator[Sample]:
     """Yield what was last seen; nothing before the first look since the boot. Raise HostError when that is damaged."""
     said = last_seen(document)
     if said is None:

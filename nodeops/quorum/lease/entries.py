@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from nodeops.core.errors import InputError
 from nodeops.document.fields import Name, Words
@@ -17,6 +17,8 @@ MOST_HEIGHT = (1 << 63) - 1
 Seconds = Annotated[int, Field(ge=SHORTEST_SECONDS, le=LONGEST_SECONDS)]
 # The height that its writer knew: it makes two entries that say the same two entries.
 Height = Annotated[int, Field(ge=1, le=MOST_HEIGHT)]
+# What names the terms by which its writer judged: who reads by others knows that they may differ on who holds what.
+TermsName = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
 
 class Acquire(Model):
@@ -27,6 +29,7 @@ class Acquire(Model):
     seconds: Seconds
     reason: Words
     after: Height
+    terms: TermsName
 
 
 class Renew(Model):
@@ -36,6 +39,7 @@ class Renew(Model):
     node: Name
     seconds: Seconds
     after: Height
+    terms: TermsName
 
 
 class Release(Model):
@@ -44,6 +48,7 @@ class Release(Model):
     do: Literal["release"] = "release"
     node: Name
     after: Height
+    terms: TermsName
 
 
 Step = Acquire | Renew | Release

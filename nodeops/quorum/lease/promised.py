@@ -11,12 +11,14 @@ def for_node(read: Reading, node: str, addresses: Mapping[str, str], seen: Stand
     """Return whose power a node must leave to others, and since when it has a lease itself.
 
     `addresses` are validators by name. A node that is known not to sign is counted as gone by whoever counts votes, so its lease
-    takes no more; one whose address nobody told is taken to sign.
+    takes no more; one whose address nobody told is taken to sign. Where others may read another book, this node's lease gives it
+    no right: in theirs it may have none.
     """
-    live = read.book.live(read.now)
-    own = next((one for one in live if one.node == node), None)
-    others = [_reserved(one, own, addresses, seen) for one in live if one.node != node and _signs(one, addresses, seen)]
-    return Leases([one for one in others if one.power], own.height if own else None)
+    own = read.book.of(node, read.now)
+    held = [one for one in read.book.reserved(read.now) if one.node != node and _signs(one, addresses, seen)]
+    others = [one for one in (_reserved(lease, own, addresses, seen) for lease in held) if one.power]
+    unsure = read.unsure or read.book.doubted(read.now)
+    return Leases(others, own.height if own and not unsure else None, unsure)
 
 
 def _signs(one: Lease, addresses: Mapping[str, str], seen: Standing) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nodeops.console import working
 from nodeops.core.errors import HostError, InputError, Refused
@@ -13,13 +14,14 @@ from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
 from nodeops.quorum.lease.bounds import BOUNDS, LONGEST_SECONDS, SHORTEST_SECONDS
 from nodeops.quorum.lease.entries import MOST_HEIGHT, Acquire, Release, Renew, Step, memo_of
-from nodeops.quorum.lease.hold import SHOWS_LESS
-from nodeops.quorum.lease.policy import Lease, Reading
+from nodeops.quorum.lease.hold import SHOWS_LESS, known_by, objection
+from nodeops.quorum.lease.policy import OTHER_TERMS, Lease, Reading
 from nodeops.quorum.lease.promised import shown_time
 from nodeops.quorum.lease.store import LeaseStore, open_leases, open_leases_to_write
 from nodeops.quorum.lease.view import lease_data, lease_table, reading_data
 
 _REASON_LENGTH = 200
+_LONGEST_TERMS = "0" * 16
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,12 @@ def listed(document: Path | None) -> Result:
         read = open_leases(node).read()
     live = read.book.live(read.now)
     lines = [] if live else ["no node is under a lease"]
+    lines += [
+        f"left to {one.node} ({one.organisation}) until {shown_time(one.until)}, though it gives no right: it {OTHER_TERMS}"
+        for one in read.book.elsewhere(read.now)
+    ]
+    unsure = read.unsure or read.book.doubted(read.now)
+    lines += [f"no lease gives this host a right: {unsure}"] if unsure else []
     lines.append(f"at height {read.height}, {shown_time(read.now)}; {read.book.terms.spare} voting power can be under leases")
     return Result(reading_data(read), lease_table(live, read.now), lines)
 
@@ -58,19 +66,19 @@ def listed(document: Path | None) -> Result:
 def acquire(asked: Asked, lasting: str, reason: str) -> Result:
     """Return the answer of `lease acquire`. Raise Refused where it is not granted, Timeout where no block takes it."""
     seconds, why = _seconds(lasting), _reason(reason)
-    memo_of(Acquire(node=asked.node, seconds=seconds, reason=why, after=MOST_HEIGHT))
-    return _written(asked, lambda after: Acquire(node=asked.node, seconds=seconds, reason=why, after=after))
+    memo_of(Acquire(node=asked.node, seconds=seconds, reason=why, after=MOST_HEIGHT, terms=_LONGEST_TERMS))
+    return _written(asked, lambda known: Acquire(node=asked.node, seconds=seconds, reason=why, **known))
 
 
 def renew(asked: Asked, lasting: str) -> Result:
     """Return the answer of `lease renew`. Raise as `acquire`."""
     seconds = _seconds(lasting)
-    return _written(asked, lambda after: Renew(node=asked.node, seconds=seconds, after=after))
+    return _written(asked, lambda known: Renew(node=asked.node, seconds=seconds, **known))
 
 
 def release(asked: Asked) -> Result:
     """Return the answer of `lease release`. Raise as `acquire`."""
-    return _written(asked, lambda after: Release(node=asked.node, after=after))
+    return _written(asked, lambda known: Release(node=asked.node, **known))
 
 
 def _seconds(text: str) -> int:
@@ -86,16 +94,16 @@ def _reason(text: str) -> str:
     return text
 
 
-def _written(asked: Asked, make: Callable[[int], Step]) -> Result:
+def _written(asked: Asked, make: Callable[[dict[str, Any]], Step]) -> Result:
     """Read, refuse what would count for nothing, write, and tell what the ledger's order made of it."""
     with working("reading what authors wrote") as say:
         store, pen = open_leases_to_write(asked.document)
         with nullcontext() if asked.dry_run else pen.alone(asked.timeout_seconds):
             before = store.read()
-            step = make(before.height)
+            step = make(known_by(before))
             if (nothing := _nothing(asked, before, step)) is not None:
                 return nothing
-            if why := before.book.objection(step, asked.document.node.organisation, before.now):
+            if why := objection(before, step, asked.document.node.organisation):
                 raise _refused(asked, why)
             if asked.dry_run:
                 return _answer(asked, step, before, before)
@@ -110,7 +118,7 @@ def _nothing(asked: Asked, read: Reading, step: Step) -> Result | None:
     if isinstance(step, Acquire) and held is not None and own:
         line = f"nothing to do: {asked.node} is under a lease until {shown_time(held.until)}; renew makes it longer"
         return Result({"lease": lease_data(held), "dry_run": asked.dry_run}, lines=[line])
-    if isinstance(step, Release) and held is None:
+    if isinstance(step, Release) and all(one.node != asked.node for one in read.book.reserved(read.now)):
         return Result({"lease": None, "dry_run": asked.dry_run}, lines=[f"nothing to do: {asked.node} is under no lease"])
     return None
 

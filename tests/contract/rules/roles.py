@@ -159,3 +159,11 @@ def limited_starts(root: Path) -> Iterator[str]:
         for path, text in text_files(role):
             if path.name.endswith(".service.j2") and "\nStartLimitIntervalSec=0\n" not in text:
                 yield f"{path.relative_to(root)} says no StartLimitIntervalSec=0"
+
+
+def failing_ends(root: Path) -> Iterator[str]:
+    """Yield services of the agent that systemd would show as failed for having been stopped: a verb leaves with 128 + SIGTERM."""
+    for role in roles(root):
+        for path, text in text_files(role):
+            if path.name.endswith(".service.j2") and "\nType=notify\n" in text and "\nSuccessExitStatus=143\n" not in text:
+                yield f"{path.relative_to(root)} says no SuccessExitStatus=143"

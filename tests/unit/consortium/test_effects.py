@@ -148,5 +148,14 @@ def test_people_see_power_and_ports_and_who_restarts():
     assert "every node closes port 26656 (p2p) to 192.0.2.2 (alpha-2, alpha)" in lines
     assert "peers change, so these nodes restart one at a time: alpha-1, beta-1, beta-2, gamma-1" in lines
     assert consequences(first(), changed(threshold(3)), PROFILE) == []
+    answers = changed(lambda tree: tree["nodes"]["beta-1"].update(answers_members=True))
+    assert consequences(first(), answers, PROFILE) == [
+        "beta-1 (beta) opens port 26657 (rpc) to every other node, and restarts for it"
+    ]
+    assert consequences(answers, first(), PROFILE) == [
+        "beta-1 (beta) closes port 26657 (rpc) to every other node, and restarts for it"
+    ]
+    states = changed(lambda tree: tree["ledger"].update(state_blocks=100))
+    assert consequences(first(), states, PROFILE) == ["the ledger's configuration changes, so all nodes restart one at a time"]
     rekeyed = changed(lambda tree: tree["nodes"]["beta-1"].update(former_node_id="1" * 40))
     assert consequences(first(), rekeyed, PROFILE)[-1].startswith("peers change, so these nodes restart one at a time: alpha-1,")

@@ -218,6 +218,28 @@ WITHOUT_A_VOICE = {
 }
 
 
+STATES = {
+    "states of a platform without": (
+        GOOD.replace("battery-1}", "battery-1, state_blocks: 100}"),
+        "consortium.yml:4: cometbft hands out no states",
+    ),
+    "answers for nothing": (
+        GOOD.replace("duty: validator,", "duty: validator, answers_members: true,", 1),
+        "cometbft hands out no states: leave it out",
+    ),
+    "proven by one alone": (
+        GROUP.replace("duty: validator,", "duty: validator, answers_members: true,", 1),
+        "a node begins with a state that nodes of 2 organisations prove, and only one's answer",
+    ),
+    "a state too often": (GROUP.replace("battery-1}", "battery-1, state_blocks: 9}"), "ledger.state_blocks"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), STATES.values(), ids=STATES)
+def test_states_are_for_those_who_begin_later_on_a_platform_that_has_them(tmp_path, text, said):
+    assert said in problem(tmp_path, text)
+
+
 @pytest.mark.parametrize(("text", "said"), WITHOUT_A_VOICE.values(), ids=WITHOUT_A_VOICE)
 def test_where_organisations_vote_each_has_an_account_and_elsewhere_none(tmp_path, text, said):
     assert said in problem(tmp_path, text)

@@ -50,7 +50,7 @@ def test_one_outside_of_the_file_stays_as_it_is():
 
 
 def test_a_log_host_serves_its_port_to_its_organisation_and_sends_nothing():
-    for name, own in (("mon", {"prometheus", "alertmanager"}), ("b-repo", {"backups"})):
+    for name, own in (("mon", {"prometheus", "alertmanager", "exporter"}), ("b-repo", {"backups", "exporter"})):
         there, not_there = made(name, log_hosts=BOTH), made(name)
         assert (there.takes_logs, not_there.takes_logs) == (True, False)
         assert set(there.serves) - set(not_there.serves) == {"logs"}

@@ -22,6 +22,7 @@ from nodeops.exporter import (
     collectors,
     host_metrics,
     ledger_metrics,
+    store_metrics,
     text_files,
     unit_metrics,
 )
@@ -30,7 +31,9 @@ from nodeops.hardening import metrics as hardening_metrics
 from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, Validator, ValidatorSet
 from nodeops.lifecycle.patch import metrics as patch_metrics
 from nodeops.metrics.catalogue import catalogue
+from nodeops.metrics.catalogue import collectors as collectors_of
 from nodeops.metrics.exposition import checked
+from tests.unit.exporter.plain import plain, taken, waiting
 from tests.unit.firewall.samples import document
 
 OWN, OTHER, THIRD = "AA" * 20, "BB" * 20, "CC" * 20
@@ -69,7 +72,7 @@ FOREIGN = {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "hook":
 
 @pytest.fixture
 def node(tmp_path):
-    found = document()
+    found = document(hardening={"log_hosts": ["mon"]})
     looked = ("backup_state", "patch_status")
     names = ("disk_status", "exporter_certificate", "exporter_monitors", "exporter_look", "exporter_text_files", *looked)
     paths = {**found.paths, **{name: str(tmp_path / name) for name in names}}
@@ -174,6 +177,17 @@ def test_a_backup_that_failed_leaves_the_last_one_known(node):
     assert [one.name for one in backups(node, last=None, error="down")][:1] == ["backup_failed"]
 
 
+def test_what_a_unit_with_a_closed_umask_remembers_can_be_read_by_the_exporter(node):
+    before = os.umask(0o077)
+    try:
+        backups(node)
+    finally:
+        os.umask(before)
+    folder = open_path(node, "backup_state")
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o644}
+
+
 def test_a_drill_that_failed_is_told_from_one_that_passed_and_from_none(node):
     backups(node)
     assert value(backup_metrics.look(node), "backup_drill_failed") == 0
@@ -200,7 +214,7 @@ def units(node, monkeypatch):
     return list(unit_metrics.look(node))
 
 
-def test_each_fills_what_the_catalogue_says_and_nothing_else(node, monkeypatch):
+def test_each_fills_what_the_catalogue_says_and_nothing_else(node, monkeypatch, tmp_path):
     filled = {
         "agent": list(agent_metrics.look(node)),
         "askers": asked(node),
@@ -210,8 +224,10 @@ def test_each_fills_what_the_catalogue_says_and_nothing_else(node, monkeypatch):
         "firewall": (firewall(node, DROPS, REFUSES), list(firewall_metrics.look(node)))[1],
         "hardening": hardening(node),
         "host": list(host_metrics.look(node)),
+        "log_host": [*taken(plain("mon", tmp_path)), *waiting(node, "12\n")],
         "ledger": ledger(node),
         "patch": patch(node),
+        "stores": list(store_metrics.look(plain("keep", tmp_path))),
         "text_files": text(node),
         "units": units(node, monkeypatch),
     }
@@ -222,10 +238,14 @@ def test_each_fills_what_the_catalogue_says_and_nothing_else(node, monkeypatch):
     assert names == wanted
 
 
-def test_all_collectors_of_the_catalogue_are_put_together(node):
-    runners = collectors.exporter(node)._all()
-    assert {one.collector.name for one in runners} == {one.collector for one in catalogue().values()} - {"exporter"}
-    assert all(one.collector.deadline_seconds > 0 for one in runners)
+def test_all_collectors_of_a_host_are_put_together(node, tmp_path):
+    for host, ledger in ((node, True), (plain("mon", tmp_path), False), (plain("keep", tmp_path), False)):
+        runners = collectors.exporter(host)._all()
+        assert sorted(one.collector.name for one in runners) == collectors_of(ledger=ledger)
+        assert all(one.collector.deadline_seconds > 0 for one in runners)
+    assert {*collectors_of(ledger=True), *collectors_of(ledger=False)} == {one.collector for one in catalogue().values()} - {
+        "exporter"
+    }
 
 
 def test_a_guard_that_says_nothing_is_no_guard(node):

@@ -1,5 +1,6 @@
 """A consortium with IPv4, IPv6 and named members, and the rules of one of its nodes."""
 
+from collections.abc import Collection
 from typing import Any
 
 from nodeops.document.models import Consortium, NodeDocument
@@ -16,10 +17,11 @@ RESOLVED = {"node.b.example": ["198.51.100.7", "2001:db8:7::1"]}
 OPERATORS = ["192.0.2.0/24", "2001:db8:5::/64"]
 
 
-def consortium() -> Consortium:
-    """Return the consortium."""
+def consortium(answering: Collection[str] = ()) -> Consortium:
+    """Return the consortium, in which some nodes answer members."""
     members = {
-        name: {"organisation": name[0], "duty": "validator", "power": 1, "address": address} for name, address in _NODES.items()
+        name: {"organisation": name[0], "duty": "validator", "power": 1, "address": address, "answers_members": name in answering}
+        for name, address in _NODES.items()
     }
     return Consortium.model_validate(
         {
@@ -34,9 +36,11 @@ def consortium() -> Consortium:
     )
 
 
-def document(node: str = "a-1", hardening: dict[str, Any] | None = None, **firewall: Any) -> NodeDocument:
-    """Return the document of a node with choices of its firewall, and of hardening."""
-    return resolve(consortium(), node, {"firewall": {"operators": OPERATORS, **firewall}, "hardening": hardening or {}})
+def document(
+    node: str = "a-1", hardening: dict[str, Any] | None = None, answering: Collection[str] = (), **firewall: Any
+) -> NodeDocument:
+    """Return the document of a node with choices of its firewall, and of hardening, in a consortium where some answer members."""
+    return resolve(consortium(answering), node, {"firewall": {"operators": OPERATORS, **firewall}, "hardening": hardening or {}})
 
 
 def rules(written: NodeDocument) -> RuleSet:

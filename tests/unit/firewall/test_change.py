@@ -33,10 +33,9 @@ class Host:
     def __init__(self, root: Path, systemd: LittleSystemd) -> None:
         self.systemd = systemd
         made = document()
-        paths = {**made.paths, "state": str(root / "state"), "firewall_rules": str(root / "etc/firewall.nft")}
-        self.document = made.model_copy(update={"paths": paths})
+        self.document = made.model_copy(update={"paths": {name: f"{root}{path}" for name, path in made.paths.items()}})
         self.rules = rules(self.document)
-        (root / "etc").mkdir()
+        confirmed_file(self.document).parent.mkdir(parents=True)
 
     def begin_anew(self) -> None:
         """Have no rules and no trial."""

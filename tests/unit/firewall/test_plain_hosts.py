@@ -34,7 +34,12 @@ PORTS = {
 }
 OPEN = {
     "mon": {("operator", "ssh"), ("operator over IPv6", "ssh")},
-    "keep": {("operator", "ssh"), ("operator over IPv6", "ssh"), ("node of its organisation", "backups")},
+    "keep": {
+        ("operator", "ssh"),
+        ("operator over IPv6", "ssh"),
+        ("node of its organisation", "backups"),
+        ("monitor", "exporter"),
+    },
 }
 
 
@@ -80,7 +85,10 @@ def test_what_a_port_is_here_is_said(name, port, words):
 
 @pytest.mark.parametrize(
     ("name", "goes"),
-    [("mon", 'ip daddr { 10.0.0.1, 10.0.0.2, 198.51.100.7 } tcp dport 9655 accept comment "exporter-out"'), ("keep", "")],
+    [
+        ("mon", 'ip daddr { 10.0.0.1, 10.0.0.2, 10.0.0.8, 198.51.100.7 } tcp dport 9655 accept comment "exporter-out"'),
+        ("keep", ""),
+    ],
 )
 def test_with_a_list_only_what_it_is_for_goes_out(name, goes):
     script = nft_text(rules(document(name, egress=[])))

@@ -60,6 +60,23 @@ def test_without_clients_nobody_reaches_the_rpc(source):
     assert written.ledger.ports["rpc"].bind == "127.0.0.1"
 
 
+MEMBERS = {source for source in SOURCES if "member" in source}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_node_that_answers_members_has_its_rpc_open_to_them_alone(source):
+    written = document(answering=("a-1",))
+    assert asked(written, SOURCES[source], 26657) == (source in MEMBERS)
+    assert written.ledger.ports["rpc"].bind == "0.0.0.0"
+
+
+def test_who_lets_little_out_reaches_the_members_that_answer_and_no_other_rpc():
+    names = {rule.name: [str(one) for one in rule.networks] for rule in rules(document(answering=("a-2",), egress=[])).rules}
+    assert names["rpc-members-out"] == ["10.0.0.2/32"]
+    assert "rpc-members" not in names
+    assert "rpc-members-out" not in {rule.name for rule in rules(document(egress=[])).rules}
+
+
 def test_the_protocol_counts():
     written = document()
     assert not asked(written, SOURCES["member"], 26656, "udp")

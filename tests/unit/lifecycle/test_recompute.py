@@ -210,7 +210,7 @@ def test_the_ledger_is_not_started_by_its_verb_either(host: Host, monkeypatch: p
     monkeypatch.setattr(service_cli, "observe", lambda _: None)
     monkeypatch.setattr(service_cli, "plan_start", lambda _: ["start ledger.service"])
     with pytest.raises(Refused, match="has not ended well"):
-        service_cli.start.__wrapped__(begin_from="", dry_run=False, as_json=False)  # type: ignore[attr-defined]
+        service_cli.start.__wrapped__(with_state=False, state_seconds=20, dry_run=False, as_json=False)  # type: ignore[attr-defined]
 
 
 def test_a_ledger_that_fetches_its_chain_anew_is_let_go(host: Host) -> None:

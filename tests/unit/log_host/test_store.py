@@ -81,6 +81,17 @@ def test_a_new_process_knows_how_full_a_day_is(tmp_path, clock):
     assert 3600 < len(kept(tmp_path).encode()) <= 4096
 
 
+def test_what_was_left_out_is_counted_over_all_days_and_of_each_node_alone(tmp_path, clock):
+    store = made(tmp_path, clock)
+    for day in (1, 2):
+        store.add("a-1", [b"x" * 900] * 10)
+        store.add("a-2", [b"x"])
+        assert store.left_out_ever("a-1") == 6 * day
+        assert store.today["a-1"].left_out == 6
+        clock.now += DAY
+    assert (store.left_out_ever("a-2"), store.left_out_ever("a-3")) == (0, 0)
+
+
 def test_only_the_newest_days_stay_also_of_nodes_that_left(tmp_path, clock):
     store = made(tmp_path, clock)
     for _ in range(5):

@@ -38,6 +38,15 @@ def test_a_late_answer_stays_lost_and_is_said_late():
     assert window.view(4.0).silent_seconds == pytest.approx(0.5)
 
 
+def test_an_answer_after_the_time_is_late_whether_or_not_anybody_looked_meanwhile():
+    window = Window()
+    window.asked(1, 0.0)
+    window.answered(1, TIMEOUT_SECONDS + 0.7, TIMEOUT_SECONDS + 0.7)
+    window.look(TIMEOUT_SECONDS + 1)
+    assert (window.counts.answered, window.counts.lost, window.counts.late) == (0, 1, 1)
+    assert window.view(TIMEOUT_SECONDS + 1).rtt_median is None
+
+
 def test_a_second_answer_is_counted_and_not_measured():
     window = filled([0.1])
     window.answered(0, 0.2, 0.2)

@@ -5,7 +5,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
 from nodeops.core.finding import Verdict
-from nodeops.metrics.catalogue import catalogue
+from nodeops.metrics.catalogue import collectors
 from nodeops.metrics.collector import Sample
 from nodeops.metrics.exposition import StrangeSampleError, checked, families, judged
 
@@ -28,8 +28,8 @@ def text(samples=SAMPLES):
     return generate_latest(registry).decode()
 
 
-def all_collectors(value="1.0"):
-    names = sorted({one.collector for one in catalogue().values()} - {"exporter"})
+def all_collectors(value="1.0", *, ledger=True):
+    names = collectors(ledger=ledger)
     return "# TYPE nodeops_collector_up gauge\n" + "".join(f'nodeops_collector_up{{collector="{n}"}} {value}\n' for n in names)
 
 
@@ -76,3 +76,7 @@ def test_a_scrape_that_differs_is_found(scrape, finding):
 def test_collectors_that_fail_or_are_missing_are_found():
     assert {one.verdict for one in judged(all_collectors("0.0"))} == {Verdict.FAIL}
     assert {one.actual for one in judged("")} == {"does not run"}
+    plain = all_collectors(ledger=False)
+    assert {one.verdict for one in judged(plain)} == {Verdict.PASS}
+    lacks = plain.replace('collector="log_host"', 'collector="other"')
+    assert {one.id for one in judged(lacks) if one.verdict is Verdict.FAIL} == {"collector.log_host"}

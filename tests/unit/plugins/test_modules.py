@@ -16,7 +16,6 @@ from nodeops.host import names
 
 MODULES = Path(__file__).parents[3] / "plugins" / "modules"
 Run = Callable[..., dict[str, Any]]
-FAILING = '{"id": "a", "verdict": "fail", "actual": "b", "expected": "c", "hint": "d"}'
 
 
 @pytest.fixture
@@ -203,43 +202,6 @@ def test_observe_asks_the_program_it_is_given_who_has_the_names(run: Run) -> Non
     asked = {"user": "daemon", "paths": ["/etc"], "unit": "none.service"}
     found = run("nodeops_observe", names_program=program, names=asked)["observed"]["names"]
     assert (found["account"]["uid"], found["paths"][0]["owner"]) == (1, "root")
-
-
-def test_verb_without_an_agent_is_only_allowed_in_check_mode(run: Run, tmp_path: Path) -> None:
-    missing = str(tmp_path / "nodeops")
-    assert run("nodeops_verb", check=True, command=missing, verb=["status"], changes=True)["changed"]
-    assert run("nodeops_verb", command=missing, verb=["status"])["failed"]
-
-
-@pytest.mark.parametrize(
-    ("script", "failed", "text"),
-    [
-        ("""echo '{"changed": true, "findings": []}'""", False, ""),
-        (
-            """echo '{"findings": [{"id": "a", "verdict": "fail", "actual": "b", "expected": "c", "hint": "d"}]}'; exit 1""",
-            True,
-            "a: b",
-        ),
-        ("echo not json", True, "said nothing"),
-        ("echo 'host: it broke' >&2; exit 3", True, "it broke"),
-    ],
-)
-def test_verb_hands_over_answers_and_reasons(run: Run, tmp_path: Path, script: str, failed: bool, text: str) -> None:
-    command = tmp_path / "nodeops"
-    command.write_text(f"#!/bin/sh\n{script}\n")
-    command.chmod(0o755)
-    answer = run("nodeops_verb", command=str(command), verb=["x"])
-    assert bool(answer.get("failed")) is failed
-    assert text in answer.get("msg", "")
-
-
-def test_a_tolerated_code_is_an_answer_and_what_fails_is_said(run: Run, tmp_path: Path) -> None:
-    command = tmp_path / "nodeops"
-    command.write_text(f"#!/bin/sh\necho '{{\"findings\": [{FAILING}]}}'; exit 1\n")
-    command.chmod(0o755)
-    answer = run("nodeops_verb", command=str(command), verb=["x"], tolerate=[1])
-    # Said outright: Ansible takes the code alone for a failure.
-    assert (answer["failed"], answer["rc"], answer["failures"]) == (False, 1, ["a: b (expected c). d"])
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,10 @@ def says(text: str) -> Play:
 
 def reports(folder: Path) -> Play:
     """Two verbs: one leaves with a code that is an answer too, one is a hostile host's."""
-    tasks = [verb(folder, "tolerated", json.dumps({"findings": [FINDING]}), 1), verb(folder, "hostile", HOSTILE, 3)]
+    tasks = [
+        verb(folder, "tolerated", json.dumps({"findings": [FINDING], "said": ["it begins", HOSTILE]}), 1),
+        verb(folder, "hostile", HOSTILE, 3),
+    ]
     told = says("report: {{ tolerated.failures | join(' ') }} of {{ tolerated.rc }}, failed {{ tolerated.failed }}")
     return {"hosts": "n-1", "gather_facts": False, "tasks": [*tasks, told]}
 
@@ -143,6 +146,7 @@ def test_a_wrong_inventory_is_said_once_in_our_words(tmp_path: Path) -> None:
 @slow
 def test_a_tolerated_code_is_an_answer_and_its_report_is_shown(shown: Shown) -> None:
     assert "report: a: b (expected c). d of 1, failed False" in shown.plain
+    assert "n-1: it begins\nn-1: broken " in shown.plain
     assert "Unknown error" not in shown.plain
 
 

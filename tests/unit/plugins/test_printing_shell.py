@@ -1,4 +1,4 @@
-"""A login shell that prints, as a `.bashrc` with `echo` does: over SSH a verb still answers, or a message says why not."""
+"""A login shell that prints, as a `.bashrc` with `echo` does: over SSH a verb still answers."""
 
 import json
 import subprocess
@@ -12,19 +12,18 @@ from tests.unit.plugins.test_playbooks import CONSORTIUM, WITNESSES, inventory, 
 
 # Of a host each.
 GREETINGS = {
-    "a line in brackets": ("n-1", "[ok] all is well\n", "word fine"),
-    "no line end": ("n-2", "Welcome! ", "word fine"),
-    "an object": ("n-3", '{"motd": "patched on Sunday"}\n', "word the login shell of this host prints JSON before the answer"),
+    "a line in brackets": ("n-1", "[ok] all is well\n"),
+    "no line end": ("n-2", "Welcome! "),
+    "an object": ("n-3", '{"motd": "patched on Sunday"}\n'),
 }
 
 
 def shell(greeting: str):
-    """Return a real shell that greets first; a module comes on its standard input."""
+    """Return a real shell that greets first."""
 
     def greeted(command: str, channel: paramiko.Channel) -> int:
         channel.sendall(greeting.encode())
-        given = b"".join(iter(lambda: channel.recv(1 << 16), b"")) if "python" in command else b""
-        done = subprocess.run(["/bin/sh", "-c", command], input=given, capture_output=True, check=False)
+        done = subprocess.run(["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=False)
         channel.sendall(done.stdout)
         channel.sendall_stderr(done.stderr)
         return done.returncode
@@ -38,7 +37,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
     place = tmp_path_factory.mktemp("world")
     with ExitStack() as stack:
         world = World(place, stack)
-        for host, greeting, _ in GREETINGS.values():
+        for host, greeting in GREETINGS.values():
             world.server(host, shell(greeting))
         folder = inventory(place)
         (folder / "consortium.yml").write_text(CONSORTIUM + WITNESSES)
@@ -49,12 +48,12 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
         task = verb(folder, "said", json.dumps({"findings": [], "changed": False, "word": "fine"}), 0)
         told = {"ansible.builtin.debug": {"msg": "{{ inventory_hostname }} word {{ said.answer.word | default(said.msg) }}"}}
         playbook = folder / "play.yml"
-        hosts = [host for host, _, _ in GREETINGS.values()]
+        hosts = [host for host, _ in GREETINGS.values()]
         playbook.write_text(json.dumps([{"hosts": hosts, "gather_facts": False, "tasks": [task, told]}]))
         done = run(folder, playbook)
     return " ".join((done.stdout + done.stderr).split())
 
 
-@pytest.mark.parametrize(("host", "greeting", "said"), GREETINGS.values(), ids=GREETINGS)
-def test_a_verb_answers_behind_what_the_shell_prints(printed: str, host: str, greeting: str, said: str) -> None:
-    assert f"{host} {said}" in printed
+@pytest.mark.parametrize("host", [host for host, _ in GREETINGS.values()], ids=GREETINGS)
+def test_a_verb_answers_behind_what_the_shell_prints(printed: str, host: str) -> None:
+    assert f"{host} word fine" in printed, printed

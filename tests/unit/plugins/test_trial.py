@@ -19,7 +19,7 @@ def action(monkeypatch):
     spec.loader.exec_module(module)
     made, done = object.__new__(module.ActionModule), []
     made._connection = SimpleNamespace(reset=lambda: done.append("reset"))
-    monkeypatch.setattr(made, "_verb", lambda _, words, __: done.append(words[-1]) or {"answer": {}}, raising=False)
+    monkeypatch.setattr(made, "_verb", lambda _, words: done.append(words[-1]) or {"answer": {}}, raising=False)
     # Its own clock: that of every thread of this process stays as it is.
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: None))
     return module, made, done

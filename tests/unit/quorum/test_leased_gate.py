@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodeops.ledger.quorum import can_lose
-from nodeops.quorum.lease.policy import Terms, reading
+from nodeops.quorum.lease.policy import reading
 from nodeops.quorum.lease.promised import for_node
+from nodeops.quorum.lease.terms import Terms
 from nodeops.quorum.policy import Leases, Request, Reserved, Standing, leave
 from tests.unit.quorum.lease.samples import OWNERS, RULE, START, acquire, said
 from tests.unit.quorum.test_policy import NAMES, TURN
@@ -77,8 +78,11 @@ def test_force_is_not_written_down_where_the_gate_is_open() -> None:
 
 
 def test_leases_that_cannot_be_read_count_for_nothing_and_that_is_said() -> None:
-    found = leave(BY_HAND, replace(SEVEN, leases=Leases(unread="a gap")), RULE, 1.0)
-    assert (found.verdict, found.why.partition("; ")[2]) == ("open", "leases count for nothing, they cannot be read: a gap")
+    found = leave(BY_HAND, replace(SEVEN, leases=Leases(unsure="a gap")), RULE, 1.0)
+    assert (found.verdict, found.why.partition("; ")[2]) == (
+        "open",
+        "leases may not all be known, so none gives it a right: a gap",
+    )
 
 
 ADDRESSES = dict(zip(sorted(OWNERS), NAMES, strict=True))

@@ -140,7 +140,7 @@ def test_the_gate_asks_the_ledger_for_leases_where_the_node_votes(monkeypatch):
     seen = Standing(100, True, "A", {"A": 1, "B": 1}, frozenset("AB"))
     monkeypatch.setattr(leave, "observe", lambda *_: seen)
     monkeypatch.setattr(leave, "is_reachable", lambda _: True)
-    monkeypatch.setattr("nodeops.quorum.lease.store.leases_for", lambda *_: Leases(unread="asked"))
+    monkeypatch.setattr("nodeops.quorum.lease.store.leases_for", lambda *_: Leases(unsure="asked"))
     assert "asked" in leave.look(DOCUMENT, Request()).why
     monkeypatch.setattr(leave, "observe", lambda *_: replace(seen, live=frozenset("B")))
     assert "asked" not in leave.look(DOCUMENT, Request()).why

@@ -16,7 +16,7 @@ STANDING = Standing(100, True, NAMES[0], dict.fromkeys(NAMES, 1), frozenset(NAME
 
 def seen(*silent: str, leases: tuple[str, ...] = (), addresses: dict[str, str] | None = None) -> Outlook:
     live = frozenset(NAMES) - {ADDRESSES[name] for name in silent}
-    held = [Lease(name, OWNERS[name], name, "patch", 0, 3600, 10 + place, 0, 1) for place, name in enumerate(leases)]
+    held = [Lease(name, OWNERS[name], name, "patch", 0, 3600, 10 + place, 0, 1, "") for place, name in enumerate(leases)]
     return outlook(replace(STANDING, live=live), MEMBERS, ADDRESSES if addresses is None else addresses, RULE, held)
 
 

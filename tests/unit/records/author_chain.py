@@ -27,6 +27,7 @@ from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.ledger.cometbft.trust import trusted_set
 from nodeops.ledger.cosmos.account import account
 from nodeops.ledger.cosmos.address import account_address, address_bytes
+from nodeops.ledger.cosmos.group_state import STORE, policy_key
 from nodeops.ledger.cosmos.messages import Coin, Send, pack
 from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.ledger.cosmos.tx import Signer, sign
@@ -177,6 +178,8 @@ def _questions(node: CometBft) -> Iterator[tuple[str, dict[str, Any]]]:
             data = (b"\x01" + address_bytes(address)).hex()
             if int(height) > 1:
                 yield "abci_query", {"path": "/store/acc/key", "data": data, "height": height, "prove": True}
+        if int(height) > 1:
+            yield "abci_query", {"path": f"/store/{STORE}/key", "data": policy_key().hex(), "height": height, "prove": True}
     for address in ADDRESS.values():
         for number in range(5):
             query = f"tx.acc_seq='{address}/{number}'"

@@ -14,21 +14,26 @@ from nodeops.lab.faults import hold
 from nodeops.lab.faults.hold import Held
 
 DELAY_MS = 60
+# include/uapi/asm-generic/socket.h
+_SO_TIMESTAMPNS = 35
 PACKETS = 200
 TOOLS = [Path("/usr/sbin/nft"), Path("/usr/sbin/ip")]
 real = pytest.mark.skipif(
     os.geteuid() != 0 or not all(tool.exists() for tool in TOOLS), reason="needs root, and nftables and iproute2: make test-tools"
 )
-CHAIN = "add table ip t; add chain ip t c { type filter hook prerouting priority raw - 10 ; }"
-# A packet to itself, there and back; then many in one direction: the time of the first, and the order of the others.
+CHAIN = "add table ip t; add chain ip t c { type filter hook output priority raw - 10 ; }"
+# Packets to itself in one direction: how long the first took by the stamp of the kernel that receives it, by which the mesh
+# measures, and the order of many others.
 PROBE = f"""
-import socket, time
+import socket, struct, time
 one, other = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
 for link in (one, other):
     link.bind(("127.0.0.1", 0)); link.settimeout(30); link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-began = time.monotonic()
-one.sendto(b"", other.getsockname()); other.recv(9)
-print(time.monotonic() - began)
+other.setsockopt(socket.SOL_SOCKET, {_SO_TIMESTAMPNS}, 1)
+began = time.time_ns()
+one.sendto(b"", other.getsockname())
+seconds, nanoseconds = struct.unpack("@qq", other.recvmsg(9, 64)[1][0][2])
+print((seconds * 1_000_000_000 + nanoseconds - began) / 1e9)
 for number in range({PACKETS}):
     one.sendto(str(number).encode(), other.getsockname())
 print(*[int(other.recv(9)) for _ in range({PACKETS})])

@@ -48,8 +48,8 @@ def test_what_is_slow_is_said_and_its_program_is_the_one_under_test() -> None:
     (plain,), (jittery,) = EVERY["slow"], EVERY["slow, with jitter"]
     assert (plain.what, jittery.what) == ("slow by 80 ms", "slow by 80 ms, give or take 20 ms")
     assert Path(hold.__file__).read_text() in shlex.split(plain.make)
-    assert "prerouting 80 0 " in plain.make
-    assert "prerouting 80 20 " in jittery.make
+    assert "output 80 0 " in plain.make
+    assert "output 80 20 " in jittery.make
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

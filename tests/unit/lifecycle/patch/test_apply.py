@@ -1,5 +1,6 @@
 """One run on a host, step by step: what is done in which order, what is written down, and what stops it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from nodeops.lifecycle.patch import apply as acting
 from nodeops.lifecycle.patch import memory
 from nodeops.lifecycle.patch.answers import Offer
 from nodeops.lifecycle.patch.policy import Asked, Seen, Update
+from nodeops.quorum.lease.hold import Held as Real
 from tests.unit.quorum.test_leave import DOCUMENT
 
 PENDING = Seen(updates=[Update("ssl", "1", "2", True)], preview=[Offer("ssl", "1", "2", "x-security")])
@@ -69,7 +71,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(acting.packages, "finish", made.act("finish"))
     monkeypatch.setattr(acting, "installed_versions", lambda _: {"ssl": "2"})
     monkeypatch.setattr(acting, "systemd", SimpleNamespace(systemctl=made.act("systemctl"), unit=lambda _: active))
-    monkeypatch.setattr(acting, "restart", made.act("restart the ledger", "gate"))
+    monkeypatch.setattr(acting, "restart", lambda gate, *_: (gate.wait(lambda _: None), made.act("restart the ledger")()))
     monkeypatch.setattr(acting, "part_taken", lambda _: PART)
     monkeypatch.setattr(acting, "rejoin", made.act("rejoin", "rejoin"))
     monkeypatch.setattr(acting, "await_listening", made.act("listening"))
@@ -87,7 +89,8 @@ def test_nothing_to_do_is_nothing_done(host):
 def test_an_upgrade_asks_the_gate_first_restarts_what_runs_on_old_files_and_watches_the_node(host):
     host.looks = [PENDING, STALE, Seen()]
     assert host.run()[0] == ["upgrade ssl", "restart cron.service", "restart ledger.service"]
-    assert host.done == ["spare", "upgrade {'ssl': '2'}", "systemctl try-restart cron.service", "restart the ledger", "rejoin"]
+    served = ["spare", "upgrade {'ssl': '2'}", "systemctl try-restart cron.service"]
+    assert host.done == [*served, "wait", "restart the ledger", "rejoin"]
     assert host.notes == ["begun", "done", "restarted"]
 
 
@@ -177,8 +180,21 @@ def test_a_reboot_needs_its_word_and_leave_and_is_over_when_the_node_takes_part(
 
 @pytest.fixture
 def leases(host, monkeypatch):
-    """Count leases as steps of the run."""
-    monkeypatch.setattr(acting.hold, "begin", lambda *_: host.done.append("lease") or True)
+    """Count leases as steps of the run. How long one holds is the test's to say, and whether it is renewed."""
+
+    class Held(Real):
+        def renew(self):
+            host.done.append("renew")
+            self.ends = max(self.ends, time.monotonic() + host.renewed_for)
+
+    def begin(document, seconds, reason, _):
+        held = Held(document, seconds, reason)
+        held.ends, held.why = time.monotonic() + host.lasts, "alpha has had its day"
+        host.done.append("lease")
+        return held
+
+    host.lasts, host.renewed_for = acting._LEASE_SECONDS, 0
+    monkeypatch.setattr(acting.hold, "begin", begin)
     monkeypatch.setattr(acting.hold, "end", lambda *_: host.done.append("release"))
     return host
 
@@ -211,3 +227,37 @@ def test_a_lease_lasts_over_a_reboot(leases):
     leases.booted = "another"
     assert acting.await_part(leases.document, 5, lambda _: None)
     assert leases.done[-1] == "release"
+
+
+def test_a_lease_that_runs_out_is_renewed_before_the_next_step(leases):
+    leases.looks, leases.lasts, leases.renewed_for = [PENDING, STALE, Seen()], 10, acting._LEASE_SECONDS
+    leases.run()
+    assert leases.done[:4] == ["lease", "spare", "renew", "upgrade {'ssl': '2'}"]
+    assert leases.done[-2:] == ["rejoin", "release"]
+
+
+def test_without_its_lease_a_run_stops_before_the_ledger_is_restarted_and_the_next_goes_on(leases, monkeypatch):
+    """The upgrade took so long that the lease ended, and it was not renewed: others may have the power by now."""
+    leases.looks = [PENDING, STALE]
+
+    def upgrade(*_):
+        gone.append(1)
+        leases.done.append("upgrade")
+
+    gone = []
+    monkeypatch.setattr(acting, "upgrade", SimpleNamespace(upgrade=upgrade))
+    monkeypatch.setattr(Real, "left", lambda held: -1.0 if gone else held.ends - time.monotonic())
+    with pytest.raises(Refused, match=r"stopped before the next step: .* is not renewed: alpha has had its day"):
+        leases.run()
+    assert leases.done[-3:] == ["wait", "renew", "release"]
+    assert "restart the ledger" not in leases.done
+    gone.clear()
+    leases.looks = [STALE, Seen()]
+    assert "restart ledger.service" in leases.run()[0]
+
+
+def test_without_its_lease_a_run_does_not_reboot(leases):
+    leases.asked, leases.looks, leases.lasts = Asked(reboot=True), [Seen(reboot=("a newer kernel",))], -1
+    with pytest.raises(Refused, match="stopped before the next step"):
+        leases.run()
+    assert ("reboot" in leases.done, memory.reboot_begun(leases.document)) == (False, None)

@@ -153,13 +153,13 @@ def patch(dice: Random) -> Run:
         for node in _own(world, organisation).values():
             if "dead" in node.away:
                 return "unreachable"
-            if world.moves() and not world.write(organisation, acquire(node.name, held)):
+            if world.moves() and not world.write(organisation, acquire(node.name, held, terms=world.terms)):
                 return "no lease"
             for _ in range(work):
                 yield
             ended = yield from turn(world, node, node.installed, Request())
             if world.moves():
-                world.write(organisation, release(node.name))
+                world.write(organisation, release(node.name, terms=world.terms))
             if ended != "done":
                 return ended
         return "done"

@@ -11,6 +11,7 @@ from nodeops.ledger.quorum import can_lose
 from nodeops.quorum import policy
 from nodeops.quorum.lease import policy as lease_policy
 from nodeops.quorum.lease.promised import for_node
+from nodeops.quorum.lease.terms import terms_of
 from nodeops.records.statements import Stated
 from tests.unit.quorum.lease.samples import RULE, START, member, said
 
@@ -69,7 +70,7 @@ class World:
             one.signed = self.height
         self.members = [member(one.name, one.organisation, one.power) for one in self.nodes.values()]
         self.powers = {name: one.power for name, one in self.nodes.items()}
-        self.terms = lease_policy.terms_of(self.members, RULE)
+        self.terms = terms_of(self.members, RULE)
 
     def say(self, text: str) -> None:
         """Note what happened."""

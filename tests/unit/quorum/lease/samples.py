@@ -6,7 +6,8 @@ from nodeops.document.models import Member
 from nodeops.document.profile import load_profile
 from nodeops.ledger.authors import Author
 from nodeops.quorum.lease.entries import Acquire, Release, Renew, Step
-from nodeops.quorum.lease.policy import Reading, Terms, reading, terms_of
+from nodeops.quorum.lease.policy import Reading, reading
+from nodeops.quorum.lease.terms import Terms, terms_of
 from nodeops.records.statements import Stated
 from tests.unit.ledger.made_keys import pair
 
@@ -27,16 +28,16 @@ SEVEN = terms_of(MEMBERS, RULE)
 FOUR = terms_of([one for one in MEMBERS if one.name in ("a-1", "b-1", "c-1", "c-2")], RULE)
 
 
-def acquire(node: str, seconds: int = HOUR, reason: str = "patch") -> Step:
-    return Acquire(node=node, seconds=seconds, reason=reason, after=1)
+def acquire(node: str, seconds: int = HOUR, reason: str = "patch", terms: Terms = SEVEN) -> Step:
+    return Acquire(node=node, seconds=seconds, reason=reason, after=1, terms=terms.name)
 
 
-def renew(node: str, seconds: int = HOUR) -> Step:
-    return Renew(node=node, seconds=seconds, after=1)
+def renew(node: str, seconds: int = HOUR, terms: Terms = SEVEN) -> Step:
+    return Renew(node=node, seconds=seconds, after=1, terms=terms.name)
 
 
-def release(node: str) -> Step:
-    return Release(node=node, after=1)
+def release(node: str, terms: Terms = SEVEN) -> Step:
+    return Release(node=node, after=1, terms=terms.name)
 
 
 def said(at: int, organisation: str, body: Step | Any, place: int = 0) -> Stated:

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 from nodeops.cli import main
+from nodeops.core.errors import Refused
 from nodeops.document.host import load_node_document
-from nodeops.document.resolve import resolve
-from nodeops.ledger.authors import Authors
 from nodeops.quorum.lease import hold
 from nodeops.quorum.lease.entries import KEY
 from nodeops.quorum.lease.store import open_leases
 from nodeops.records.author_pen import AuthorPen
 from nodeops.records.statements import statement_memo
 from tests.unit.ledger.ledger_process import Process
-from tests.unit.ledger.ledgerd_process import CHAIN, consortium, key_file, running_ledgerd
-from tests.unit.records.author_chain import AUTHORS, key
+from tests.unit.ledger.ledgerd_process import running_ledgerd
+from tests.unit.quorum.lease.chain_hosts import hosts_of
+from tests.unit.records.author_chain import key
 from tests.unit.records.test_author_pen import store
 
 pytestmark = pytest.mark.lab
@@ -37,36 +37,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 @pytest.fixture
 def hosts(process: Process, tmp_path: Path) -> dict[str, Path]:
-    """Return the node documents of four hosts of three organisations, which all ask the one node there is.
-
-    On its chain each organisation's application writes in its name; a host has its own folders, as on a machine of its own.
-    """
-    tree = consortium().model_dump(mode="json", exclude_none=True)
-    nodes = {"alpha-1": "alpha", "billing": "beta", "meter": "gamma", "alpha-2": "alpha"}
-    tree["nodes"] = {
-        name: {"organisation": owner, "duty": "validator", "power": 1, "address": f"192.0.2.{number}"}
-        for number, (name, owner) in enumerate(nodes.items(), 1)
-    }
-    made = type(consortium()).model_validate(
-        {**tree, "organisations": {name: {**one, "record_keys": {}} for name, one in tree["organisations"].items()}}
-    )
-    return {name: _host(process, made, name, tmp_path) for name in nodes}
-
-
-def _host(process: Process, made: Any, name: str, tmp_path: Path) -> Path:
-    folder = tmp_path / name
-    folder.mkdir()
-    document = resolve(made, name, {}).model_dump(mode="json")
-    document["ledger"]["ports"]["rpc"]["port"] = int(process.url.rpartition(":")[2])
-    document["ledger"]["paths"] |= {
-        "genesis": str(process.home / "config/genesis.json"),
-        "record_key": str(key_file(folder, f"record {'alpha-1' if name == 'alpha-2' else name}")),
-    }
-    (folder / "authors.json").write_text(Authors(chain=CHAIN, authors=AUTHORS).text())
-    own = {"authors": "authors.json", "records_state": "records", "trust_state": "trust", "quorum_state": "quorum"}
-    document["paths"] |= {path: str(folder / file) for path, file in own.items()}
-    (folder / "node.json").write_text(json.dumps(document))
-    return folder / "node.json"
+    return hosts_of(process, tmp_path)
 
 
 def call(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
@@ -146,7 +117,8 @@ def _race(process: Process, hosts: dict[str, Path], name: str) -> str:
     folder = hosts[name].parent
     found = store(process, folder / "records-of-racer")
     after = found.frontier().height
-    body = {"do": "acquire", "node": name, "seconds": 600, "reason": "race", "after": after}
+    terms = open_leases(load_node_document(hosts[name])).terms.name
+    body = {"do": "acquire", "node": name, "seconds": 600, "reason": "race", "after": after, "terms": terms}
     entry = AuthorPen(found, key(name), folder).state(KEY, statement_memo(KEY, body), _WAIT_SECONDS)
     return open_leases(load_node_document(hosts[name])).read().judged[entry.hash]
 
@@ -174,10 +146,11 @@ def test_what_a_killed_holder_left_ends_by_itself(hosts: dict[str, Path], monkey
 
 
 def test_forged_and_malformed_entries_count_for_nothing(process: Process, hosts: dict[str, Path]) -> None:
+    known = {"after": 1, "terms": open_leases(load_node_document(hosts["meter"])).terms.name}
     bodies = [
-        {"do": "acquire", "node": "alpha-1", "seconds": 600, "reason": "of another", "after": 1},
-        {"do": "acquire", "node": "meter", "seconds": 10**9, "reason": "for ever", "after": 1},
-        {"do": "release", "node": "alpha-1", "after": 1, "more": [{}]},
+        {"do": "acquire", "node": "alpha-1", "seconds": 600, "reason": "of another", **known},
+        {"do": "acquire", "node": "meter", "seconds": 10**9, "reason": "for ever", **known},
+        {"do": "release", "node": "alpha-1", "more": [{}], **known},
     ]
     found = store(process, hosts["meter"].parent / "forger")
     pen = AuthorPen(found, key("meter"), hosts["meter"].parent)
@@ -225,3 +198,20 @@ def test_work_that_takes_long_holds_a_lease_and_goes_on_without_one(hosts: dict[
     assert not hold.begin(gone, 600, "patch", told.append)
     hold.end(gone, "patch", told.append)
     assert told[-1].startswith("the lease was not released, and ends by itself: ")
+
+
+def test_work_that_takes_longer_than_its_lease_renews_it_and_stops_when_it_is_gone(hosts: dict[str, Path]) -> None:
+    own, told = load_node_document(hosts["alpha-1"]), list[str]()
+    held = hold.begin(own, 30, "patch", told.append)
+    assert held is not None
+    with held.renewing():
+        time.sleep(45)
+        assert holders(hosts["billing"]) == ["alpha-1"]
+        held.require()
+    # Another host of the organisation ends it: no step is begun any more.
+    assert run(hosts["alpha-2"], "release", "--node", "alpha-1") == 0
+    held.ends = 0.0
+    with pytest.raises(Refused, match=r"stopped before the next step: .* another entry ended it"):
+        held.require()
+    assert run(hosts["meter"], "acquire", "--for", "30s", "--reason", "theirs") == 0
+    assert run(hosts["meter"], "release") == 0

@@ -38,14 +38,14 @@ def test_a_node_that_keeps_something_back_is_no_proof_that_there_is_no_lease(tmp
     with told(hidden("alpha-1", 2)) as url:
         found = store.leases_for(host(url, tmp_path), SEEN)
     assert not found.others
-    assert "wrote a transaction number 2 that this node does not show" in found.unread
+    assert "wrote a transaction number 2 that this node does not show" in found.unsure
 
 
 def test_the_gate_does_not_wait_for_ever_and_what_was_read_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with told() as url:
         document = host(url, tmp_path)
         monkeypatch.setattr(store, "_READ_SECONDS", -1.0)
-        answers = [store.leases_for(document, SEEN).unread for _ in range(20)]
+        answers = [store.leases_for(document, SEEN).unsure for _ in range(20)]
     assert "not all was read within" in answers[0]
     assert answers[-1] == ""
 
@@ -53,7 +53,7 @@ def test_the_gate_does_not_wait_for_ever_and_what_was_read_stays(tmp_path: Path,
 def test_a_ledger_that_does_not_answer_and_one_without_authors(tmp_path: Path) -> None:
     with told() as url:
         document = host(url, tmp_path)
-    assert "connection refused" in store.leases_for(document, SEEN).unread.lower()
+    assert "connection refused" in store.leases_for(document, SEEN).unsure.lower()
     assert store.leases_for(sample_document(tmp_path, 1), SEEN) == Leases()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodeops.fleet.ansible_words import explained
+from nodeops.fleet.ansible.words import explained
 
 WORDS = {
     "password": ({"msg": "Missing sudo password"}, "sudo asks for a password", "NOPASSWD"),

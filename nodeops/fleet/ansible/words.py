@@ -1,4 +1,4 @@
-"""What Ansible says where a host lacks what every module needs, in words that say what to do. Pure."""
+"""What Ansible says where a host lacks what everything needs, in words that say what to do. Pure."""
 
 import re
 from collections.abc import Mapping

@@ -1,0 +1,1 @@
+"""How Ansible runs a verb on a host, and what it says of a host that cannot."""
