@@ -17,7 +17,7 @@ from nodeops.core.finding import failed
 from tests.tiers import slow
 from tests.unit.backup.samples import SECRET as PASSWORD
 
-pytestmark = pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")
+pytestmark = [slow, pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")]
 
 NOW = datetime.now(UTC)
 
@@ -67,7 +67,6 @@ def wrong(at: Path) -> set[str]:
     return {one.id for one in look(at, engine_of(at, PASSWORD), NOW, Kept()).findings if failed([one])}
 
 
-@slow
 def test_what_is_old_goes_and_all_else_comes_back_as_it_was(folder):
     engine = engine_of(folder, PASSWORD)
     found = look(folder, engine, NOW, Kept())
