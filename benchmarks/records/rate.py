@@ -29,7 +29,8 @@ from nodeops.records.logs import AuthorLogs
 from nodeops.records.planned import Writer
 from nodeops.records.store import Store
 from nodeops.records.versions import FileDigest
-from tests.unit.ledger.ledger_process import Process, binary, free_ports
+from tests.ports import free_ports
+from tests.unit.ledger.ledger_process import Process, binary
 from tests.unit.ledger.ledgerd_process import running_ledgerd
 from tests.unit.records.author_chain import AUTHORS, key
 

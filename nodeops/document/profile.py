@@ -1,6 +1,7 @@
 """Platform profiles: the data that describe one ledger family. A TOML file in ledger/profiles is a platform."""
 
 import tomllib
+from functools import cache
 from importlib import resources
 from typing import Annotated, Literal, Self
 
@@ -110,8 +111,9 @@ def known_platforms() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
+@cache
 def load_profile(platform: str) -> Profile:
-    """Return the profile of a platform. Raise InputError for a platform without one."""
+    """Return the profile of a platform, read once. Raise InputError for a platform without one."""
     if platform not in known_platforms():
         raise InputError(
             f"unknown ledger platform '{platform}'",

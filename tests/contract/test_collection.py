@@ -14,6 +14,7 @@ import pytest
 
 from tests import collection
 from tests.contract.rules.tree import ROOT, ours, yaml
+from tests.tiers import slow
 
 FOLDERS = ("meta", "nodeops", "playbooks", "plugins", "roles")
 NODE = "n1"
@@ -67,6 +68,7 @@ def names(archive: Path) -> set[str]:
         return {member.name for member in tar if not member.isdir()}
 
 
+@slow
 def test_the_archive_holds_the_plugins_roles_and_package_of_the_checkout_and_nothing_that_git_does_not_know(archive):
     known = {str(path.relative_to(ROOT)) for path in ours(ROOT)}
     held = names(archive) - {"MANIFEST.json", "FILES.json"}
@@ -74,6 +76,7 @@ def test_the_archive_holds_the_plugins_roles_and_package_of_the_checkout_and_not
     assert {name for name in known if name.split("/")[0] in FOLDERS} <= held
 
 
+@slow
 def test_what_lies_beside_it_stays_out(tmp_path):
     tree, out, again = (tmp_path / name for name in ("tree", "out", "again"))
     for name in ("galaxy.yml", "README.md", "meta/runtime.yml", "plugins/modules/nodeops_verb.py"):
@@ -88,6 +91,7 @@ def test_what_lies_beside_it_stays_out(tmp_path):
     assert names(collection.build(tree, again)) == wanted
 
 
+@slow
 def test_a_playbook_of_someone_else_runs_a_role_by_its_full_name(elsewhere):
     program = Path(sys.executable).resolve()
     given = {"program": str(program), "sum": hashlib.sha256(program.read_bytes()).hexdigest()}
@@ -100,6 +104,7 @@ def test_a_playbook_of_someone_else_runs_a_role_by_its_full_name(elsewhere):
     assert list(elsewhere.glob("cache/nodeops/artifacts/cometbft/*/*/cometbft"))
 
 
+@slow
 def test_without_the_python_package_the_command_that_brings_it_is_named(elsewhere):
     """A Python that has Ansible and not nodeops: paths are inherited, what an editable install adds is not."""
     bare = elsewhere / "bare"
@@ -112,6 +117,7 @@ def test_without_the_python_package_the_command_that_brings_it_is_named(elsewher
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@slow
 def test_every_action_and_module_has_its_page(elsewhere):
     package = elsewhere / "installed/ansible_collections/nodeops/nodeops"
     done = collection.run("ansible-doc", "--list", "--json", "nodeops.nodeops", cwd=elsewhere)

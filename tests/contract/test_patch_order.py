@@ -9,12 +9,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.contract.rules.tree import ROOT, yaml
+from tests.tiers import slow
 
 DUTIES = {"a-2": "validator", "a-1": "validator", "w-2": "witness", "w-1": "witness"}
 ANSIBLE = Path(sys.executable).with_name("ansible-playbook")
 CASES = {"": ["w-1", "w-2", "a-1", "a-2"], "w-2": ["w-1", "w-2"]}
 
 
+@slow
 @pytest.mark.parametrize(("failing", "turns"), CASES.items())
 def test_witnesses_come_first_and_the_first_that_fails_is_the_last(tmp_path: Path, failing: str, turns: list[str]):
     plays = yaml(ROOT / "playbooks/patch.yml")[1:]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.contract.rules.tree import ROOT
 from tests.skips import ALLOWED, is_allowed
+from tests.tiers import slow
 from tests.times import judged, table
 
 TESTS = """
@@ -38,6 +39,7 @@ def run(folder: Path, *words: str, **environment: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@slow
 def test_what_is_long_is_left_out_and_the_table_stands_above_the_last_line(tmp_path):
     said = run(tmp_path, NODEOPS_TIMES=str(tmp_path / "build/times.json"))
     assert "1 passed, 2 skipped, 1 deselected" in said[-1]
@@ -48,15 +50,18 @@ def test_what_is_long_is_left_out_and_the_table_stands_above_the_last_line(tmp_p
     assert any(line.endswith("test_some.py::test_stated  of 240 s") for line in again), "the session before is in the table"
 
 
+@slow
 def test_a_skip_that_is_not_named_fails_where_that_is_asked_for(tmp_path):
     said = run(tmp_path, NODEOPS_SKIPS="fail")
     assert "1 failed, 1 passed, 1 skipped, 1 deselected" in said[-1]
     assert any("no engine here" in line for line in said)
 
 
+@slow
 def test_lanes_are_one_run_and_a_failure_in_any_of_them_is_its_failure(tmp_path):
     lines = """
 import os, pathlib
+from tests.tiers import slow
 LANE = os.environ["PYTEST_XDIST_WORKER"]
 def test_1(): pathlib.Path("{0}").write_text(LANE)
 def test_2(): assert pathlib.Path("{0}").read_text() == LANE

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from tests.contract.rules.tree import ours, parsed
+from tests.contract.rules.tree import ours, parsed, statements
 
 PACKAGE = "nodeops"
 _STOREYS = (
@@ -27,6 +27,7 @@ _STOREYS = (
     {"cli"},
 )
 _FLOORS = {name: floor for floor, names in enumerate(_STOREYS) for name in names}
+_FUNCTION, _IMPORT = ast.FunctionDef | ast.AsyncFunctionDef, ast.Import | ast.ImportFrom
 _CAPABILITY = _STOREYS.index(set())
 
 
@@ -41,7 +42,7 @@ def modules(root: Path) -> dict[str, Path]:
 
 def every_name(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Yield the dotted name and line of everything imported, anywhere in a file: `from a import b` is `a.b`."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -97,10 +98,8 @@ def hidden_imports(root: Path) -> Iterator[str]:
     """Yield imports inside functions whose line, or the line above, has no comment that says `start-up`."""
     for name, path in modules(root).items():
         lines = ["", *path.read_text(encoding="utf-8").splitlines()]
-        functions = (node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-        inside = {
-            node.lineno for function in functions for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)
-        }
+        functions = (node for node in statements(parsed(path)) if isinstance(node, _FUNCTION))
+        inside = {node.lineno for function in functions for node in statements(function) if isinstance(node, _IMPORT)}
         for number in sorted(inside):
             if "start-up" not in "".join(line.partition("#")[2] for line in lines[number - 1 : number + 1]):
                 yield f"{name}:{number} imports inside a function without a comment on start-up"

@@ -11,6 +11,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[3]
+# What holds statements, in any node.
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 def ours(root: Path, pattern: str = "*") -> Iterator[Path]:
@@ -47,6 +49,15 @@ def parsed(path: Path) -> ast.Module:
 @cache
 def _parsed(text: str, name: str) -> ast.Module:
     return ast.parse(text, filename=name)
+
+
+def statements(tree: ast.AST) -> Iterator[ast.stmt]:
+    """Yield every statement of a syntax tree, however deep; what is in expressions, most of the tree, is not looked at."""
+    blocks = [getattr(tree, name, ()) for name in _BLOCKS]
+    for part in (part for block in blocks for part in block):
+        if isinstance(part, ast.stmt):
+            yield part
+        yield from statements(part)
 
 
 def yaml(path: Path) -> Any:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -13,6 +14,7 @@ from nodeops.agent import build_content
 from nodeops.agent.build import package_files
 from nodeops.agent.build_libraries import read_lock
 from nodeops.core.errors import InputError
+from tests.contract.rules.tree import statements
 
 REPOSITORY = Path(__file__).parents[3]
 LOCK = re.sub(r"^#.*\n", "", read_lock().decode(), flags=re.MULTILINE)
@@ -122,6 +124,7 @@ def test_a_start_leaves_out_what_it_needs_not_and_who_needs_it_finds_it(tmp_path
     ]
 
 
+@cache
 def locked_names() -> set[str]:
     return {found[0].lower().replace("_", "-") for found in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", LOCK, re.MULTILINE)}
 
@@ -141,7 +144,8 @@ def test_the_lock_says_the_same_for_every_python() -> None:
     assert not re.search(r"python_version|python_full_version", LOCK)
 
 
-SHIPPED = {name: content for name, content in package_files().items() if build_content.belongs_to_agent(name)}
+PACKAGE = package_files()
+SHIPPED = {name: content for name, content in PACKAGE.items() if build_content.belongs_to_agent(name)}
 # These ask first whether the module, or the library, is there.
 OPTIONAL = {("agent/cli.py", "nodeops.agent.build_cli")}
 OPTIONAL_LIBRARIES = {("consortium/voting/organisation_key.py", "paramiko")}
@@ -153,7 +157,7 @@ NEWER = {"compression"}
 
 def imported(content: bytes) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(content)):
+    for node in statements(ast.parse(content)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -168,11 +172,13 @@ def modules(names: object) -> set[str]:
     }
 
 
+LEFT_OUT = modules(PACKAGE) - modules(SHIPPED)
+
+
 @pytest.mark.parametrize("path", [name for name in SHIPPED if name.suffix == ".py"], ids=str)
 def test_what_is_shipped_imports_only_what_is_shipped(path: PurePosixPath) -> None:
-    left_out = modules(package_files()) - modules(SHIPPED)
     names = imported(SHIPPED[path])
-    assert {name for name in names & left_out if (str(path), name) not in OPTIONAL} == set()
+    assert {name for name in names & LEFT_OUT if (str(path), name) not in OPTIONAL} == set()
     libraries = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - NEWER - {"nodeops"}
     libraries -= {library for file, library in OPTIONAL_LIBRARIES if file == str(path)}
     assert {LIBRARIES.get(name, name).replace("_", "-") for name in libraries} <= locked_names()

@@ -16,21 +16,19 @@ from nodeops.backup import restic
 from nodeops.cli import main
 from nodeops.core.errors import HostError
 from nodeops.host.command import run
-from tests.unit.backup.quick_key import make_quick
+from tests.tiers import slow
 from tests.unit.backup.samples import LEFT_OUT, SECRET, asked, made_host, write_settings
 
 pytestmark = pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(empty_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a host with one backup, made once for all and copied."""
     folder = made_host(tmp_path_factory.mktemp("first"))
-    for verb in ("init", "run"):
-        with pytest.raises(SystemExit):
-            main(["backup", verb, "--document", str(folder / "node.json")])
-        if verb == "init":
-            make_quick(folder / "repository", SECRET)
+    shutil.copytree(empty_repository, folder / "repository")
+    with pytest.raises(SystemExit):
+        main(["backup", "run", "--document", str(folder / "node.json")])
     return folder
 
 
@@ -76,6 +74,7 @@ def test_a_repository_that_vanished_is_not_begun_anew(host, capsys):
     assert not (host / "repository").exists()
 
 
+@slow
 def test_a_repository_is_made_once_and_never_again(host, capsys):
     assert asked(host, capsys, "init", "--ensure")[1]["changes"] == []
     shutil.rmtree(host / "repository")

@@ -14,12 +14,11 @@ import pytest
 
 from nodeops.backup.policy import may_clear
 from nodeops.backup.restic import Restic
-from tests.tiers import sizes
-from tests.unit.backup.quick_key import make_quick
+from tests.tiers import sizes, slow
+from tests.unit.backup.samples import SECRET
 
-pytestmark = pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")
+pytestmark = [slow, pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")]
 
-SETTINGS = {"RESTIC_PASSWORD": "correct-horse-battery"}
 # linux/prctl.h: PR_SET_CHILD_SUBREAPER.
 _SUBREAPER = 36
 # A backup as the verb makes it, of a folder in which something is new each time.
@@ -48,11 +47,9 @@ MOST_TRIES = 10
 
 
 @pytest.mark.parametrize("kills", sizes(6, 100))
-def test_nothing_whole_is_lost_and_the_next_run_completes(tmp_path, kills):
-    settings = {**SETTINGS, "RESTIC_REPOSITORY": str(tmp_path / "repository")}
+def test_nothing_whole_is_lost_and_the_next_run_completes(tmp_path, empty_repository, kills):
+    settings = copied(empty_repository, tmp_path / "repository")
     engine = Restic(settings)
-    engine.init()
-    make_quick(tmp_path / "repository", SETTINGS["RESTIC_PASSWORD"])
     (tmp_path / "state").mkdir()
     argv = [sys.executable, "-c", BACKUP, json.dumps(settings), str(tmp_path / "state")]
     began = time.monotonic()
@@ -74,11 +71,9 @@ def test_nothing_whole_is_lost_and_the_next_run_completes(tmp_path, kills):
 
 
 @pytest.mark.parametrize("kills", sizes(6, 100))
-def test_a_restore_that_is_killed_leaves_the_repository_as_it_was_and_the_next_one_is_whole(tmp_path, kills):
-    settings = {**SETTINGS, "RESTIC_REPOSITORY": str(tmp_path / "repository")}
+def test_a_restore_that_is_killed_leaves_the_repository_as_it_was_and_the_next_one_is_whole(tmp_path, empty_repository, kills):
+    settings = copied(empty_repository, tmp_path / "repository")
     engine = Restic(settings)
-    engine.init()
-    make_quick(tmp_path / "repository", SETTINGS["RESTIC_PASSWORD"])
     files = {tmp_path / f"state/{number}": random.Random(number).randbytes(200_000) for number in range(40)}
     (tmp_path / "state").mkdir()
     for path, content in files.items():
@@ -118,6 +113,12 @@ def kills_of(kills, argv, earliest, took):
         if met == kills:
             return
     pytest.fail(f"only {met} of {kills} kills met it at work: it takes less than the {took:.2f} s that were measured")
+
+
+def copied(repository, at):
+    """Copy a repository; return the settings of the copy."""
+    shutil.copytree(repository, at)
+    return {"RESTIC_PASSWORD": SECRET, "RESTIC_REPOSITORY": str(at)}
 
 
 def tree(folder):

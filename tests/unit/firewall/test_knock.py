@@ -13,6 +13,7 @@ from nodeops.firewall.live import NFT
 from nodeops.firewall.others import judged_others
 from nodeops.firewall.ruleset import nft_text
 from nodeops.firewall.trace_rules import Outcome, outcome
+from tests.tiers import slow
 from tests.unit.firewall.samples import document, rules
 from tests.unit.firewall.test_change import alone, pytestmark  # noqa: F401 - the marks: root, and nft
 
@@ -64,7 +65,7 @@ def test_our_rules_are_judged_as_the_kernel_does():
     alone(work)
 
 
-@pytest.mark.parametrize("priority", ["-10", "0", "10"])
+@pytest.mark.parametrize("priority", ["-10", *(pytest.param(priority, marks=slow) for priority in ("0", "10"))])
 def test_a_chain_of_others_that_drops_counts_wherever_it_stands(priority):
     def work() -> None:
         have_a_network(nft_text(rules(document())))

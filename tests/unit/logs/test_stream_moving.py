@@ -14,6 +14,7 @@ from nodeops.logs import stream as stream_module
 from nodeops.logs.stream import LogStream, joined
 from nodeops.logstore import seal
 from nodeops.logstore.intents import open_journal
+from tests.tiers import slow
 from tests.unit.logs.log_made import STREAM, MadeLog, made
 
 
@@ -65,6 +66,7 @@ def guarding(log: MadeLog) -> None:
             seal.seal(log.files.live, log.files.sealed, journal, STREAM, 128 << 10, time.time)
 
 
+@slow
 def test_following_a_flood_across_many_cuts_misses_and_repeats_no_line(log, monkeypatch):
     monkeypatch.setattr(stream_module, "POLL_SECONDS", 0.01)
     context = multiprocessing.get_context("fork")

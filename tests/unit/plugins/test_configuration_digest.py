@@ -15,6 +15,7 @@ import pytest
 from nodeops.document.load import load_consortium
 from nodeops.document.resolve import resolve
 from tests.contract.rules.tree import ROOT
+from tests.tiers import slow
 
 PLAY = """
 - hosts: localhost
@@ -33,6 +34,7 @@ PLAY = """
         host_observed: {observed: {architecture: x86_64}}
 """
 Edit = Callable[[dict[str, Any]], None]
+pytestmark = slow
 
 
 def at(*path: str, to: Any) -> Edit:

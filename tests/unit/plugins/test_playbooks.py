@@ -16,6 +16,7 @@ from nodeops.document.load import load_consortium
 from nodeops.ledger.founding.gather_plan import identity_text
 from nodeops.ledger.founding.genesis import content_digest, genesis_text, make_genesis
 from tests.contract.rules.tree import ROOT
+from tests.tiers import slow
 from tests.unit.ledger.made_keys import identity_of
 
 CONSORTIUM = """\
@@ -142,27 +143,32 @@ def test_a_wrong_inventory_is_said_once_in_our_words(tmp_path: Path) -> None:
     assert "pydantic" not in done.stdout + done.stderr
 
 
+@slow
 def test_a_tolerated_code_is_an_answer_and_its_report_is_shown(shown: Shown) -> None:
     assert "report: a: b (expected c). d of 1, failed False" in shown.plain
     assert "n-1: it begins\nn-1: broken " in shown.plain
     assert "Unknown error" not in shown.plain
 
 
+@slow
 def test_what_a_hostile_host_sends_does_not_steer_the_terminal(shown: Shown) -> None:
     assert [one for one in STEERING if one in shown.whole] == []
     assert ("hidden" in shown.whole, "\x1b[0;31m" in shown.whole) == (True, True)
 
 
+@slow
 def test_an_unusual_genesis_is_refused_or_shown_with_the_digest_to_compare(shown: Shown) -> None:
     assert re.search(r"strange True .*app_hash is AB,  is usual.*held False", shown.plain, re.DOTALL)
     assert "[WARNING]: genesis-unusual" in shown.plain
     assert f"genesis.json has SHA-256 {hashlib.sha256(shown.genesis.encode()).hexdigest()}" in shown.plain
 
 
+@slow
 def test_a_run_with_a_limit_asks_the_others_for_the_genesis_they_hold(shown: Shown) -> None:
     assert ("asks [n-1, n-3, n-4] True" in shown.plain, "hears [one, two]" in shown.plain) == (True, True)
 
 
+@slow
 def test_a_host_whose_node_left_is_known_as_the_revision_before_made_it(tmp_path):
     folder = inventory(tmp_path)
     (folder / "revisions").mkdir()

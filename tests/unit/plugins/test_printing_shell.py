@@ -2,20 +2,19 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import paramiko
 import pytest
 
 from tests.unit.fleet.ssh_server import World
-from tests.unit.plugins.test_playbooks import inventory, run, verb
+from tests.unit.plugins.test_playbooks import CONSORTIUM, WITNESSES, inventory, run, verb
 
+# Of a host each.
 GREETINGS = {
-    "a line in brackets": "[ok] all is well\n",
-    "no line end": "Welcome! ",
-    "an object": '{"motd": "patched on Sunday"}\n',
+    "a line in brackets": ("n-1", "[ok] all is well\n"),
+    "no line end": ("n-2", "Welcome! "),
+    "an object": ("n-3", '{"motd": "patched on Sunday"}\n'),
 }
 
 
@@ -32,23 +31,29 @@ def shell(greeting: str):
     return greeted
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return what one run prints in which every host greets in its own way."""
+    place = tmp_path_factory.mktemp("world")
     with ExitStack() as stack:
-        yield World(tmp_path, stack)
+        world = World(place, stack)
+        for host, greeting in GREETINGS.values():
+            world.server(host, shell(greeting))
+        folder = inventory(place)
+        (folder / "consortium.yml").write_text(CONSORTIUM + WITNESSES)
+        options = f"-F {world.config} -o ControlMaster=no -o ControlPath=none"
+        (folder / "group_vars/all.yml").write_text(
+            f"nodeops_manages: [a]\nansible_become: false\nansible_ssh_common_args: {options}\n"
+        )
+        task = verb(folder, "said", json.dumps({"findings": [], "changed": False, "word": "fine"}), 0)
+        told = {"ansible.builtin.debug": {"msg": "{{ inventory_hostname }} word {{ said.answer.word | default(said.msg) }}"}}
+        playbook = folder / "play.yml"
+        hosts = [host for host, _ in GREETINGS.values()]
+        playbook.write_text(json.dumps([{"hosts": hosts, "gather_facts": False, "tasks": [task, told]}]))
+        done = run(folder, playbook)
+    return " ".join((done.stdout + done.stderr).split())
 
 
-@pytest.mark.parametrize("greeting", GREETINGS.values(), ids=GREETINGS)
-def test_a_verb_answers_behind_what_the_shell_prints(world, tmp_path, greeting):
-    world.server("n-1", shell(greeting))
-    folder = inventory(tmp_path)
-    options = f"-F {world.config} -o ControlMaster=no -o ControlPath=none"
-    (folder / "group_vars/all.yml").write_text(
-        f"nodeops_manages: [a]\nansible_become: false\nansible_ssh_common_args: {options}\n"
-    )
-    task = verb(folder, "said", json.dumps({"findings": [], "changed": False, "word": "fine"}), 0)
-    told = {"ansible.builtin.debug": {"msg": "word {{ said.answer.word | default(said.msg) }}"}}
-    playbook = folder / "play.yml"
-    playbook.write_text(json.dumps([{"hosts": "n-1", "gather_facts": False, "tasks": [task, told]}]))
-    done = run(folder, playbook)
-    assert "word fine" in " ".join(done.stdout.split()), done.stdout + done.stderr
+@pytest.mark.parametrize("host", [host for host, _ in GREETINGS.values()], ids=GREETINGS)
+def test_a_verb_answers_behind_what_the_shell_prints(printed: str, host: str) -> None:
+    assert f"{host} word fine" in printed, printed

@@ -14,6 +14,7 @@ from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.records.report import check
 from nodeops.records.versions import MAX_TRANSACTION_BYTES, FileDigest, RecordValue, Standing, transaction
+from tests.tiers import slow
 from tests.unit.records.chain import Chain, served
 from tests.unit.records.test_cli import Run, chain, node, record, run
 
@@ -27,8 +28,8 @@ def large(size: int, number: int = 0) -> bytes:
 
 
 HOSTILE = {
-    "six that overflow an answer": [large(700_000, number) for number in range(6)],
-    "one that overflows it alone": [large(4_000_000)],
+    "six that overflow an answer": pytest.param([large(700_000, number) for number in range(6)], marks=slow),
+    "one that overflows it alone": pytest.param([large(4_000_000)], marks=slow),
     "one above the bound": [large(MAX_TRANSACTION_BYTES)],
     "no base64": [KEY.encode() + b"=%%%", KEY.encode() + b"="],
     "a size no machine has": [transaction(KEY, NUMBER.replace(b'"size":1', b'"size":1' + b"0" * 5_000))],

@@ -14,11 +14,11 @@ from nodeops.backup.forget.thin import engine_of, look, remove
 from nodeops.backup.restic import Restic
 from nodeops.core.errors import HostError
 from nodeops.core.finding import failed
-from tests.unit.backup.quick_key import make_quick
+from tests.tiers import slow
+from tests.unit.backup.samples import SECRET as PASSWORD
 
-pytestmark = pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")
+pytestmark = [slow, pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")]
 
-PASSWORD = "correct-horse-battery"
 NOW = datetime.now(UTC)
 
 
@@ -29,11 +29,10 @@ def folder(tmp_path: Path, first: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(empty_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a repository with two backups of one day fifty days ago, and one of now."""
     at = tmp_path_factory.mktemp("first") / "repository"
-    engine_of_new(at).init()
-    make_quick(at, PASSWORD)
+    shutil.copytree(empty_repository, at)
     day = NOW.replace(hour=12) - timedelta(days=50)
     for number, moment in enumerate((day, day + timedelta(hours=1), NOW)):
         made(at, f"state {number} " * 500, moment, moment)

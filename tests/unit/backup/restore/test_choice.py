@@ -12,10 +12,8 @@ from nodeops.backup.restore.plan import ANOTHER, WITHOUT, Mark
 from nodeops.backup.restore.run import Order, Restore, chosen
 from nodeops.core.errors import HostError, Refused
 from tests.contract.rules.tree import ROOT
-from tests.unit.backup.quick_key import make_quick
+from tests.unit.backup.samples import SECRET
 from tests.unit.firewall.samples import document
-
-SETTINGS = {"RESTIC_PASSWORD": "correct-horse-battery"}
 
 
 class Dies(Restic):
@@ -26,12 +24,10 @@ class Dies(Restic):
 
 
 @pytest.fixture
-def restore(tmp_path: Path) -> Restore:
+def restore(tmp_path: Path, empty_repository: Path) -> Restore:
     """Return a restore on a host whose state and genesis are there, beside an empty repository."""
-    settings = {**SETTINGS, "RESTIC_REPOSITORY": str(tmp_path / "repository")}
-    engine = Restic(settings)
-    engine.init()
-    make_quick(tmp_path / "repository", SETTINGS["RESTIC_PASSWORD"])
+    shutil.copytree(empty_repository, tmp_path / "repository")
+    engine = Restic({"RESTIC_PASSWORD": SECRET, "RESTIC_REPOSITORY": str(tmp_path / "repository")})
     found = document()
     own = {"validator_state": str(tmp_path / "state.json"), "genesis": str(tmp_path / "genesis.json")}
     (tmp_path / "genesis.json").write_text('{"chain_id": "this"}')

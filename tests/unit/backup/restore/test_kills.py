@@ -21,6 +21,7 @@ from nodeops.document.models import NodeDocument
 from nodeops.host.units import systemd
 from nodeops.ledger.identity.files import Layout
 from nodeops.receipts import book
+from tests.tiers import slow
 from tests.unit.backup.restore.test_plan import TIP, chain
 from tests.unit.firewall.samples import document
 from tests.unit.host.dying import dies_before
@@ -166,14 +167,14 @@ def judge(host: Host) -> None:
     assert [one for one in host.starts() if one["signs"] and one["height"] <= TIP] == []
 
 
-@pytest.mark.parametrize("in_place", [False, True], ids=["streamed", "in place"])
-@pytest.mark.parametrize("boots", [False, True], ids=["killed", "power lost"])
+@pytest.mark.parametrize("in_place", [False, pytest.param(True, marks=slow)], ids=["streamed", "in place"])
+@pytest.mark.parametrize("boots", [pytest.param(False, marks=slow), True], ids=["killed", "power lost"])
 def test_at_every_step_no_key_is_lost_none_signs_below_the_tip_and_the_next_run_ends_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool, boots: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int, in_place: bool, boots: bool
 ) -> None:
     for name in ("unit", "systemctl"):
         monkeypatch.setattr(systemd, name, getattr(systemd, name))
-    for step in range(MOST_STEPS):
+    for step in range(0, MOST_STEPS, stride):
         host = fresh(tmp_path / str(step), in_place)
         died = dies_before(step, restored(host))
         judge(host)

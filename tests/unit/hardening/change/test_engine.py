@@ -186,7 +186,7 @@ def test_without_a_timer_nothing_is_changed(host):
     assert (host.seen(), trial.recorded(host.folder)) == (before, None)
 
 
-def test_killed_at_any_step_of_an_apply_the_old_state_comes_back(host):
+def test_killed_at_any_step_of_an_apply_the_old_state_comes_back(host, stride):
     before, step, died = host.seen(), 0, True
     while died:
         died = dies_before(step, lambda: host.apply(*host.controls))
@@ -195,11 +195,11 @@ def test_killed_at_any_step_of_an_apply_the_old_state_comes_back(host):
         engine.recover(host.folder)
         assert (host.seen(), host.systemd.timers, journal.journal(host.folder)) == (before, {}, None), step
         host.begin_anew()
-        step += 1
+        step += stride
     assert step > 15
 
 
-def test_killed_at_any_step_of_a_confirmation_it_holds_or_is_taken_back(host):
+def test_killed_at_any_step_of_a_confirmation_it_holds_or_is_taken_back(host, stride):
     before, ends, step, died = host.seen(), set(), 0, True
     while died:
         host.begin_anew()
@@ -211,5 +211,5 @@ def test_killed_at_any_step_of_a_confirmation_it_holds_or_is_taken_back(host):
         found, kept = host.seen(), journal.kept(host.folder)
         assert (found, bool(kept.applied)) in ((before, False), (new, True)), step
         ends.add(bool(kept.applied))
-        step += 1
+        step += stride
     assert ends == {True, False}

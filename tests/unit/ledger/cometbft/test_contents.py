@@ -10,6 +10,7 @@ from nodeops.ledger.cometbft.blocks import merkle_root
 from nodeops.ledger.cometbft.contents import BlockAnswer, ResultsAnswer, prove_contents
 from nodeops.ledger.cometbft.proof import ProofError, ProvenBlock
 from nodeops.ledger.cometbft.protowire import integer
+from tests.tiers import slow
 
 
 def _proven(height: int, data: bytes = b"", results: bytes = b"") -> ProvenBlock:
@@ -31,6 +32,7 @@ def test_gas_that_the_application_takes_for_negative_is_read_as_it_was_hashed():
         _codes([b"a", b"b"], [results[0], {**results[1], "gas_wanted": str(1 << 63)}], hashed)
 
 
+@slow
 def test_a_block_full_of_the_smallest_transactions_is_read():
     count = (4 << 20) // 3
     assert len(BlockAnswer.model_validate({"block": {"data": {"txs": ["eA=="] * count}}}).block.data.txs or []) == count

@@ -15,6 +15,7 @@ from nodeops.ledger.identity.files import Layout, ensure, observe, read_identity
 from nodeops.ledger.identity.findings import key_findings
 from nodeops.ledger.identity.identity import Identity
 from nodeops.ledger.identity.plan import READY
+from tests.tiers import slow
 from tests.unit.ledger.made_keys import UNUSED_STATE, USED_STATE, identity_of, write_init
 
 ME = (os.getuid(), os.getgid())
@@ -259,6 +260,7 @@ def half_states(at: Layout) -> str:
     return "nothing in use"
 
 
+@slow
 def test_killed_at_any_moment_it_is_completed_with_the_same_keys(tmp_path, at, binary):
     reached, number, died = [], 0, True
     while died:

@@ -34,7 +34,7 @@ def test_a_key_is_replaced_once_noted_and_only_where_its_id_was_let_go(at: Layou
     assert not list(at.home.glob(".node-key*"))
 
 
-def test_killed_before_any_step_it_is_ended_by_the_next_run(at: Layout, binary):
+def test_killed_before_any_step_it_is_ended_by_the_next_run(at: Layout, binary, stride: int):
     ensure(at, binary)
     before, validator = at.node_key.read_bytes(), at.validator_key.read_bytes()
     old, step, book = shown(at).node_id, 0, at.home / "book"
@@ -55,7 +55,7 @@ def test_killed_before_any_step_it_is_ended_by_the_next_run(at: Layout, binary):
         assert at.validator_key.read_bytes() == validator
         at.node_key.write_bytes(before)
         book.unlink()
-        step += 1
+        step += stride
     assert step > 4
 
 

@@ -11,6 +11,7 @@ from nodeops.quorum.lease.bounds import DAILY_SECONDS, DAY_SECONDS, LONGEST_SECO
 from nodeops.quorum.lease.policy import Book
 from nodeops.quorum.lease.terms import Terms, terms_of
 from nodeops.records.statements import Stated
+from tests.tiers import slow
 from tests.unit.quorum.lease.samples import (
     FOUR,
     HOUR,
@@ -163,6 +164,7 @@ def test_what_is_released_early_is_given_back_to_the_day() -> None:
     assert read(entries, 10 * HOUR).book.used("a", START + 10 * HOUR) == DAILY_SECONDS
 
 
+@slow
 def test_a_day_has_a_bounded_number_of_leases_even_of_those_released_at_once() -> None:
     entries = [said(at, "a", step) for at in range(2000) for step in (acquire("a-1", SHORTEST_SECONDS), release("a-1"))]
     found = Book(SEVEN)
