@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from nodeops.core.errors import HostError, Refused, Timeout
+from nodeops.document.models import HostDocument, NodeDocument
 from nodeops.document.patch_windows import DAYS, Patching
+from nodeops.document.resolve import resolve_host
 from nodeops.host.packages import PackagesError
 from nodeops.ledger.node.rejoin import Part
 from nodeops.lifecycle.patch import apply as acting
@@ -17,13 +20,15 @@ from nodeops.lifecycle.patch import memory
 from nodeops.lifecycle.patch.answers import Offer
 from nodeops.lifecycle.patch.policy import Asked, Seen, Update
 from nodeops.quorum.lease.hold import Held as Real
+from tests.unit.firewall.samples import OPERATORS, consortium
 from tests.unit.quorum.test_leave import DOCUMENT
 
 PENDING = Seen(updates=[Update("ssl", "1", "2", True)], preview=[Offer("ssl", "1", "2", "x-security")])
 STALE = Seen(stale={"cron.service": ["/usr/x"], DOCUMENT.ledger.unit: ["/usr/x"]})
 FAILS = PackagesError("ssl could not be installed: made to fail", "mend it")
 REFUSED = Refused("may not be stopped: 3 of 4 is live")
-PART = Part(7, votes=True)
+PART, SEEN = Part(7, votes=True), "see prometheus.service"
+BROKEN = HostError("ran before, and does not any more: failed", where="prometheus.service")
 
 
 class Host:
@@ -35,6 +40,7 @@ class Host:
         self.upgrade: Exception | None = None
         self.gate: Exception | None = None
         self.rejoin: Exception | None = None
+        self.runs: Exception | None = None
         self.booted, self.lists, self.asked = "boot-1", acting.time.time(), Asked()
 
     def look(self, _: object) -> Seen:
@@ -49,7 +55,8 @@ class Host:
         return act
 
     def run(self) -> tuple[list[str], bool]:
-        gate = SimpleNamespace(spare=self.act("spare", "gate"), wait=self.act("wait", "gate"))
+        asked = SimpleNamespace(node=self.document, spare=self.act("spare", "gate"), wait=self.act("wait", "gate"))
+        gate = asked if isinstance(self.document, NodeDocument) else None
         changes, due = acting.apply(acting.Run(self.document, self.asked, gate, 5, lambda _: None), 0)
         return [change.what for change in changes], due
 
@@ -58,11 +65,16 @@ class Host:
         return [note.kind for note in memory.history(self.document)[0]]
 
 
+def kept_at(folder: Path, document: HostDocument) -> HostDocument:
+    """Return a document whose state of patches is in a folder of the test."""
+    paths = {**document.paths, "patch_state": str(folder / "state/patch"), "patch_status": str(folder / "run/status.json")}
+    (folder / "state").mkdir(exist_ok=True)
+    return document.model_copy(update={"paths": paths})
+
+
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    paths = {**DOCUMENT.paths, "patch_state": str(tmp_path / "state/patch"), "patch_status": str(tmp_path / "run/status.json")}
-    (tmp_path / "state").mkdir()
-    made = Host(DOCUMENT.model_copy(update={"paths": paths}))
+    made = Host(kept_at(tmp_path, DOCUMENT))
     active = SimpleNamespace(active=True, state="active")
     monkeypatch.setattr(acting, "observe", made.look)
     monkeypatch.setattr(acting, "lists_time", lambda: made.lists)
@@ -74,6 +86,8 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(acting, "restart", lambda gate, *_: (gate.wait(lambda _: None), made.act("restart the ledger")()))
     monkeypatch.setattr(acting, "part_taken", lambda _: PART)
     monkeypatch.setattr(acting, "rejoin", made.act("rejoin", "rejoin"))
+    monkeypatch.setattr(acting, "lasting", lambda: ["prometheus.service"])
+    monkeypatch.setattr(acting, "see_running", lambda names, *_: made.act(f"see {' '.join(names)}", "runs")())
     monkeypatch.setattr(acting, "await_listening", made.act("listening"))
     monkeypatch.setattr(acting, "run", lambda *_, **__: made.done.append("reboot"))
     monkeypatch.setattr(acting, "boot", lambda: made.booted)
@@ -90,7 +104,7 @@ def test_an_upgrade_asks_the_gate_first_restarts_what_runs_on_old_files_and_watc
     host.looks = [PENDING, STALE, Seen()]
     assert host.run()[0] == ["upgrade ssl", "restart cron.service", "restart ledger.service"]
     served = ["spare", "upgrade {'ssl': '2'}", "systemctl try-restart cron.service"]
-    assert host.done == [*served, "wait", "restart the ledger", "rejoin"]
+    assert host.done == [*served, "wait", "restart the ledger", SEEN, "rejoin"]
     assert host.notes == ["begun", "done", "restarted"]
 
 
@@ -115,11 +129,16 @@ def test_a_node_that_does_not_take_part_again_ends_the_run(host):
         host.run()
 
 
+def closed_until(day: str, document: HostDocument) -> HostDocument:
+    """Return a document whose organisation patches on one day of the week only."""
+    name, organisations = document.own.organisation, dict(document.organisations)
+    organisations[name] = organisations[name].model_copy(update={"patching": Patching(windows=[f"{day} 01:00-02:00"])})
+    return document.model_copy(update={"organisations": organisations})
+
+
 def test_a_closed_window_refuses_before_anything_is_done(host):
     day = DAYS[(datetime.now(UTC) + timedelta(days=3)).weekday()]
-    name, organisations = host.document.node.organisation, dict(host.document.organisations)
-    organisations[name] = organisations[name].model_copy(update={"patching": Patching(windows=[f"{day} 01:00-02:00"])})
-    host.document = host.document.model_copy(update={"organisations": organisations})
+    host.document = closed_until(day, host.document)
     host.looks = [PENDING]
     with pytest.raises(Refused, match="outside of the windows") as caught:
         host.run()
@@ -150,7 +169,7 @@ CASES = {
 def test_what_was_interrupted(host, looks, done):
     host.looks = looks
     host.run()
-    assert host.done == [*done, "rejoin"]
+    assert host.done == [*done, SEEN, "rejoin"]
 
 
 def test_a_service_that_does_not_come_back_ends_the_run(host, monkeypatch):
@@ -173,8 +192,8 @@ def test_a_reboot_needs_its_word_and_leave_and_is_over_when_the_node_takes_part(
         acting.await_part(host.document, 0.05, lambda _: None)
     host.run()
     host.booted, host.looks = "boot-2", [Seen()]
-    assert host.run() == (["wait for the node"], False)
-    assert host.done[-2:] == ["listening", "rejoin"]
+    assert host.run() == (["wait for the host"], False)
+    assert host.done[-3:] == ["listening", "rejoin", SEEN]
     assert (host.notes[-2:], memory.reboot_begun(host.document)) == (["reboot", "rebooted"], None)
 
 
@@ -261,3 +280,50 @@ def test_without_its_lease_a_run_does_not_reboot(leases):
     with pytest.raises(Refused, match="stopped before the next step"):
         leases.run()
     assert ("reboot" in leases.done, memory.reboot_begun(leases.document)) == (False, None)
+
+
+def test_a_service_that_the_update_broke_ends_the_run_and_is_written_down(host):
+    """Its package restarted it, so it runs on no old files: it does not run at all."""
+    host.looks, host.runs = [PENDING, Seen()], BROKEN
+    with pytest.raises(HostError, match="does not any more"):
+        host.run()
+    assert (host.done[-1], host.notes[-1]) == (SEEN, "failed")
+    assert "prometheus.service" in memory.history(host.document)[0][-1].data["why"]
+
+
+@pytest.fixture(params=["mon", "keep"])
+def plain(host, tmp_path, monkeypatch, request):
+    """A monitor, a repository: nothing may ask a ledger that is not there."""
+    host.document = kept_at(tmp_path, resolve_host(consortium(), request.param, {"firewall": {"operators": OPERATORS}}))
+    for name in ("part_taken", "rejoin", "await_listening", "restart"):
+        monkeypatch.setattr(acting, name, lambda *_: pytest.fail("a ledger is asked where none runs"))
+    for name in ("begin", "end"):
+        monkeypatch.setattr(acting.hold, name, lambda *_: pytest.fail("a lease is asked for where no ledger runs"))
+    return host
+
+
+def test_a_host_without_a_ledger_asks_nobody_and_sees_its_services_run_again(plain):
+    plain.looks = [PENDING, Seen(stale={"prometheus.service": ["/usr/x"]}), Seen()]
+    assert plain.run() == (["upgrade ssl", "restart prometheus.service"], False)
+    assert plain.done == ["upgrade {'ssl': '2'}", "systemctl try-restart prometheus.service", SEEN]
+    assert plain.notes == ["begun", "done"]
+
+
+def test_a_host_without_a_ledger_is_refused_outside_of_its_window_too(plain):
+    plain.document = closed_until(DAYS[(datetime.now(UTC) + timedelta(days=3)).weekday()], plain.document)
+    plain.looks = [PENDING]
+    with pytest.raises(Refused, match="outside of the windows"):
+        plain.run()
+    assert plain.done == []
+
+
+def test_a_reboot_of_a_host_without_a_ledger_is_over_when_its_services_run(plain):
+    plain.asked, plain.looks = Asked(reboot=True), [Seen(reboot=["kernel 2"])]
+    assert plain.run() == (["reboot"], True)
+    plain.booted, plain.looks, plain.runs = "boot-2", [Seen()], BROKEN
+    with pytest.raises(HostError, match="does not any more"):
+        plain.run()
+    assert plain.notes == ["reboot", "failed"]
+    plain.runs = None
+    assert plain.run() == (["wait for the host"], False)
+    assert (plain.notes[-1], memory.reboot_begun(plain.document)) == ("rebooted", None)
