@@ -98,7 +98,7 @@ def apply(work: Run, wait_seconds: float) -> tuple[list[Change], bool]:
     """Patch this host, and return what was done, and whether a reboot was asked for and is due still.
 
     Raise Refused, with nothing changed, where the plan is refused or the others need this node; HostError with the package
-    manager's words when a package fails, or naming a service that runs no more; Timeout when the node does not take part again.
+    manager's words when a package fails, or naming a service that did; Timeout when the host is not as before.
     """
     folder = memory.folder_of(work.document)
     with turn("patch", folder, wait_seconds):
@@ -131,17 +131,17 @@ def _changed(work: Run, plan: Plan, part: Part | None) -> list[Change]:
     if work.gate:
         work.gate.spare(work.report)
     done = _carry_out(work, plan)
-    _see_running(work.document, ran, work.timeout_seconds, work.report)
+    _see_running(work, ran)
     if work.gate and part:
         rejoin(work.gate.node, part, work.timeout_seconds, work.report)
     return done
 
 
-def _see_running(document: HostDocument, names: Sequence[str], timeout_seconds: float, report: Callable[[str], None]) -> None:
+def _see_running(work: Run, names: Sequence[str]) -> None:
     try:
-        see_running(names, timeout_seconds, report)
-    except HostError as error:
-        memory.note(document, "failed", {"why": f"{error.where}: {error.what}"})
+        see_running(names, work.timeout_seconds, work.report)
+    except NodeopsError as error:
+        memory.note(work.document, "failed", {"why": f"{error.where}: {error.what}"})
         raise
 
 
@@ -241,8 +241,7 @@ def _reboot(work: Run, plan: Plan, held: bool) -> Sequence[Change]:
 def await_part(document: HostDocument, timeout_seconds: float, report: Callable[[str], None]) -> bool:
     """Wait until a reboot that was begun is over: the node takes part again, what ran before runs. Tell whether there was one.
 
-    Raise Timeout when the host has not rebooted within that time, or the node does not take part; HostError naming a service
-    that ran before and does not.
+    Raise Timeout when the host has not rebooted within that time, or is not as before; HostError naming a service that failed.
     """
     begun = memory.reboot_begun(document)
     if begun is None:
@@ -257,7 +256,7 @@ def await_part(document: HostDocument, timeout_seconds: float, report: Callable[
     if isinstance(document, NodeDocument):
         _listen_and_rejoin(document, begun, max(1.0, until - time.monotonic()), report)
     # A reboot that an older nodeops began remembers no services.
-    _see_running(document, begun.get("services", []), max(1.0, until - time.monotonic()), report)
+    see_running(begun.get("services", []), max(1.0, until - time.monotonic()), report)
     memory.end_reboot(document)
     memory.note(document, "rebooted", {"boot": boot()})
     if begun.get("leased") and isinstance(document, NodeDocument):

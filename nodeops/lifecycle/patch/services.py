@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from nodeops.core.errors import HostError
+from nodeops.core.errors import HostError, Timeout
 from nodeops.host.command import run
 from nodeops.host.units import systemd
 from nodeops.host.units.systemd import Unit
@@ -23,7 +23,7 @@ def lasting() -> list[str]:
 
 
 def see_running(names: Sequence[str], timeout_seconds: float, report: Callable[[str], None]) -> None:
-    """Wait until services run and stay up. Raise HostError for one that failed, or does not within that many seconds."""
+    """Wait until services run and stay up. Raise HostError for one that failed, Timeout for one that does not in time."""
     until, before = time.monotonic() + timeout_seconds, _units(names)
     while before:
         time.sleep(_SETTLE_SECONDS)
@@ -31,11 +31,12 @@ def see_running(names: Sequence[str], timeout_seconds: float, report: Callable[[
         restless = [name for name, unit in now.items() if not steady(before.get(name), unit)]
         if not restless:
             return
-        over = time.monotonic() >= until
         for name in restless:
-            if over or now[name].state.startswith("failed"):
-                hint = f"journalctl --unit {name} --lines 50"
-                raise HostError(f"ran before, and does not any more: {now[name].state}", where=name, hint=hint)
+            what, hint = f"ran before, and does not any more: {now[name].state}", f"journalctl --unit {name} --lines 50"
+            if now[name].state.startswith("failed"):
+                raise HostError(what, where=name, hint=hint)
+            if time.monotonic() >= until:
+                raise Timeout(what, where=name, hint=hint)
         report(f"waiting for {', '.join(restless)}")
         before = now
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nodeops.core.errors import HostError
+from nodeops.core.errors import HostError, NodeopsError, Timeout
 from nodeops.host.units.systemd import Unit
 from nodeops.lifecycle.patch import services
 
@@ -53,9 +53,9 @@ def test_what_ran_before_is_seen_to_run_again(monkeypatch, looks, wrong, seconds
     monkeypatch.setattr(services, "systemd", made)
     monkeypatch.setattr(services, "time", made)
     if wrong:
-        with pytest.raises(HostError, match=wrong) as caught:
+        with pytest.raises(NodeopsError, match=wrong) as caught:
             services.see_running([NAME], 10, told.append)
-        assert caught.value.where == NAME
+        assert (caught.value.where, type(caught.value)) == (NAME, Timeout if seconds == 10 else HostError)
     else:
         services.see_running([NAME], 10, told.append)
     assert made.now == seconds
