@@ -1,98 +1,19 @@
 """One run on a host, step by step: what is done in which order, what is written down, and what stops it."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from nodeops.core.errors import HostError, Refused, Timeout
-from nodeops.document.models import HostDocument, NodeDocument
-from nodeops.document.patch_windows import DAYS, Patching
-from nodeops.document.resolve import resolve_host
-from nodeops.host.packages import PackagesError
-from nodeops.ledger.node.rejoin import Part
+from nodeops.document.patch_windows import DAYS
 from nodeops.lifecycle.patch import apply as acting
 from nodeops.lifecycle.patch import memory
-from nodeops.lifecycle.patch.answers import Offer
-from nodeops.lifecycle.patch.policy import Asked, Seen, Update
+from nodeops.lifecycle.patch.policy import Asked, Seen
 from nodeops.quorum.lease.hold import Held as Real
-from tests.unit.firewall.samples import OPERATORS, consortium
-from tests.unit.quorum.test_leave import DOCUMENT
-
-PENDING = Seen(updates=[Update("ssl", "1", "2", True)], preview=[Offer("ssl", "1", "2", "x-security")])
-STALE = Seen(stale={"cron.service": ["/usr/x"], DOCUMENT.ledger.unit: ["/usr/x"]})
-FAILS = PackagesError("ssl could not be installed: made to fail", "mend it")
-REFUSED = Refused("may not be stopped: 3 of 4 is live")
-PART, SEEN = Part(7, votes=True), "see prometheus.service"
-BROKEN = HostError("ran before, and does not any more: failed", where="prometheus.service")
-
-
-class Host:
-    """A host that looks as the test says, look after look; what is done is noted in order."""
-
-    def __init__(self, document) -> None:
-        self.document, self.done = document, list[str]()
-        self.looks: list[Seen] = [Seen()]
-        self.upgrade: Exception | None = None
-        self.gate: Exception | None = None
-        self.rejoin: Exception | None = None
-        self.runs: Exception | None = None
-        self.booted, self.lists, self.asked = "boot-1", acting.time.time(), Asked()
-
-    def look(self, _: object) -> Seen:
-        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-
-    def act(self, what: str, error: str = "") -> Callable[..., None]:
-        def act(*given: object, **_: object) -> None:
-            self.done.append(" ".join([what, *(str(one) for one in given if isinstance(one, str | dict))]))
-            if error and (raised := getattr(self, error)):
-                raise raised
-
-        return act
-
-    def run(self) -> tuple[list[str], bool]:
-        asked = SimpleNamespace(node=self.document, spare=self.act("spare", "gate"), wait=self.act("wait", "gate"))
-        gate = asked if isinstance(self.document, NodeDocument) else None
-        changes, due = acting.apply(acting.Run(self.document, self.asked, gate, 5, lambda _: None), 0)
-        return [change.what for change in changes], due
-
-    @property
-    def notes(self) -> list[str]:
-        return [note.kind for note in memory.history(self.document)[0]]
-
-
-def kept_at(folder: Path, document: HostDocument) -> HostDocument:
-    """Return a document whose state of patches is in a folder of the test."""
-    paths = {**document.paths, "patch_state": str(folder / "state/patch"), "patch_status": str(folder / "run/status.json")}
-    (folder / "state").mkdir(exist_ok=True)
-    return document.model_copy(update={"paths": paths})
-
-
-@pytest.fixture
-def host(tmp_path, monkeypatch):
-    made = Host(kept_at(tmp_path, DOCUMENT))
-    active = SimpleNamespace(active=True, state="active")
-    monkeypatch.setattr(acting, "observe", made.look)
-    monkeypatch.setattr(acting, "lists_time", lambda: made.lists)
-    monkeypatch.setattr(memory, "lists_time", lambda: made.lists)
-    monkeypatch.setattr(acting, "upgrade", SimpleNamespace(upgrade=made.act("upgrade", "upgrade")))
-    monkeypatch.setattr(acting.packages, "finish", made.act("finish"))
-    monkeypatch.setattr(acting, "installed_versions", lambda _: {"ssl": "2"})
-    monkeypatch.setattr(acting, "systemd", SimpleNamespace(systemctl=made.act("systemctl"), unit=lambda _: active))
-    monkeypatch.setattr(acting, "restart", lambda gate, *_: (gate.wait(lambda _: None), made.act("restart the ledger")()))
-    monkeypatch.setattr(acting, "part_taken", lambda _: PART)
-    monkeypatch.setattr(acting, "rejoin", made.act("rejoin", "rejoin"))
-    monkeypatch.setattr(acting, "lasting", lambda: ["prometheus.service"])
-    monkeypatch.setattr(acting, "see_running", lambda names, *_: made.act(f"see {' '.join(names)}", "runs")())
-    monkeypatch.setattr(acting, "await_listening", made.act("listening"))
-    monkeypatch.setattr(acting, "run", lambda *_, **__: made.done.append("reboot"))
-    monkeypatch.setattr(acting, "boot", lambda: made.booted)
-    monkeypatch.setattr(acting, "_PAUSE_SECONDS", 0.01)
-    return made
+from tests.unit.lifecycle.patch.rehearsed import BROKEN, FAILS, PENDING, REFUSED, SEEN, STALE, closed_until
 
 
 def test_nothing_to_do_is_nothing_done(host):
@@ -127,13 +48,6 @@ def test_a_node_that_does_not_take_part_again_ends_the_run(host):
     host.looks, host.rejoin = [PENDING, Seen()], Timeout("waited 5 s")
     with pytest.raises(Timeout):
         host.run()
-
-
-def closed_until(day: str, document: HostDocument) -> HostDocument:
-    """Return a document whose organisation patches on one day of the week only."""
-    name, organisations = document.own.organisation, dict(document.organisations)
-    organisations[name] = organisations[name].model_copy(update={"patching": Patching(windows=[f"{day} 01:00-02:00"])})
-    return document.model_copy(update={"organisations": organisations})
 
 
 def test_a_closed_window_refuses_before_anything_is_done(host):
@@ -289,41 +203,3 @@ def test_a_service_that_the_update_broke_ends_the_run_and_is_written_down(host):
         host.run()
     assert (host.done[-1], host.notes[-1]) == (SEEN, "failed")
     assert "prometheus.service" in memory.history(host.document)[0][-1].data["why"]
-
-
-@pytest.fixture(params=["mon", "keep"])
-def plain(host, tmp_path, monkeypatch, request):
-    """A monitor, a repository: nothing may ask a ledger that is not there."""
-    host.document = kept_at(tmp_path, resolve_host(consortium(), request.param, {"firewall": {"operators": OPERATORS}}))
-    for name in ("part_taken", "rejoin", "await_listening", "restart"):
-        monkeypatch.setattr(acting, name, lambda *_: pytest.fail("a ledger is asked where none runs"))
-    for name in ("begin", "end"):
-        monkeypatch.setattr(acting.hold, name, lambda *_: pytest.fail("a lease is asked for where no ledger runs"))
-    return host
-
-
-def test_a_host_without_a_ledger_asks_nobody_and_sees_its_services_run_again(plain):
-    plain.looks = [PENDING, Seen(stale={"prometheus.service": ["/usr/x"]}), Seen()]
-    assert plain.run() == (["upgrade ssl", "restart prometheus.service"], False)
-    assert plain.done == ["upgrade {'ssl': '2'}", "systemctl try-restart prometheus.service", SEEN]
-    assert plain.notes == ["begun", "done"]
-
-
-def test_a_host_without_a_ledger_is_refused_outside_of_its_window_too(plain):
-    plain.document = closed_until(DAYS[(datetime.now(UTC) + timedelta(days=3)).weekday()], plain.document)
-    plain.looks = [PENDING]
-    with pytest.raises(Refused, match="outside of the windows"):
-        plain.run()
-    assert plain.done == []
-
-
-def test_a_reboot_of_a_host_without_a_ledger_is_over_when_its_services_run(plain):
-    plain.asked, plain.looks = Asked(reboot=True), [Seen(reboot=["kernel 2"])]
-    assert plain.run() == (["reboot"], True)
-    plain.booted, plain.looks, plain.runs = "boot-2", [Seen()], BROKEN
-    with pytest.raises(HostError, match="does not any more"):
-        plain.run()
-    assert plain.notes == ["reboot"]
-    plain.runs = None
-    assert plain.run() == (["wait for the host"], False)
-    assert (plain.notes[-1], memory.reboot_begun(plain.document)) == ("rebooted", None)
