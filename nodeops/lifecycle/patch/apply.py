@@ -5,8 +5,8 @@ looked at on the host, not remembered. Only a reboot is: what the node did befor
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,15 +131,18 @@ def _changed(work: Run, plan: Plan, part: Part | None) -> list[Change]:
     if work.gate:
         work.gate.spare(work.report)
     done = _carry_out(work, plan)
-    _see_running(work, ran)
+    with _failure_noted(work):
+        see_running(ran, work.timeout_seconds, work.report)
     if work.gate and part:
         rejoin(work.gate.node, part, work.timeout_seconds, work.report)
     return done
 
 
-def _see_running(work: Run, names: Sequence[str]) -> None:
+@contextmanager
+def _failure_noted(work: Run) -> Iterator[None]:
+    """Write into the book which service does not run after what the block did."""
     try:
-        see_running(names, work.timeout_seconds, work.report)
+        yield
     except NodeopsError as error:
         memory.note(work.document, "failed", {"why": f"{error.where}: {error.what}"})
         raise
@@ -172,7 +175,8 @@ def _carry_out(work: Run, plan: Plan) -> list[Change]:
         done += _upgrade(work, plan)
         _, plan = look(work.document, work.asked)
     if plan.services:
-        done += _restart_services(plan)
+        with _failure_noted(work):
+            done += _restart_services(plan)
     if plan.ledger and work.gate:
         change = Change(f"restart {plan.ledger_unit}", plan.ledger, "the process that runs", "a new process")
         restart(work.gate, [change], work.timeout_seconds, work.report)

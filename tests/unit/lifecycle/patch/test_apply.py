@@ -92,6 +92,7 @@ def test_a_service_that_does_not_come_back_ends_the_run(host, monkeypatch):
     monkeypatch.setattr(acting, "systemd", dead)
     with pytest.raises(HostError, match="does not run after its restart"):
         host.run()
+    assert memory.history(host.document)[0][-1].data["why"].startswith("cron.service: does not run")
 
 
 def test_a_reboot_needs_its_word_and_leave_and_is_over_when_the_node_takes_part(host):
