@@ -1,4 +1,4 @@
-"""A roll of patches: one node at a time, stopped by the first package that fails, gone on with by the next run."""
+"""A roll of patches: one host at a time, those without a ledger first, stopped by the first that fails, completed by the next."""
 
 import json
 import os
@@ -17,9 +17,13 @@ import repository
 from repository import Package, publish, version
 
 LONGEST_GAP_SECONDS = 25
-UNIT = "[Service]\nExecStart=/usr/lib/lab/program 1000000\n"
+UNIT = "[Service]\nExecStart=/usr/lib/lab/program 1000000\n[Install]\nWantedBy=multi-user.target\n"
 PROGRAM, UNIT_FILE = "/usr/lib/lab/program", "/usr/lib/systemd/system/lab.service"
+# As Debian's packages do: whether the service then runs is not theirs to say.
+RESTART = "systemctl restart lab.service || true"
 FIRST, *REST = hosts.NODES
+# It runs no ledger, so no vote is lost there.
+(PLAIN,) = hosts.declared("repositories")
 ORGANISATIONS = "alpha,beta"
 # What only a reader of this run can tell: each host's package of Debian that has a patch of security pending.
 SET_BACK: dict[str, str] = {}
@@ -39,13 +43,17 @@ def _pending() -> None:
 
     def prepare(node: str) -> None:
         # What the image lacks besides is not what these tests are about.
-        hosts.must(node, "nodeops patch apply --class all --roll alpha,beta --wait 300")
+        hosts.must(node, f"nodeops patch apply --class all --roll {ORGANISATIONS} --wait 300")
         publish(node, service("1"), bad("1", ""), Package("lab-slow", "1"))
         hosts.must(node, "apt-get -qq -y install lab-service lab-bad lab-slow && systemctl start lab.service")
         SET_BACK[node] = repository.set_back(node)
-        publish(node, service("2"), bad("2", "echo made to fail >&2; exit 1"))
+        if node == PLAIN:
+            hosts.must(node, "systemctl enable lab.service")
+            publish(node, Package("lab-service", "2", {PROGRAM: "no program", UNIT_FILE: UNIT}, RESTART))
+        else:
+            publish(node, service("2"), bad("2", "echo made to fail >&2; exit 1"))
 
-    hosts.at_once(prepare, hosts.NODES)
+    hosts.at_once(prepare, [*hosts.NODES, PLAIN])
 
 
 def rolled(*options: str) -> tuple[int, str]:
@@ -70,6 +78,16 @@ def test_what_is_pending_is_seen_and_exported() -> None:
     assert (verdicts["patch.security"], verdicts["patch.dpkg"]) == ("warn", "pass")
 
 
+def test_a_host_without_a_ledger_is_first_and_what_its_update_broke_stops_the_roll() -> None:
+    before = hosts.at_once(kinds, hosts.NODES)
+    code, said = rolled()
+    assert (code != 0, "lab.service" in said, "does not any more" in said) == (True, True, True), said[-3000:]
+    assert (version(PLAIN, "lab-service"), notes(PLAIN)[-1]["kind"]) == ("2", "failed")
+    assert hosts.at_once(kinds, hosts.NODES) == before, "a node was touched"
+    # The next run takes the package that mends it, and goes on to the nodes.
+    publish(PLAIN, Package("lab-service", "3", service("3").files, RESTART))
+
+
 def test_the_package_that_fails_stops_the_roll_at_the_first_node() -> None:
     before, since = hosts.at_once(kinds, hosts.NODES), blocks.mark()
     code, said = rolled()
@@ -78,6 +96,9 @@ def test_the_package_that_fails_stops_the_roll_at_the_first_node() -> None:
     assert {node: version(node, "lab-bad") for node in hosts.NODES} == {FIRST: "2 half-configured", **dict.fromkeys(REST, "1")}
     assert {node: version(node, "lab-service") for node in REST} == dict.fromkeys(REST, "1")
     assert {node: kinds(node) for node in REST} == {node: before[node] for node in REST}
+    assert (version(PLAIN, "lab-service"), kinds(PLAIN)[-1]) == ("3", "done")
+    assert hosts.must(PLAIN, "systemctl is-active lab.service").strip() == "active"
+    assert SET_BACK[PLAIN] in {name for note in notes(PLAIN) for name in note["data"].get("packages", {})}
     last = notes(FIRST)[-1]
     assert (last["kind"], last["data"]["installed"]["lab-bad"]) == ("failed", "2"), last
     blocks.assert_undisturbed(since, LONGEST_GAP_SECONDS)
@@ -146,16 +167,18 @@ json.dump(document, open(path, "w"))
 """
 
 
-def test_a_closed_window_refuses_and_a_reason_opens_it() -> None:
-    node = hosts.NODES[1]
+@pytest.mark.parametrize("node", [hosts.NODES[1], PLAIN])
+def test_a_closed_window_refuses_and_a_reason_opens_it(node: str) -> None:
+    before = version(node, "lab-service")
+    publish(node, service("4"))
     whole = hosts.must(node, "cat /etc/nodeops/node.json")
     hosts.script(node, CLOSE)
     try:
         refused = hosts.run(node, "nodeops patch apply")
         assert (refused.code, "outside of the windows" in refused.err, "wait until" in refused.err) == (4, True, True), refused
-        assert version(node, "lab-service") == "2"
+        assert version(node, "lab-service") == before
         hosts.must(node, "nodeops patch apply --outside-window 'the hole is used now'")
-        assert version(node, "lab-service") == "3"
+        assert version(node, "lab-service") == "4"
         assert notes(node)[-1]["data"]["outside_window"] == "the hole is used now"
     finally:
         hosts.must(node, "cat > /etc/nodeops/node.json", given=whole.encode())
@@ -198,24 +221,41 @@ def test_a_ledger_whose_program_was_replaced_is_restarted_by_leave_of_the_gate()
     assert hosts.verb(node, "patch", "apply", "--roll", ORGANISATIONS)["changes"] == []
 
 
+def test_nobody_is_asked_where_no_ledger_runs_and_what_runs_on_replaced_files_is_restarted() -> None:
+    pid = "systemctl show -p MainPID --value nodeops-exporter.service"
+    before = hosts.must(PLAIN, pid)
+    hosts.must(PLAIN, f"real=$(readlink -f /proc/$({pid})/exe); cp -a $real $real.new; mv $real.new $real")
+    assert "no ledger runs here: no quorum to ask, no lease to take" in hosts.must(PLAIN, "nodeops patch plan")
+    done = hosts.verb(PLAIN, "patch", "apply")
+    assert "restart nodeops-exporter.service" in [change["what"] for change in done["changes"]], done
+    assert hosts.must(PLAIN, pid) != before
+    assert hosts.verb(PLAIN, "patch", "apply")["changes"] == []
+
+
+def start_again(node: str, run: subprocess.Popen[str]) -> None:
+    """Wait until a run has rebooted a host. A container does not come back by itself: its start stands for the machine's."""
+    container, until = engine.container(node), time.monotonic() + 200
+    while engine.docker("inspect", "--format", "{{.State.Running}}", container) == "true":
+        assert run.poll() is None, run.stdout.read() if run.stdout else ""
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    hosts.controller("lab", "start", node, "--json")
+
+
 def test_a_reboot_is_done_by_leave_of_the_gate_and_its_node_takes_part_again() -> None:
     node = "beta-1"
-    hosts.must(node, "touch /run/reboot-required; echo lab > /run/reboot-required.pkgs")
+    for name in (PLAIN, node):
+        hosts.must(name, "touch /run/reboot-required; echo lab > /run/reboot-required.pkgs")
     before = blocks.mark()
-    words = ["ansible-playbook", "-i", str(hosts.SCENARIO / "consortium.yml"), "playbooks/patch.yml", "-l", node]
+    words = ["ansible-playbook", "-i", str(hosts.SCENARIO / "consortium.yml"), "playbooks/patch.yml", "-l", f"{PLAIN},{node}"]
     options = ["-e", json.dumps({"patch_reboot": True})]
     with subprocess.Popen([*words, *options], cwd=hosts.ROOT, stdout=subprocess.PIPE, text=True) as run:
-        container = engine.container(node)
-        # A container does not come back by itself: its start by the engine stands for the machine's.
-        until = time.monotonic() + 200
-        while engine.docker("inspect", "--format", "{{.State.Running}}", container) == "true":
-            assert run.poll() is None, run.stdout.read() if run.stdout else ""
-            assert time.monotonic() < until
-            time.sleep(0.5)
-        hosts.controller("lab", "start", node, "--json")
+        for name in (PLAIN, node):
+            start_again(name, run)
         said, _ = run.communicate(timeout=300)
     assert run.returncode == 0, said[-3000:]
-    assert kinds(node)[-2:] == ["reboot", "rebooted"]
+    assert [kinds(name)[-2:] for name in (PLAIN, node)] == [["reboot", "rebooted"]] * 2
+    assert "lab.service" in next(note["data"]["services"] for note in reversed(notes(PLAIN)) if note["kind"] == "reboot")
     now = blocks.mark()
     assert [name for name in hosts.NODES if now.process[name] != before.process[name]] == [node]
     hosts.verb(node, "ledger", "wait", "--synced")

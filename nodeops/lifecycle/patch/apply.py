@@ -5,8 +5,8 @@ looked at on the host, not remembered. Only a reboot is: what the node did befor
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 from nodeops.core.errors import HostError, NodeopsError, Refused, Timeout
 from nodeops.core.result import Change
-from nodeops.document.models import NodeDocument
+from nodeops.document.models import HostDocument, NodeDocument
 from nodeops.document.patch_windows import opening
 from nodeops.host import packages, upgrade
 from nodeops.host.command import run
@@ -24,6 +24,7 @@ from nodeops.ledger.node.rejoin import Part, await_listening, part_taken, rejoin
 from nodeops.lifecycle.patch import memory
 from nodeops.lifecycle.patch.observe import installed_versions, lists_time, named, observe
 from nodeops.lifecycle.patch.policy import MANAGER, Asked, Plan, Seen, decide
+from nodeops.lifecycle.patch.services import lasting, see_running
 from nodeops.lifecycle.patch.view import LISTS_SECONDS
 from nodeops.lifecycle.restart import restart
 from nodeops.quorum import leave
@@ -31,7 +32,7 @@ from nodeops.quorum.lease import hold
 from nodeops.quorum.policy import Passage
 
 LISTS_FRESH_SECONDS = 3600.0
-AWAITED = Change("wait for the node", "the host was rebooted")
+AWAITED = Change("wait for the host", "it was rebooted")
 _REBOOT_DELAY_SECONDS = 2
 # What an upgrade and a reboot may take; a run that is killed leaves a lease that ends then.
 _LEASE_SECONDS, _REASON = 1800, "patch"
@@ -41,11 +42,14 @@ _PAUSE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Run:
-    """One run on this host: what was asked for, who answers at the gate, and the seconds the node gets to take part again."""
+    """One run on this host: what was asked for, who answers at the gate, and the seconds the host gets to be as before.
 
-    document: NodeDocument
+    `gate` None: no ledger runs here, so nobody is asked for leave and nothing is leased.
+    """
+
+    document: HostDocument
     asked: Asked
-    gate: leave.Gate
+    gate: leave.Gate | None
     timeout_seconds: float
     report: Callable[[str], None]
 
@@ -82,41 +86,66 @@ def refreshed(report: Callable[[str], None]) -> str:
         return packages.refresh(LISTS_FRESH_SECONDS)
 
 
-def look(document: NodeDocument, asked: Asked) -> tuple[Seen, Plan]:
+def look(document: HostDocument, asked: Asked) -> tuple[Seen, Plan]:
     """Return what is on this host, and what a run would do. Changes nothing."""
     seen = observe(asked.kind)
-    patching = document.organisations[document.node.organisation].patching
-    now = datetime.now(UTC)
-    return seen, decide(seen, asked, document.ledger.unit, opening(patching, now), document.limits.min_free_bytes)
+    patching = document.organisations[document.own.organisation].patching
+    ledger_unit = document.ledger.unit if isinstance(document, NodeDocument) else ""
+    return seen, decide(seen, asked, ledger_unit, opening(patching, datetime.now(UTC)), document.limits.min_free_bytes)
 
 
 def apply(work: Run, wait_seconds: float) -> tuple[list[Change], bool]:
     """Patch this host, and return what was done, and whether a reboot was asked for and is due still.
 
     Raise Refused, with nothing changed, where the plan is refused or the others need this node; HostError with the package
-    manager's words when a package fails; Timeout when the node does not take part again.
+    manager's words when a package fails, or naming a service that did; Timeout when the host is not as before.
     """
     folder = memory.folder_of(work.document)
     with turn("patch", folder, wait_seconds):
         done = [AWAITED] if await_part(work.document, work.timeout_seconds, work.report) else []
         _require_lists()
         plan = _required(work)
-        part = part_taken(work.document) if plan.changes else None
-        votes = part is not None and part.votes
-        held = hold.begin(work.document, _LEASE_SECONDS, _REASON, work.report) if votes else None
-        work = replace(work, gate=LeasedGate(work.gate, held)) if held else work
+        part = _part(work) if plan.changes else None
+        held = hold.begin(work.gate.node, _LEASE_SECONDS, _REASON, work.report) if work.gate and part and part.votes else None
+        work = replace(work, gate=LeasedGate(work.gate, held)) if work.gate and held else work
         try:
             with held.renewing() if held else nullcontext():
                 if plan.changes:
-                    work.gate.spare(work.report)
-                    done += _carry_out(work, plan)
-                    _take_part(work, part)
+                    done += _changed(work, plan, part)
                 seen, plan = look(work.document, work.asked)
                 memory.record(work.document, seen)
                 return [*done, *_reboot(work, plan, held is not None)], bool(plan.reboot)
         finally:
             if held and memory.reboot_begun(work.document) is None:
-                hold.end(work.document, _REASON, work.report)
+                hold.end(held.document, _REASON, work.report)
+
+
+def _part(work: Run) -> Part | None:
+    return part_taken(work.gate.node) if work.gate else None
+
+
+def _changed(work: Run, plan: Plan, part: Part | None) -> list[Change]:
+    """Carry out a plan with leave of the gate, and see that this host does what it did before: an upgrade may have hurt what
+    nobody restarted."""
+    ran = lasting()
+    if work.gate:
+        work.gate.spare(work.report)
+    done = _carry_out(work, plan)
+    with _failure_noted(work):
+        see_running(ran, work.timeout_seconds, work.report)
+    if work.gate and part:
+        rejoin(work.gate.node, part, work.timeout_seconds, work.report)
+    return done
+
+
+@contextmanager
+def _failure_noted(work: Run) -> Iterator[None]:
+    """Write into the book which service does not run after what the block did."""
+    try:
+        yield
+    except NodeopsError as error:
+        memory.note(work.document, "failed", {"why": f"{error.where}: {error.what}"})
+        raise
 
 
 def _require_lists() -> None:
@@ -131,7 +160,7 @@ def _required(work: Run) -> Plan:
     if plan.refusals:
         first, *more = plan.refusals
         what = "; ".join([first.actual, *(no.actual for no in more)])
-        raise Refused(f"is not patched: {what}", where=work.document.node.name, allowed=first.expected, hint=first.hint)
+        raise Refused(f"is not patched: {what}", where=work.document.own.name, allowed=first.expected, hint=first.hint)
     return plan
 
 
@@ -146,8 +175,9 @@ def _carry_out(work: Run, plan: Plan) -> list[Change]:
         done += _upgrade(work, plan)
         _, plan = look(work.document, work.asked)
     if plan.services:
-        done += _restart_services(plan)
-    if plan.ledger:
+        with _failure_noted(work):
+            done += _restart_services(plan)
+    if plan.ledger and work.gate:
         change = Change(f"restart {plan.ledger_unit}", plan.ledger, "the process that runs", "a new process")
         restart(work.gate, [change], work.timeout_seconds, work.report)
         memory.note(work.document, "restarted", {"units": [plan.ledger_unit]})
@@ -196,19 +226,14 @@ def _restart_services(plan: Plan) -> list[Change]:
     return [Change(f"restart {unit}", why) for unit, why in plan.services.items()]
 
 
-def _take_part(work: Run, part: Part | None) -> None:
-    """Wait until the node does what it did before: an upgrade may have hurt what nobody restarted."""
-    if part is not None:
-        rejoin(work.document, part, work.timeout_seconds, work.report)
-
-
 def _reboot(work: Run, plan: Plan, held: bool) -> Sequence[Change]:
     """Reboot with leave of the gate, in a moment, so that this verb still answers. A lease lasts until it is over."""
     if not plan.reboot or work.asked.later:
         return []
-    part = part_taken(work.document)
-    work.gate.wait(work.report)
-    did = {"height": part.height if part else None, "votes": bool(part and part.votes)}
+    part = _part(work)
+    if work.gate:
+        work.gate.wait(work.report)
+    did = {"height": part.height if part else None, "votes": bool(part and part.votes), "services": lasting()}
     data = {"boot": boot(), **did, "why": list(plan.reboot), "leased": held}
     memory.begin_reboot(work.document, data)
     memory.note(work.document, "reboot", data)
@@ -217,10 +242,10 @@ def _reboot(work: Run, plan: Plan, held: bool) -> Sequence[Change]:
     return [Change("reboot", "; ".join(plan.reboot))]
 
 
-def await_part(document: NodeDocument, timeout_seconds: float, report: Callable[[str], None]) -> bool:
-    """Wait until a reboot that was begun is over, and the node takes part again. Tell whether there was one.
+def await_part(document: HostDocument, timeout_seconds: float, report: Callable[[str], None]) -> bool:
+    """Wait until a reboot that was begun is over: the node takes part again, what ran before runs. Tell whether there was one.
 
-    Raise Timeout when the host has not rebooted within that time, or the node does not take part.
+    Raise Timeout when the host has not rebooted within that time, or is not as before; HostError naming a service that failed.
     """
     begun = memory.reboot_begun(document)
     if begun is None:
@@ -229,18 +254,24 @@ def await_part(document: NodeDocument, timeout_seconds: float, report: Callable[
     while boot() == begun["boot"]:
         if time.monotonic() >= until:
             memory.end_reboot(document)
-            raise Timeout("did not reboot", where=document.node.name, hint="nodeops patch apply --reboot asks again")
+            raise Timeout("did not reboot", where=document.own.name, hint="nodeops patch apply --reboot asks again")
         report("waiting for the reboot")
         time.sleep(_PAUSE_SECONDS)
-    left = max(1.0, until - time.monotonic())
-    await_listening(document, left)
-    if begun["height"] is not None:
-        rejoin(document, Part(begun["height"], begun["votes"]), left, report)
+    if isinstance(document, NodeDocument):
+        _listen_and_rejoin(document, begun, max(1.0, until - time.monotonic()), report)
+    # A reboot that an older nodeops began remembers no services.
+    see_running(begun.get("services", []), max(1.0, until - time.monotonic()), report)
     memory.end_reboot(document)
     memory.note(document, "rebooted", {"boot": boot()})
-    if begun.get("leased"):
+    if begun.get("leased") and isinstance(document, NodeDocument):
         hold.end(document, _REASON, report)
     return True
+
+
+def _listen_and_rejoin(node: NodeDocument, begun: Mapping[str, Any], seconds: float, report: Callable[[str], None]) -> None:
+    await_listening(node, seconds)
+    if begun["height"] is not None:
+        rejoin(node, Part(begun["height"], begun["votes"]), seconds, report)
 
 
 def boot() -> str:

@@ -9,8 +9,8 @@ import typer
 from nodeops.console import DocumentOption, DryRunFlag, JsonFlag, WaitOption, emit, working
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result, Table
-from nodeops.document.host import load_host_document, load_node_document
-from nodeops.document.models import NodeDocument
+from nodeops.document.host import load_host_document
+from nodeops.document.models import HostDocument, NodeDocument
 from nodeops.host.lock import changes_host
 from nodeops.host.units import systemd
 from nodeops.host.units.service import carry_out, observe, plan_start
@@ -23,16 +23,17 @@ from nodeops.quorum.cli import PATIENCE_SECONDS, ChainStandsFlag, ForceOption, P
 
 app = typer.Typer(no_args_is_help=True)
 
+NO_LEDGER = "no ledger runs here: no quorum to ask, no lease to take"
 LOOK, TIMER = "nodeops-patch.service", "nodeops-patch.timer"
 
 ClassOption = Annotated[Kind, typer.Option("--class", help="Which updates: patches of security, or all that are pending.")]
 RebootFlag = Annotated[
-    bool, typer.Option("--reboot", help="Reboot where a reboot is due, once the others can do without this node.")
+    bool, typer.Option("--reboot", help="Reboot where a reboot is due; a node once the others can do without it.")
 ]
 OutsideOption = Annotated[
     str, typer.Option("--outside-window", metavar="REASON", help="Patch although no window is open; the reason is written down.")
 ]
-TimeoutOption = Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the node gets to take part again.")]
+TimeoutOption = Annotated[int, typer.Option("--timeout", min=1, max=86400, help="Seconds that the host gets to be as before.")]
 RefreshFlag = Annotated[bool, typer.Option("--refresh", help="Refresh the lists of packages first, when older than an hour.")]
 
 
@@ -72,23 +73,25 @@ def plan(
     """Print what apply would do now, and what refuses it: window, disk, package manager. Refreshes the lists of packages.
 
     Exit code 1 when it would be refused."""
-    node = load_node_document()
+    own = load_host_document()
     with working("looking at this host") as say:
         trouble = acting.refreshed(say)
-    emit(
-        _would(node, Asked(kind, reboot, outside=outside), leave.Asked(node, request(node, roll, chain_stands), 0), trouble),
-        as_json,
-    )
+    gate = leave.Asked(own, request(own, roll, chain_stands), 0) if isinstance(own, NodeDocument) else None
+    emit(_would(own, Asked(kind, reboot, outside=outside), gate, trouble), as_json)
 
 
-def _would(node: NodeDocument, asked: Asked, gate: leave.Asked, trouble: str = "") -> Result:
-    seen, planned = acting.look(node, asked)
-    first = [acting.AWAITED] if memory.reboot_begun(node) else []
-    lines = _lines(trouble)
-    if planned.changes:
-        found = leave.look(node, gate.request)
-        lines.append(f"the quorum gate: {found.verdict}, {found.why}")
+def _would(own: HostDocument, asked: Asked, gate: leave.Asked | None, trouble: str = "") -> Result:
+    seen, planned = acting.look(own, asked)
+    first = [acting.AWAITED] if memory.reboot_begun(own) else []
+    lines = [*_lines(trouble), *([_leave(gate)] if planned.changes else [])]
     return _result(seen, planned, lines, [*first, *planned.changes])
+
+
+def _leave(gate: leave.Asked | None) -> str:
+    if gate is None:
+        return NO_LEDGER
+    found = leave.look(gate.node, gate.request)
+    return f"the quorum gate: {found.verdict}, {found.why}"
 
 
 def _result(seen: Seen, planned: Plan, lines: list[str], changes: list[Change]) -> Result:
@@ -116,19 +119,20 @@ def apply_(
     as_json: JsonFlag = False,
 ) -> None:
     """Install what is pending, restart what runs on replaced files, the ledger only when it does and by leave of the quorum gate.
+    A host that runs no ledger asks nobody.
 
     Nothing is changed where a window is closed, the disk is too full, or the others need this node. An interrupted run is
     completed by the next one. A reboot needs its own word."""
-    node = load_node_document()
+    own = load_host_document()
     asked = Asked(kind, reboot, later, outside)
-    gate = leave.Asked(node, request(node, roll, chain_stands, force), patience)
+    gate = leave.Asked(own, request(own, roll, chain_stands, force), patience) if isinstance(own, NodeDocument) else None
     if dry_run:
-        emit(_would(node, asked, gate), as_json)
+        emit(_would(own, asked, gate), as_json)
         return
     with working("looking at this host") as say:
         trouble = acting.refreshed(say)
-        changes, due = acting.apply(acting.Run(node, asked, gate, timeout, say), wait)
-    said = memory.last_seen(node) or {}
+        changes, due = acting.apply(acting.Run(own, asked, gate, timeout, say), wait)
+    said = memory.last_seen(own) or {}
     lines = _lines(trouble) if changes else [*_lines(trouble), "nothing to do"]
     findings = [one for one in view.findings(said, time.time()) if one.verdict is not Verdict.PASS]
     emit(Result({**said, "reboot_due": due}, lines=lines, findings=list(map(_softened, findings)), changes=changes), as_json)
@@ -156,17 +160,18 @@ def watch(dry_run: DryRunFlag = False, as_json: JsonFlag = False) -> None:
 
 @app.command()
 def wait(timeout: TimeoutOption = 300, as_json: JsonFlag = False) -> None:
-    """Wait until a reboot that apply began is over and the node takes part again. Exit code 5 when that takes too long."""
-    node = load_node_document()
-    with working("waiting for the node") as say:
-        was = acting.await_part(node, timeout, say)
-    emit(Result({"rebooted": was}, lines=["the node takes part again" if was else "no reboot was begun"]), as_json)
+    """Wait until a reboot that apply began is over: the node takes part again, and services that ran before run.
+    Exit code 5 when that takes too long."""
+    own = load_host_document()
+    with working("waiting for the host") as say:
+        was = acting.await_part(own, timeout, say)
+    emit(Result({"rebooted": was}, lines=["the reboot is over" if was else "no reboot was begun"]), as_json)
 
 
 @app.command()
 def history(as_json: JsonFlag = False) -> None:
     """What was patched on this host, from a book whose lines are chained. Exit code 1 when a line was changed or taken out."""
-    notes, problems = memory.history(load_node_document())
+    notes, problems = memory.history(load_host_document())
     findings = [Finding("patch.history", Verdict.FAIL, "every note follows the one before", one) for one in problems]
     rows = [(f"{datetime.fromtimestamp(one.time, UTC):%Y-%m-%d %H:%M:%S}", one.kind, _told(one.data)) for one in notes]
     data = {"notes": [{**vars(one), "data": dict(one.data)} for one in notes]}

@@ -98,18 +98,19 @@ class Plan:
 
     @property
     def stops_the_node(self) -> bool:
-        """Tell whether the node takes no part in its chain for a while."""
-        return bool(self.ledger or self.reboot)
+        """Tell whether a node takes no part in its chain for a while."""
+        return bool(self.ledger or (self.reboot and self.ledger_unit))
 
     @property
     def changes(self) -> list[Change]:
         """Return the plan as changes, for people and for Ansible."""
+        through = ["through the quorum gate"] if self.ledger_unit else []
         return [
             *(Change(f"finish {name}", "an earlier run was interrupted") for name in self.unfinished),
             *(Change(f"upgrade {one.name}", one.origins, one.installed, one.candidate) for one in self.upgrades),
             *(Change(f"restart {unit}", why) for unit, why in self.services.items()),
             *([Change(f"restart {self.ledger_unit}", f"{self.ledger}; through the quorum gate")] if self.ledger else []),
-            *([Change("reboot", f"{'; '.join(self.reboot)}; through the quorum gate")] if self.reboot else []),
+            *([Change("reboot", "; ".join([*self.reboot, *through]))] if self.reboot else []),
         ]
 
 
@@ -143,7 +144,8 @@ def chosen(updates: Iterable[Update], kind: Kind) -> dict[str, str]:
 
 
 def decide(seen: Seen, asked: Asked, ledger_unit: str, opening: Opening, reserve: int) -> Plan:
-    """Return what is done on a host. `reserve` are the bytes that must stay free on each filesystem.
+    """Return what is done on a host. `ledger_unit` is empty where no ledger runs; `reserve` are the bytes that must stay free on
+    each filesystem.
 
     Which services need a restart is a forecast from the files they use: after the upgrade it is looked at anew.
     """

@@ -22,7 +22,7 @@ _SPEAKERS = ("docs/", "roles/", "molecule/")
 # Ansible's modules, variables and groups have the same beginning.
 _OTHERS = re.compile(
     r"nodeops_(agent|artifacts|await_height|certificates|choices|document|files|gather|genesis|height|inventory|judge|manages"
-    r"|observe|packages|patch_(?:validator|witness)?|preflight|revision|roll_\w+|trees|trial|turns|unagreed|verb)"
+    r"|observe|packages|patch_(?:plain|validator|witness)?|preflight|revision|roll_\w+|trees|trial|turns|unagreed|verb)"
 )
 
 

@@ -1,7 +1,6 @@
 """One run on a host, step by step: what is done in which order, what is written down, and what stops it."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -9,76 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from nodeops.core.errors import HostError, Refused, Timeout
-from nodeops.document.patch_windows import DAYS, Patching
-from nodeops.host.packages import PackagesError
-from nodeops.ledger.node.rejoin import Part
+from nodeops.document.patch_windows import DAYS
 from nodeops.lifecycle.patch import apply as acting
 from nodeops.lifecycle.patch import memory
-from nodeops.lifecycle.patch.answers import Offer
-from nodeops.lifecycle.patch.policy import Asked, Seen, Update
+from nodeops.lifecycle.patch.policy import Asked, Seen
 from nodeops.quorum.lease.hold import Held as Real
-from tests.unit.quorum.test_leave import DOCUMENT
-
-PENDING = Seen(updates=[Update("ssl", "1", "2", True)], preview=[Offer("ssl", "1", "2", "x-security")])
-STALE = Seen(stale={"cron.service": ["/usr/x"], DOCUMENT.ledger.unit: ["/usr/x"]})
-FAILS = PackagesError("ssl could not be installed: made to fail", "mend it")
-REFUSED = Refused("may not be stopped: 3 of 4 is live")
-PART = Part(7, votes=True)
-
-
-class Host:
-    """A host that looks as the test says, look after look; what is done is noted in order."""
-
-    def __init__(self, document) -> None:
-        self.document, self.done = document, list[str]()
-        self.looks: list[Seen] = [Seen()]
-        self.upgrade: Exception | None = None
-        self.gate: Exception | None = None
-        self.rejoin: Exception | None = None
-        self.booted, self.lists, self.asked = "boot-1", acting.time.time(), Asked()
-
-    def look(self, _: object) -> Seen:
-        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-
-    def act(self, what: str, error: str = "") -> Callable[..., None]:
-        def act(*given: object, **_: object) -> None:
-            self.done.append(" ".join([what, *(str(one) for one in given if isinstance(one, str | dict))]))
-            if error and (raised := getattr(self, error)):
-                raise raised
-
-        return act
-
-    def run(self) -> tuple[list[str], bool]:
-        gate = SimpleNamespace(spare=self.act("spare", "gate"), wait=self.act("wait", "gate"))
-        changes, due = acting.apply(acting.Run(self.document, self.asked, gate, 5, lambda _: None), 0)
-        return [change.what for change in changes], due
-
-    @property
-    def notes(self) -> list[str]:
-        return [note.kind for note in memory.history(self.document)[0]]
-
-
-@pytest.fixture
-def host(tmp_path, monkeypatch):
-    paths = {**DOCUMENT.paths, "patch_state": str(tmp_path / "state/patch"), "patch_status": str(tmp_path / "run/status.json")}
-    (tmp_path / "state").mkdir()
-    made = Host(DOCUMENT.model_copy(update={"paths": paths}))
-    active = SimpleNamespace(active=True, state="active")
-    monkeypatch.setattr(acting, "observe", made.look)
-    monkeypatch.setattr(acting, "lists_time", lambda: made.lists)
-    monkeypatch.setattr(memory, "lists_time", lambda: made.lists)
-    monkeypatch.setattr(acting, "upgrade", SimpleNamespace(upgrade=made.act("upgrade", "upgrade")))
-    monkeypatch.setattr(acting.packages, "finish", made.act("finish"))
-    monkeypatch.setattr(acting, "installed_versions", lambda _: {"ssl": "2"})
-    monkeypatch.setattr(acting, "systemd", SimpleNamespace(systemctl=made.act("systemctl"), unit=lambda _: active))
-    monkeypatch.setattr(acting, "restart", lambda gate, *_: (gate.wait(lambda _: None), made.act("restart the ledger")()))
-    monkeypatch.setattr(acting, "part_taken", lambda _: PART)
-    monkeypatch.setattr(acting, "rejoin", made.act("rejoin", "rejoin"))
-    monkeypatch.setattr(acting, "await_listening", made.act("listening"))
-    monkeypatch.setattr(acting, "run", lambda *_, **__: made.done.append("reboot"))
-    monkeypatch.setattr(acting, "boot", lambda: made.booted)
-    monkeypatch.setattr(acting, "_PAUSE_SECONDS", 0.01)
-    return made
+from tests.unit.lifecycle.patch.rehearsed import BROKEN, FAILS, PENDING, REFUSED, SEEN, STALE, closed_until
 
 
 def test_nothing_to_do_is_nothing_done(host):
@@ -90,7 +25,7 @@ def test_an_upgrade_asks_the_gate_first_restarts_what_runs_on_old_files_and_watc
     host.looks = [PENDING, STALE, Seen()]
     assert host.run()[0] == ["upgrade ssl", "restart cron.service", "restart ledger.service"]
     served = ["spare", "upgrade {'ssl': '2'}", "systemctl try-restart cron.service"]
-    assert host.done == [*served, "wait", "restart the ledger", "rejoin"]
+    assert host.done == [*served, "wait", "restart the ledger", SEEN, "rejoin"]
     assert host.notes == ["begun", "done", "restarted"]
 
 
@@ -117,9 +52,7 @@ def test_a_node_that_does_not_take_part_again_ends_the_run(host):
 
 def test_a_closed_window_refuses_before_anything_is_done(host):
     day = DAYS[(datetime.now(UTC) + timedelta(days=3)).weekday()]
-    name, organisations = host.document.node.organisation, dict(host.document.organisations)
-    organisations[name] = organisations[name].model_copy(update={"patching": Patching(windows=[f"{day} 01:00-02:00"])})
-    host.document = host.document.model_copy(update={"organisations": organisations})
+    host.document = closed_until(day, host.document)
     host.looks = [PENDING]
     with pytest.raises(Refused, match="outside of the windows") as caught:
         host.run()
@@ -150,7 +83,7 @@ CASES = {
 def test_what_was_interrupted(host, looks, done):
     host.looks = looks
     host.run()
-    assert host.done == [*done, "rejoin"]
+    assert host.done == [*done, SEEN, "rejoin"]
 
 
 def test_a_service_that_does_not_come_back_ends_the_run(host, monkeypatch):
@@ -159,6 +92,7 @@ def test_a_service_that_does_not_come_back_ends_the_run(host, monkeypatch):
     monkeypatch.setattr(acting, "systemd", dead)
     with pytest.raises(HostError, match="does not run after its restart"):
         host.run()
+    assert memory.history(host.document)[0][-1].data["why"].startswith("cron.service: does not run")
 
 
 def test_a_reboot_needs_its_word_and_leave_and_is_over_when_the_node_takes_part(host):
@@ -173,8 +107,8 @@ def test_a_reboot_needs_its_word_and_leave_and_is_over_when_the_node_takes_part(
         acting.await_part(host.document, 0.05, lambda _: None)
     host.run()
     host.booted, host.looks = "boot-2", [Seen()]
-    assert host.run() == (["wait for the node"], False)
-    assert host.done[-2:] == ["listening", "rejoin"]
+    assert host.run() == (["wait for the host"], False)
+    assert host.done[-3:] == ["listening", "rejoin", SEEN]
     assert (host.notes[-2:], memory.reboot_begun(host.document)) == (["reboot", "rebooted"], None)
 
 
@@ -261,3 +195,12 @@ def test_without_its_lease_a_run_does_not_reboot(leases):
     with pytest.raises(Refused, match="stopped before the next step"):
         leases.run()
     assert ("reboot" in leases.done, memory.reboot_begun(leases.document)) == (False, None)
+
+
+def test_a_service_that_the_update_broke_ends_the_run_and_is_written_down(host):
+    """Its package restarted it, so it runs on no old files: it does not run at all."""
+    host.looks, host.runs = [PENDING, Seen()], BROKEN
+    with pytest.raises(HostError, match="does not any more"):
+        host.run()
+    assert (host.done[-1], host.notes[-1]) == (SEEN, "failed")
+    assert "prometheus.service" in memory.history(host.document)[0][-1].data["why"]

@@ -70,6 +70,20 @@ def test_what_is_done(seen, asked, done):
     assert plan.stops_the_node == any(word in done for word in ("restart ledger.service", "reboot"))
 
 
+NO_LEDGER = {
+    "a service": (Seen(stale={"prometheus.service": ["x"]}), Asked(), ["restart prometheus.service: it runs on replaced files"]),
+    "a ledger's unit is any other": (Seen(stale={LEDGER: ["x"]}), Asked(), ["restart ledger.service: it runs on replaced files"]),
+    "a reboot": (Seen(reboot=["kernel 2"]), Asked(reboot=True), ["reboot: kernel 2"]),
+}
+
+
+@pytest.mark.parametrize(("seen", "asked", "done"), NO_LEDGER.values(), ids=NO_LEDGER)
+def test_where_no_ledger_runs_no_gate_is_promised(seen, asked, done):
+    plan = decide(seen, asked, "", OPEN, MIB)
+    assert [f"{change.what}: {change.why}" for change in plan.changes] == done
+    assert not plan.stops_the_node
+
+
 REFUSED = {
     "closed": (PENDING, Asked(), CLOSED, ["patch.window"]),
     "closed, with a reason": (PENDING, Asked(outside="a hole that is used now"), CLOSED, []),
