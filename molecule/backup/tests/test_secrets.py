@@ -9,7 +9,7 @@ UNITS = ("ledger.service", "nodeops-backup.service", "nodeops-drill.service")
 
 def test_no_byte_of_a_key_is_where_it_does_not_belong() -> None:
     secrets = leaks.patterns(NODE)
-    assert len(secrets) == 10
+    assert len(secrets) == 15
     for playbook in ("backup.yml", "drill.yml"):
         done = hosts.play(playbook, "-vvv", "--limit", f"{NODE},{REPOSITORY}")
         assert done.returncode == 0, done.stdout[-3000:]
