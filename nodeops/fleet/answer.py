@@ -1,14 +1,29 @@
-"""What a host's reply to `nodeops status --json` is worth: a node status, or the reason why there is none. Pure."""
+"""What a host's reply to `nodeops status --json` is worth: a node status, or the reason why there is none; and what its findings
+look like in any answer. Pure.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from nodeops.core.errors import HostError
+from nodeops.core.finding import Verdict
 from nodeops.fleet.reply import Reply, State, json_text, one_line
 from nodeops.ledger.node.status import NodeStatus, parse_status
 
 _WAITING = "asking"
 _NO_STATUS = "no valid status"
+
+
+class SaidFinding(BaseModel):
+    """A finding as a host says it: any text may stand in it."""
+
+    id: str
+    verdict: Verdict
+    expected: str
+    actual: str
+    hint: str
 
 
 @dataclass(frozen=True)

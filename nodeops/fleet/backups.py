@@ -9,18 +9,11 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result, Table
 from nodeops.core.units import size
+from nodeops.fleet.answer import SaidFinding
 from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
 
 COLUMNS = ("node", "newest (UTC)", "age", "backups", "size", "took", "last drill")
 _HINT = "nodeops backup show on that host; playbooks/backup.yml sets up what is missing"
-
-
-class _Finding(BaseModel):
-    id: str
-    verdict: Verdict
-    expected: str
-    actual: str
-    hint: str
 
 
 class _Drill(BaseModel):
@@ -36,7 +29,7 @@ class BackupAnswer(BaseModel):
     newest: AwareDatetime | None
     bytes: Annotated[int, Field(ge=0)] | None
     seconds: Annotated[float, Field(ge=0)] | None
-    findings: list[_Finding]
+    findings: list[SaidFinding]
     drill: _Drill | None = None
 
 

@@ -10,6 +10,7 @@ from nodeops.core.result import Result, Table
 from nodeops.core.units import size
 from nodeops.disk.model import Stage
 from nodeops.disk.view import bar
+from nodeops.fleet.answer import SaidFinding
 from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
 
 COLUMNS = ("node", "fullest", "used", "", "free", "stage", "forecast", "log", "sealed")
@@ -42,20 +43,12 @@ class _Log(BaseModel):
     sealed_bytes: _Bytes
 
 
-class _Finding(BaseModel):
-    id: str
-    verdict: Verdict
-    expected: str
-    actual: str
-    hint: str
-
-
 class DiskAnswer(BaseModel):
     """What `nodeops disk status --json` answers, as far as it is shown. A host may send anything: it is checked."""
 
     filesystems: Annotated[list[DiskPlace], Field(min_length=1)]
     log: _Log
-    findings: list[_Finding]
+    findings: list[SaidFinding]
 
     @property
     def fullest(self) -> DiskPlace:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result, Table
 from nodeops.document.models import Consortium, Monitor, Repository
+from nodeops.fleet.answer import SaidFinding
 from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
 
 GUARDS = ("firewall", "hardening", "patches", "logs")
@@ -15,21 +16,13 @@ _HINT = "site.yml makes it what the consortium file says"
 _NOTHING, _CELL_CHARACTERS = "-", 24
 
 
-class _Finding(BaseModel):
-    id: str
-    verdict: Verdict
-    expected: str
-    actual: str
-    hint: str
-
-
 class HostAnswer(BaseModel):
     """What `nodeops status --json` answers on a host without a ledger, as far as it is shown: it may send anything."""
 
     kind: str
     name: str
     guards: dict[str, str]
-    findings: list[_Finding] = []
+    findings: list[SaidFinding] = []
 
 
 def hosts_of(consortium: Consortium, organisations: Sequence[str]) -> dict[str, Monitor | Repository]:
