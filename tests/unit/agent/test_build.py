@@ -17,6 +17,7 @@ from nodeops.agent import build as building
 from nodeops.agent import build_libraries, install
 from nodeops.agent.build import AgentTree, build, pack
 from nodeops.core.errors import HostError, InputError
+from tests.tiers import slow
 from tests.unit.agent.small_trees import PYTHON
 
 WHEEL = "tiny-1.0-py3-none-any.whl"
@@ -109,6 +110,7 @@ def test_an_archive_holds_what_a_host_needs_without_times_and_owners(cache: Path
     assert {name: member.mode for name, member in found.items() if member.mode != 0o644} == {"bin/nodeops": 0o755}
 
 
+@slow
 def test_each_python_and_machine_has_a_tree_of_its_own(cache: Path) -> None:
     trees = [build("3.11", cache=cache), build("3.13", "arm64", cache=cache)]
     assert trees[0].digest != trees[1].digest
@@ -159,6 +161,7 @@ def test_a_changed_archive_is_never_used(damaged: str, how: str, cache: Path) ->
     assert caught.value.hint == "nodeops agent build --refresh"
 
 
+@slow
 def test_changed_libraries_are_never_packed_and_refresh_repairs_all(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build("3.11", cache=cache).path.write_bytes(b"changed")
     next(cache.glob("libraries-*/*/lib/tiny/__init__.py")).write_text("import os\n")
@@ -177,6 +180,7 @@ def test_the_key_covers_every_source_of_the_running_nodeops() -> None:
     assert not [name for name in found if "__pycache__" in name.parts]
 
 
+@slow
 def test_a_package_with_another_hash_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lock_to(monkeypatch, "0" * 64)
     with pytest.raises(HostError, match="cannot be installed") as caught:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nodeops.agent import install
+from tests.tiers import slow
 from tests.unit.agent.small_trees import Host, Packed
 
 Make = Callable[..., Packed]
@@ -64,7 +65,10 @@ def three(tmp_path_factory: pytest.TempPathFactory, make: Make) -> tuple[Path, l
     return host.root, packed
 
 
-@pytest.mark.parametrize(("step", "number"), STEPS, ids=[f"{step}-{number}" for step, number in STEPS])
+@pytest.mark.parametrize(
+    ("step", "number"),
+    [pytest.param(*each, id=f"{each[0]}-{each[1]}", marks=[slow] if index % 3 else []) for index, each in enumerate(STEPS)],
+)
 def test_an_install_killed_at_any_step_leaves_a_whole_tree_and_the_next_one_completes(
     step: str, number: int, three: tuple[Path, list[Packed]], host: Host, make: Make
 ) -> None:

@@ -14,6 +14,7 @@ from nodeops.agent import cli as agent_cli
 from nodeops.core.errors import HostError, Refused
 from nodeops.host import lock
 from nodeops.host.trial import turn
+from tests.tiers import slow
 
 MODULES = Path(__file__).parents[3] / "plugins" / "modules"
 HOLDER = """
@@ -61,6 +62,7 @@ def test_the_second_is_told_who_holds_the_host(holder, own_host, tmp_path):
     assert "nobody else needs" not in done.stderr
 
 
+@slow
 def test_a_dry_run_waits_for_nobody(holder, own_host, tmp_path):
     assert second(own_host, tmp_path, "--wait", "0", "--dry-run").returncode == HostError.exit_code
 
@@ -68,6 +70,7 @@ def test_a_dry_run_waits_for_nobody(holder, own_host, tmp_path):
 @pytest.mark.parametrize(
     "end", [lambda one: one.stdin.close(), lambda one: os.kill(one.pid, signal.SIGKILL)], ids=["ends", "killed"]
 )
+@slow
 def test_the_second_gets_its_turn_when_the_first(holder, own_host, tmp_path, end):
     timer = threading.Timer(1, end, [holder])
     timer.start()
@@ -147,6 +150,7 @@ def test_no_agent_is_switched_beneath_a_verb(own_host):
     os.close(handle)
 
 
+@slow
 def test_who_only_waits_lets_others_have_the_host(own_host, tmp_path):
     """A restart that waits for a lease of others to end, for hours maybe, is in nobody's way."""
     with lock._host(0):

@@ -15,8 +15,10 @@ import pytest
 
 from nodeops.host import packages, upgrade
 from nodeops.host.packages import PackagesError
+from tests.tiers import slow
 
 pytestmark = [
+    slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may install packages"),
     pytest.mark.skipif(not shutil.which("apt-get"), reason="this is not Debian"),
 ]

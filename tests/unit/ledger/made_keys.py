@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,6 +20,7 @@ def seed_of(name: int | str) -> bytes:
     return hashlib.sha256(str(name).encode()).digest()
 
 
+@cache
 def pair(seed: int | str) -> tuple[str, str]:
     """Return the private key (seed and public key, 64 bytes) and the public key in base64; the same seed, the same key."""
     secret = seed_of(seed)

@@ -12,6 +12,7 @@ from nodeops.backup.restore.plan import ANOTHER, WITHOUT, Mark
 from nodeops.backup.restore.run import Order, Restore, chosen
 from nodeops.core.errors import HostError, Refused
 from tests.contract.rules.tree import ROOT
+from tests.tiers import slow
 from tests.unit.backup.samples import SECRET
 from tests.unit.firewall.samples import document
 
@@ -46,6 +47,7 @@ def backed_up(restore: Restore, tag: str, state: int, whole: bool = True) -> Non
 
 
 @pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed: make test-tools")
+@slow
 def test_the_default_is_the_whole_backup_of_the_highest_block_whenever_it_was_made(restore: Restore) -> None:
     backed_up(restore, "40", 40)
     # Made later: by a node that was put back, by one that was killed before its backup was whole.

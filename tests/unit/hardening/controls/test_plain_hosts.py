@@ -13,11 +13,10 @@ def document(name: str) -> HostDocument:
 
 
 def test_only_the_ledgers_own_controls_set_nothing_on_a_monitor_and_a_repository():
-    for name in ("mon", "keep"):
+    node = document("a-1")
+    for plain in (document("mon"), document("keep")):
         lost = {
-            control.id
-            for control in catalogue().values()
-            if expanded(control, document("a-1")).sets and not expanded(control, document(name)).sets
+            control.id for control in catalogue().values() if expanded(control, node).sets and not expanded(control, plain).sets
         }
         assert lost == {control.id for control in catalogue().values() if is_about_ledgers(control)} == {"apt.needrestart"}
 
