@@ -94,8 +94,8 @@ class Gap:
 
 
 def gap(first: int) -> Gap:
-    """Return the gaps between blocks since a height."""
-    times = json.loads(hosts.script("beta-1", _TIMES, str(first)))
-    ordered = [datetime.fromisoformat(times[height][:23] + "+00:00") for height in sorted(times, key=int)]
+    """Return the gaps between blocks since a height. The first block of a chain bears the time of its genesis: it is left out."""
+    times = json.loads(hosts.script("beta-1", _TIMES, str(max(first, 2))))
+    ordered = [datetime.fromisoformat(times[height]) for height in sorted(times, key=int)]
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(ordered)]
     return Gap(max(gaps), median(gaps))
