@@ -100,7 +100,13 @@ def lists_age_seconds() -> float:
 
 
 def refresh(older_than_seconds: float) -> str:
-    """Refresh lists that are older. Return an empty text, or what went wrong: lists that are old may still do."""
+    """Refresh lists that are older. Return an empty text, or what went wrong: lists that are old may still do.
+
+    Somebody else's refresh is waited for: until it has ended only some of the lists are there, and they look new.
+    """
+    until = time.monotonic() + WAIT_SECONDS
+    while _holder(LOCKS[2:3]) and time.monotonic() < until:
+        time.sleep(_PAUSE_SECONDS)
     return "" if lists_age_seconds() < older_than_seconds else _refresh()
 
 
@@ -221,9 +227,9 @@ def _run(argv: Sequence[str], seconds: float = _COMMAND_SECONDS) -> "subprocess.
         raise PackagesError(f"{argv[0]} cannot be run: {error.strerror}", "this needs Debian and root") from error
 
 
-def _holder() -> str:
-    """Return who holds one of the package manager's locks, in words; empty when nobody does."""
-    for path in LOCKS:
+def _holder(locks: Iterable[Path] = ()) -> str:
+    """Return who holds one of the package manager's locks, or of these, in words; empty when nobody does."""
+    for path in locks or LOCKS:
         with contextlib.suppress(OSError), path.open("rb+") as file:
             asked = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
             kind, _, _, _, pid = struct.unpack("hhqqi", fcntl.fcntl(file, fcntl.F_GETLK, asked))

@@ -149,6 +149,17 @@ def test_a_lock_is_waited_for_and_its_holder_is_named(debian, monkeypatch, lock)
     assert debian.installed == {"one"}
 
 
+def test_lists_that_somebody_refreshes_are_neither_old_nor_new(debian, monkeypatch):
+    monkeypatch.setattr(packages, "_PAUSE_SECONDS", 0.05)
+    debian.publish("one")
+    assert packages.refresh(60) == ""
+    with holding(packages.LOCKS[2]) as holder:
+        threading.Timer(0.5, holder.stdin.close).start()
+        assert packages.refresh(60) == ""
+        assert holder.poll() is not None or holder.stdin.closed
+    assert packages.lists_age_seconds() < 60
+
+
 def test_a_package_that_somebody_holds_is_named_with_the_way_out(debian):
     debian.publish("one")
     packages.install(["one"])
