@@ -63,8 +63,9 @@ def rejoin(document: NodeDocument, part: Part, timeout_seconds: float, report: C
     One that `stood` has come back, too, where its chain stands and it has all that its peers have. Raise Timeout when that takes
     too long, or the process does not stay up, so that a roll stops here.
     """
-    driver, until = driver_for(document), time.monotonic() + timeout_seconds
-    started = require_running(document)
+    driver, started = driver_for(document), require_running(document)
+    # From here on: systemd's answer may take its time on a busy host, and the node is not to have less for it.
+    until = time.monotonic() + timeout_seconds
 
     def looked(text: str) -> None:
         require_running(document, started)
