@@ -45,8 +45,9 @@ _UNMASKED: dict[str, list[str]] = {"MaskedPaths": [], "ReadonlyPaths": []}
 _ENVIRONMENT = {"container": "docker"}
 SETTINGS_DIGEST = settings_digest({**SETTINGS, **_UNMASKED, "environment": _ENVIRONMENT})
 
-# systemd stops its units one after the other; a ledger may take its time to close its database.
-_STOP_SECONDS = 30
+# systemd stops its units one after the other; a ledger may take its time to close its database, and a host that is saved packs
+# its disks. The engine kills one that takes longer.
+_STOP_SECONDS = 180
 _PROBE = f"""
 printf 'state %s\\n' "$(timeout 60 systemctl is-system-running --wait 2>/dev/null)"
 systemctl list-units --failed --plain --no-legend --no-pager 2>/dev/null | while read -r unit rest; do echo "failed $unit"; done

@@ -10,7 +10,8 @@ from nodeops.lab.state import KEY_FILE, KNOWN_HOSTS_FILE
 # As the Dockerfile makes it.
 USER, USER_ID = "ops", 1000
 HOST_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]{68}")
-_CONNECT_SECONDS = 5
+# A busy host may take seconds to greet; one that is not there is told at once.
+_CONNECT_SECONDS = 15
 
 
 def ssh_config(lab: Lab) -> str:
