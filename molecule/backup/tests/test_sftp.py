@@ -52,7 +52,7 @@ def test_a_backup_comes_by_the_timers_unit_is_read_back_and_drilled_by_its_own()
     found = hosts.verb(NODE, "backup", "status")
     assert {one["id"]: one["verdict"] for one in found["findings"]}["backup.place"] == "pass"
     assert found["count"] == 1
-    hosts.must(NODE, "nodeops ledger wait --blocks 2")
+    hosts.must(NODE, "nodeops ledger wait --blocks 2 --timeout 300")
     hosts.must(NODE, f"systemctl start {DRILL}")
     assert hosts.verb(NODE, "backup", "status")["drill"]["passed"]
     assert hosts.verb(NODE, "backup", "verify")["findings"][0]["verdict"] == "pass"
