@@ -68,7 +68,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     hosts.must(LOST, "nodeops backup init; nodeops backup run")
     address = hosts.verb(LOST, "ledger", "identity")["validator_address"]
     # A little later, so that the state in the backup is an older one.
-    hosts.verb(LOST, "ledger", "wait", "--blocks", "3")
+    hosts.verb(LOST, "ledger", "wait", "--blocks", "3", "--timeout", "300")
     hosts.must(LOST, "systemctl stop ledger")
     repository, node = bytes_of(LOST, "tar c -C /srv repository"), bytes_of(LOST, f"tar c -C {HOME} config data keys")
     return Kept(archive, identity, repository, node, address)
@@ -80,7 +80,7 @@ def prepare_backup() -> None:
 
 
 def restore(*words: str, code: int) -> Any:
-    answer = hosts.verb(LOST, "backup", "restore", *words, codes=(code,), seconds=200)
+    answer = hosts.verb(LOST, "backup", "restore", *words, codes=(code,), seconds=600)
     return answer if code == 0 else answer["error"]
 
 
@@ -90,7 +90,7 @@ def height(node: str) -> int:
 
 def play(*options: str) -> str:
     """Return what the playbook of a restore says, on one line; it must not succeed."""
-    done = hosts.play("restore.yml", "--limit", LOST, "--skip-tags", "hardening,disk", *options, seconds=400)
+    done = hosts.play("restore.yml", "--limit", LOST, "--skip-tags", "hardening,disk", *options)
     assert done.returncode != 0, done.stdout
     return " ".join(done.stdout.split())
 
@@ -142,10 +142,12 @@ def test_an_old_node_that_signs_keeps_the_key_away_whatever_words_say(kept: Kept
     wait_for_vote(kept.address, before)
     assert restore("--because", WORDS, "--patience", "60", code=4)["where"] == "alive"
     hosts.must(ELSEWHERE, "systemctl stop old-node; rm -r /srv/old; systemctl start ledger")
+    # Without it the chain stands.
+    hosts.must(ELSEWHERE, "nodeops lifecycle watch --blocks 3 --timeout 300")
 
 
 def wait_for_vote(address: str, above: int) -> None:
-    end = time.monotonic() + 180
+    end = time.monotonic() + 300
     while not any(address in one["votes"] and one["height"] > above for one in commits(OTHER, above + 1)):
         assert time.monotonic() < end, "the old node never signed"
         time.sleep(0.5)
@@ -167,7 +169,7 @@ def test_while_peers_keep_blocks_back_nothing_is_enabled() -> None:
     try:
         hosts.must(LOST, "systemctl restart ledger")
         patience = "50" if FULL else "5"
-        said = hosts.verb(LOST, "backup", "restore", "--because", WORDS, "--patience", patience, codes=(4, 5), seconds=200)
+        said = hosts.verb(LOST, "backup", "restore", "--because", WORDS, "--patience", patience, codes=(4, 5), seconds=600)
     finally:
         hosts.must(LOST, "nft delete table inet cut")
     assert "waited" in said["error"]["what"] or "the newest block that is known" in said["error"]["what"]
@@ -179,7 +181,7 @@ MOMENTS = ("quarantine", "catch up", "raise", "enable", "watch")
 
 def killed_at(step: str) -> bool:
     """Kill a restore -9 as soon as it says a step; tell whether it came to that."""
-    return step in hosts.script(LOST, KILL, step, WORDS, seconds=200)
+    return step in hosts.script(LOST, KILL, step, WORDS, seconds=600)
 
 
 KILL = """
@@ -215,7 +217,7 @@ def test_two_at_once_and_kills_and_it_comes_back_signing(kept: Kept) -> None:
     hosts.must(LOST, f"systemd-run --quiet --unit first nodeops backup restore --because {shlex.quote(WORDS)}")
     # It says its first step when it holds the host.
     at_work = "until journalctl -q -u first -o cat | grep -q '^quarantine: '; do sleep 0.2; done"
-    hosts.must(LOST, at_work, seconds=60)
+    hosts.must(LOST, at_work, seconds=300)
     assert "at work here" in restore("--because", WORDS, "--wait", "0", code=4)["what"]
     hosts.must(LOST, "systemctl kill --signal KILL first; while systemctl is-active --quiet first; do sleep 0.1; done")
     hosts.must(LOST, f"install -o ledger -g ledger -m 600 /dev/stdin {STATE}", given=ZERO.encode())
@@ -227,7 +229,7 @@ def test_two_at_once_and_kills_and_it_comes_back_signing(kept: Kept) -> None:
     given = {"restore_keys": str(kept.archive), "restore_identity": str(kept.identity), "restore_because": WORDS}
     words = ("-vvv", "--limit", LOST, "--skip-tags", "hardening,disk", "-e", json.dumps(given))
     with hosts.begun({LOST: f"python3 -u -c {shlex.quote(leaks.ARGUMENTS)}"}) as arguments:
-        done = hosts.play("restore.yml", *words, seconds=400)
+        done = hosts.play("restore.yml", *words)
     assert done.returncode == 0, done.stdout[-3000:]
     kept.heard.extend(text.encode() for text in (done.stdout, done.stderr, arguments[LOST]))
     status = hosts.verb(LOST, "ledger", "status")
@@ -283,4 +285,5 @@ def test_nobody_ever_signed_twice(kept: Kept) -> None:
     assert {kept.address in one["votes"] for one in everything} == {True, False}, "it voted, and was away"
     assert [one for one in everything if one["evidence"]] == []
     assert [one for one in everything if len(one["votes"]) != len(set(one["votes"]))] == []
-    assert sum(kept.address in one["votes"] for one in everything[-3:]) > 0
+    # The newest commit holds those votes that came in time, also of one who votes in every block.
+    assert sum(kept.address in one["votes"] for one in everything[-10:]) > 0

@@ -9,7 +9,7 @@ def test_a_drill_passes_and_is_written_down_and_leaves_nothing() -> None:
     hosts.must(
         LOST, f"nodeops backup run; mkdir -p {SCRATCH}/var; touch {SCRATCH}/var/left-by-one-that-was-killed {SCRATCH}/file"
     )
-    hosts.verb(LOST, "ledger", "wait", "--blocks", "2")
+    hosts.verb(LOST, "ledger", "wait", "--blocks", "2", "--timeout", "300")
     done = hosts.verb(LOST, "backup", "drill")
     passed = dict.fromkeys(("drill.files", "drill.signing_state", "drill.genesis", "drill.block", "drill.newest"), "pass")
     # These hosts have no admins to seal keys for.
