@@ -77,7 +77,7 @@ class Controller:
     def said(self) -> Path:
         return self.folder / "said.txt"
 
-    def ended(self, run: "subprocess.Popen[str]", seconds: int = 600) -> tuple[int, str]:
+    def ended(self, run: "subprocess.Popen[str]", seconds: int = 1200) -> tuple[int, str]:
         """Wait for a run's end; return its code, and what it said on one line."""
         code = run.wait(seconds)
         return code, " ".join(self.said.read_text(encoding="utf-8").split())

@@ -67,7 +67,7 @@ def lost(found: Stream) -> dict[str, int]:
 
 def _proven(run: str, node: str, numbers: list[int]) -> int:
     files = " ".join(f"/tmp/stream/{run}/{node}-{run}-{number}" for number in numbers)
-    said = hosts.run(node, f"nodeops ledger wait --blocks 2 > /dev/null; nodeops record verify {files} --json")
+    said = hosts.run(node, f"nodeops ledger wait --blocks 2 --timeout 300 > /dev/null; nodeops record verify {files} --json")
     return sum(one["standing"] == "matches" for one in json.loads(said.out)["records"]) if numbers else 0
 
 

@@ -44,7 +44,7 @@ def played(playbook: str, named: str, program: Path | None = None, **more: Any) 
     """Return how a run with another version in the consortium file ended, and what it said, on one line."""
     told = {**(builds.artifact(program) if program else {}), **more}
     with version(named):
-        done = hosts.play(playbook, "-e", json.dumps(told), seconds=600)
+        done = hosts.play(playbook, "-e", json.dumps(told), seconds=1200)
     return done.returncode, " ".join(done.stdout.split())
 
 
@@ -128,7 +128,7 @@ BAD: list[tuple[Callable[[Path], Path], str]] = [
 @pytest.mark.parametrize(("made", "why"), BAD if FULL else BAD[:1], ids=["crashes", "hangs"][: 2 if FULL else 1])
 def test_a_bad_program_stops_at_the_canary_and_is_put_back(tmp_path: Path, made: Callable[[Path], Path], why: str) -> None:
     since, first = blocks.mark(), stream.height()
-    code, said = played("upgrade.yml", "v0.1.9", made(tmp_path), ledger_restart_seconds=20)
+    code, said = played("upgrade.yml", "v0.1.9", made(tmp_path), ledger_restart_seconds=60)
     assert code != 0, said[-3000:]
     assert why in said, said[-3000:]
     assert (touched(since), runs()) == ([CANARY], {OLD})
@@ -149,7 +149,7 @@ def another_state_stops_at_the_canary_and_is_taken_back(tmp_path: Path) -> None:
     since, first = blocks.mark(), stream.height()
     with signing_state(CANARY):
         code, said = played("upgrade.yml", "v0.1.8", wrong, ledger_restart_seconds=40)
-        hosts.must(CANARY, "nodeops lifecycle watch --blocks 5")
+        hosts.must(CANARY, "nodeops lifecycle watch --blocks 5 --timeout 300")
     assert code != 0, said[-3000:]
     assert "wrong Block.Header.AppHash" in hosts.must(CANARY, "tail -c 2000000 /var/log/ledger/ledger.log")
     assert (touched(since), runs()) == ([CANARY], {OLD}), said[-3000:]
@@ -168,7 +168,7 @@ def a_node_that_stopped_with_another_state_computes_it_anew(tmp_path: Path) -> N
     with signing_state(CANARY):
         answer = hosts.verb(CANARY, "lifecycle", "restart", "--recompute", "--chain-stands", "--timeout", "60")
         assert answer["changes"][0]["what"] == "recompute ledger.service"
-        hosts.must(CANARY, "nodeops lifecycle watch --blocks 5")
+        hosts.must(CANARY, "nodeops lifecycle watch --blocks 5 --timeout 300")
     refused = hosts.run(CANARY, "nodeops lifecycle restart --recompute")
     assert (refused.code, "its state is the chain's" in refused.err + refused.out) == (4, True), refused
 
@@ -183,7 +183,7 @@ def what_was_not_taken_back_to_the_end_is_not_started() -> None:
         assert hosts.run(CANARY, f"systemctl start ledger && {held}").code, "it runs, and is held"
         hosts.verb(CANARY, "lifecycle", "restart", "--timeout", "60")
         assert hosts.run(CANARY, held).code, "it is let go"
-        hosts.must(CANARY, "nodeops lifecycle watch --blocks 5")
+        hosts.must(CANARY, "nodeops lifecycle watch --blocks 5 --timeout 300")
 
 
 REFUSED = [
