@@ -50,16 +50,32 @@ def transaction(who: str, sequence: int, *contents: Packed) -> bytes:
     return sign(contents, [Signer(key(who), NUMBERS[who], sequence)], CHAIN)
 
 
+# RPC broadcast_tx_commit would give up after ten seconds; so it is handed in, and looked for.
+_SENT = """
+import json, sys, time, urllib.error, urllib.request
+def ask(path):
+    try:
+        with urllib.request.urlopen("http://127.0.0.1:26657/" + path, timeout=60) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        return json.load(error)
+checked = ask("broadcast_tx_sync?tx=0x" + sys.argv[1])["result"]
+found, until = {}, time.monotonic() + 300
+while not checked["code"] and not found and time.monotonic() < until:
+    found = ask("tx?hash=0x" + checked["hash"]).get("result", {})
+    time.sleep(0 if found else 0.2)
+print(json.dumps({"check_tx": checked, **found}))
+"""
+
+
 def sent(node: str, raw: bytes) -> Any:
-    """Hand a transaction to a node, wait for its block, and return what came of it (RPC broadcast_tx_commit)."""
-    ask = f"http://127.0.0.1:26657/broadcast_tx_commit?tx=0x{raw.hex()}"
-    text = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=60).read().decode())"
-    return json.loads(hosts.script(node, text, ask))["result"]
+    """Hand a transaction to a node, wait for its block, and return what came of it."""
+    return json.loads(hosts.script(node, _SENT, raw.hex()))
 
 
 def catch_up(node: str, height: int | str) -> None:
     """Wait until a node has a block: what one node shows, another may show a moment later."""
-    hosts.verb(node, "ledger", "wait", "--height", str(height))
+    hosts.verb(node, "ledger", "wait", "--height", str(height), "--timeout", "300")
 
 
 def asked(node: str, path: str, question: bytes = b"") -> bytes:

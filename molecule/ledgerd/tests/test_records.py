@@ -79,6 +79,6 @@ def test_a_node_that_is_restarted_meanwhile_is_waited_for() -> None:
     added = hosts.must("alpha-2", "(sleep 1; systemctl restart ledger.service) & nodeops record add /tmp/restarted/* --json")
     assert [one["plan"] for one in json.loads(added)["records"]] == ["add"] * 20
     # It takes part again before this ends: who comes next counts on four validators.
-    hosts.must("alpha-2", "nodeops lifecycle watch --blocks 5")
+    hosts.must("alpha-2", "nodeops lifecycle watch --blocks 5 --timeout 300")
     found = json.loads(hosts.must("beta-1", "nodeops record verify /tmp/restarted/* --json"))
     assert [(one["standing"], one["version"]["node"]) for one in found["records"]] == [("matches", "alpha-2")] * 20

@@ -12,7 +12,7 @@ PATIENCE = ("--patience", "240")
 
 
 def acquired(node: str) -> hosts.Said:
-    return hosts.run(node, "nodeops quorum lease acquire --for 10m --reason 'a race' --json")
+    return hosts.run(node, "nodeops quorum lease acquire --for 10m --reason 'a race' --timeout 300 --json")
 
 
 def holders(node: str, height: int) -> list[str]:
@@ -55,7 +55,10 @@ def test_others_are_refused_with_numbers_and_names_while_it_holds(winner: str, l
 def test_the_holder_goes_without_waiting_for_its_turn(winner: str) -> None:
     done = hosts.verb(winner, "lifecycle", "restart", *PATIENCE)
     assert done["changed"]
-    assert hosts.verb(winner, "quorum", "status")["power"]["live"] == 4
+    seen = hosts.verb(winner, "quorum", "status")
+    assert seen["power"]["live"] == 4
+    # Others see that it is back by the same block.
+    hosts.at_once(lambda node: members.catch_up(node, seen["height"]), hosts.NODES)
 
 
 def test_who_breaks_the_glass_is_in_the_book(winner: str, loser: str) -> None:
@@ -66,6 +69,8 @@ def test_who_breaks_the_glass_is_in_the_book(winner: str, loser: str) -> None:
 
 
 def test_what_is_released_is_free_for_all(winner: str, loser: str) -> None:
-    assert hosts.verb(winner, "quorum", "lease", "release")["changed"]
+    released = hosts.verb(winner, "quorum", "lease", "release")
+    assert released["changed"]
+    members.catch_up(loser, released["height"] + 1)
     assert hosts.verb(loser, "quorum", "check", "--down", loser)["allowed"]
     assert hosts.verb(loser, "quorum", "lease", "acquire", "--for", "1m", "--reason", "next", "--dry-run")["changed"]
