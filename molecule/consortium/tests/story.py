@@ -6,7 +6,7 @@ from typing import Any
 import hosts
 from members import Controller
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 def signing(address: str) -> bool:

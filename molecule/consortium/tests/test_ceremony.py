@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import hosts
 from members import Controller
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 KEYS = "/var/lib/ledger/keys"
 # Each has a scenario of its own, or needs none here.
 LEFT_OUT = "hardening,exporter,mesh,backup,patch"
@@ -79,6 +79,8 @@ def test_each_makes_its_hosts_and_the_chain_runs(controllers: Members) -> None:
         assert done.returncode == 0, done.stdout[-5000:]
     texts = {one.folder / "genesis.json" for one in controllers.values()}
     (found,) = {hashlib.sha256(file.read_bytes()).hexdigest() for file in texts}
+    first = ("ledger", "wait", "--height", "3", "--timeout", str(PATIENCE_SECONDS))
+    hosts.at_once(lambda node: hosts.verb(node, *first), hosts.NODES)
     assert {one.says("status")["revision"] for one in controllers.values()} == {1}
     assert {hosts.must(node, "sha256sum < /var/lib/ledger/config/genesis.json").split()[0] for node in hosts.NODES} == {found}
     until = time.monotonic() + PATIENCE_SECONDS

@@ -3,12 +3,13 @@
 The tests are one story, in this order: it begins in test_ceremony.py and ends in test_departures.py.
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
 import hosts
 from members import Controller, account, pem
-from story import drift, eventually, failing, signing, voter
+from story import PATIENCE_SECONDS, drift, eventually, failing, signing, voter
 
 
 def admit(tree: dict[str, Any]) -> None:
@@ -42,7 +43,11 @@ def test_nothing_differs_and_the_witness_is_ready(beta: Controller) -> None:
     done = beta.plays("join.yml", "--limit", "beta-2")
     assert "nodeops consortium enlist beta-2" in done.stdout, done.stdout[-3000:]
     # Two of then six: the four others could not commit blocks while it is down.
-    assert failing(hosts.verb("beta-2", *words, "--power", "2", codes=(1,))) == {"ready.quorum"}
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (found := failing(hosts.verb("beta-2", *words, "--power", "2", codes=(1,)))) != {"ready.quorum"}:
+        # Blocks may come between two questions.
+        assert time.monotonic() < until, found
+        time.sleep(1)
     assert {"ready.silent", "ready.published"} <= failing(hosts.verb("beta-1", "lifecycle", "ready", codes=(1,)))
 
 

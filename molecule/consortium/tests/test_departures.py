@@ -113,6 +113,9 @@ def test_an_organisation_leaves_with_its_last_node_and_one_that_came_in_has_vote
     beta.manages_own()
     assert alpha.signs("propose")["changed"]
     assert alpha.says("approve", "--key", str(pem(tmp_path, "delta")))["outcome"].startswith("in force: revision 6")
+    # Its power goes two blocks after the one with the vote.
+    eventually(str(beta.published("beta-1")["validator_address"]), votes=False)
+    hosts.verb("gamma-1", "ledger", "wait", "--blocks", "2", "--timeout", str(PATIENCE_SECONDS))
     # Nobody of beta's is left to ask but the node that left, as long as others let it in: its blocks prove the same.
     done = beta.plays("leave.yml", "--limit", "beta-1", "-e", "leave_keys=shredded")
     assert done.returncode == 0, done.stdout[-3000:]
