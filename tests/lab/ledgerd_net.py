@@ -97,7 +97,7 @@ def running(home: Path, built: str, told: Mapping[str, str] = MappingProxyType({
             yield process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def until(true: Callable[[], bool], what: str, poll_seconds: float = 0.3) -> None:

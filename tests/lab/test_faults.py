@@ -54,7 +54,7 @@ def round_trip(lab: LabHosts, node: str, peer: str) -> float:
 
 
 def until(found: Callable[[], bool]) -> None:
-    Retrying(retry=retry_if_result(lambda well: not well), stop=stop_after_delay(60), wait=wait_fixed(0.5))(found)
+    Retrying(retry=retry_if_result(lambda well: not well), stop=stop_after_delay(300), wait=wait_fixed(0.5))(found)
 
 
 def test_a_cut_is_between_two_and_ends_by_itself(lab: LabHosts) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.lab.conftest import LabHosts
 
-SERVER_START_SECONDS = 30.0
+SERVER_START_SECONDS = 120.0
 # The servers of one lab host, beside its own: each has a port, a host key and a way to answer.
 PORTS = {"good": 2201, "slow": 2202, "garbage": 2203, "other-key": 2204}
 ON_HOST = "/var/tmp/fleet"

@@ -240,7 +240,7 @@ def test_down_leaves_nothing(inventory_of, client):
     assert on_engine(client, lab) == []
     assert files(lab) == sorted([*before, "identities", "identities/stranger.yml"])
     # The kernel lets go of a loop device when the last process of its host is gone, a moment after the engine's answer.
-    assert Retrying(retry=retry_if_result(bool), stop=stop_after_delay(30), wait=wait_fixed(0.1))(loops, lab) == []
+    assert Retrying(retry=retry_if_result(bool), stop=stop_after_delay(120), wait=wait_fixed(0.1))(loops, lab) == []
     assert not lab.answer("lab", "down")["changed"]
 
 

@@ -40,7 +40,7 @@ FOREIGN = """
     - ansible.builtin.import_role: {name: nodeops.nodeops.agent}
     - ansible.builtin.import_role: {name: nodeops.nodeops.firewall}
 """
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def seven() -> Iterator[LabHosts]:
 
 def reloads(lab: LabHosts) -> dict[str, str]:
     """Return how often systemd has read its units anew on each host."""
-    line = "sudo journalctl --boot --quiet --output cat _PID=1 | grep -c '^Reloading'"
+    line = "sudo journalctl --sync; sudo journalctl --boot --quiet --output cat _PID=1 | grep -c '^Reloading'"
     return {node: lab.ssh(node, line).stdout for node in lab.nodes}
 
 
