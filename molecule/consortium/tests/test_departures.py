@@ -32,7 +32,8 @@ def dissolve(tree: dict[str, Any]) -> None:
 def test_a_node_leaves_its_host_is_retired_and_two_keys_of_another_replaced(controllers: dict[str, Controller]) -> None:
     alpha, beta, gamma = controllers.values()
     hosts.must("alpha-1", "echo first > /tmp/first && nodeops record add /tmp/first")
-    old, until = record_key("alpha-1"), int(hosts.verb("alpha-1", "ledger", "status")["height"])
+    shown = hosts.verb("alpha-1", "ledger", "wait", "--height", "1", "--timeout", "300")
+    old, until = record_key("alpha-1"), int(shown["height"])
     before = dict(hosts.verb("alpha-1", "ledger", "identity"))
     for one in (alpha, beta, gamma):
         one.takes(gamma)

@@ -22,7 +22,7 @@ def wrote(node: str, name: str, content: str) -> str:
 
 def verified(node: str, file: str, as_shown_by: str) -> dict[str, Any]:
     """Return what a node says of a file, once it has the blocks that another node had."""
-    members.catch_up(node, hosts.verb(as_shown_by, "ledger", "status")["height"])
+    members.catch_up(node, hosts.verb(as_shown_by, "ledger", "wait", "--height", "1", "--timeout", "300")["height"])
     return dict(hosts.verb(node, "record", "verify", file))
 
 

@@ -24,7 +24,8 @@ def signing_state() -> tuple[int, int, int]:
 
 
 def status(node: str) -> Any:
-    return hosts.verb(node, "ledger", "status")
+    # Unlike status, it asks again where a busy node does not answer at once.
+    return hosts.verb(node, "ledger", "wait", "--height", "1", "--timeout", "300")
 
 
 def written(node: str, name: str, content: str) -> str:

@@ -41,7 +41,8 @@ def look() -> Seen:
 
 
 def height(node: str) -> int:
-    return int(hosts.verb(node, "ledger", "status")["height"])
+    # Unlike status, it asks again where a busy node does not answer at once.
+    return int(hosts.verb(node, "ledger", "wait", "--height", "1", "--timeout", "300")["height"])
 
 
 def rolled(**variables: Any) -> tuple[int, str]:
