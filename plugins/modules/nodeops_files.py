@@ -230,7 +230,8 @@ def outdated(module: AnsibleModule, units: "list[str]") -> bool:
 def replace_link(item: "dict[str, str]") -> None:
     """Point a link somewhere else in one step."""
     os.makedirs(os.path.dirname(item["path"]), exist_ok=True)
-    temporary = f"{item['path']}.nodeops-new"
+    # A name of this process alone: another controller may be at work here.
+    temporary = f"{item['path']}.nodeops-{os.getpid()}"
     if os.path.lexists(temporary):
         os.unlink(temporary)
     os.symlink(item["target"], temporary)
