@@ -238,7 +238,11 @@ def networks(client: docker.DockerClient) -> Iterator[SeenNetwork]:
     with explained("networks cannot be listed"):
         for row in client.api.networks():
             lab = (row.get("Labels") or {}).get(LAB_LABEL, "")
-            details = client.api.inspect_network(row["Id"]) if lab else row
+            try:
+                details = client.api.inspect_network(row["Id"]) if lab else row
+            except NotFound:
+                # Another lab went down since they were listed.
+                continue
             pools = (row.get("IPAM") or {}).get("Config") or []
             subnets = tuple(str(pool["Subnet"]) for pool in pools if "Subnet" in pool)
             yield SeenNetwork(row["Id"], row["Name"], lab, subnets, _users(details))

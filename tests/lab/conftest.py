@@ -82,6 +82,11 @@ class LabHosts:
         return command("ansible-playbook", "-i", self.inventory / "consortium.yml", playbook, *words, seconds=3 * LAB_SECONDS)
 
 
+def own(changes: Sequence[Any]) -> list[Any]:
+    """Return what changes of a lab itself: the package cache is of all labs, and comes and goes with those beside it."""
+    return [change for change in changes if change["what"] != "package cache"]
+
+
 def choices(subnet: str, **others: Any) -> dict[str, Any]:
     """Return the choices of a lab in a network such as `172.30.70`: its controller may log in, its hosts share one disk."""
     return {"disk": {"ballast_bytes": 16 << 20}, "firewall": {"operators": [f"{subnet}.1/32"]}, **others}

@@ -25,6 +25,8 @@ def lab(lab_of: Callable[..., LabHosts]) -> LabHosts:
 
 @pytest.fixture(scope="module")
 def cache(lab: LabHosts) -> Iterator[docker.models.containers.Container]:
+    # A lab that went down while this one came up found no other, and took the cache along; from here on it stays.
+    lab.answer("lab", "up")
     client = docker.from_env()
     yield client.containers.get(CACHE)
     client.close()
