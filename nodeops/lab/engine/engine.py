@@ -25,7 +25,8 @@ from nodeops.lab.lock import lock
 Say = Callable[[str], None]
 
 _API_SECONDS = 120
-_HELLO_SECONDS = 5
+# An engine that commits or removes many hosts may keep others waiting.
+_HELLO_SECONDS = 20
 _START_SECONDS = 60
 _STOP_SECONDS = 30
 _EXPLANATION_CHARACTERS = 600
