@@ -134,8 +134,8 @@ def _proposals() -> list[object]:
     return [
         lines(
             "Time to propose",
-            "From a node's proposal until a quorum had voted for it, over 5 minutes: who stands out is slow, or slowly reached.",
-            {"{{node}}": f"avg_over_time(nodeops_consensus_proposal_quorum_seconds{{{NODES}}}[5m])"},
+            "From a node's proposal to a quorum of votes, median of 5 minutes: one that stands out is slow, or slowly reached.",
+            {"{{node}}": f"quantile_over_time(0.5, nodeops_consensus_proposal_quorum_seconds{{{NODES}}}[5m])"},
             "s",
             width=8,
             least=0,

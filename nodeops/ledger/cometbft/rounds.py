@@ -3,7 +3,7 @@
 Whoever takes the port while the ledger is down writes there what they like: bytes, lines and time are bounded, and each figure
 is checked. What the figures mean (consensus/state.go and metrics.go at tag v0.38.21): a step is left when the work of the next
 one is done. So a proposal is made within "NewRound", and "Propose" is the wait for the whole proposal of whoever's turn it is,
-with its check and the vote on it: where one proposer is slow, it is long on all other nodes and short on that one.
+with its check and the vote on it: where one proposer is slow, it is long on all nodes alike.
 """
 
 import http.client
