@@ -15,7 +15,7 @@ def consensus() -> Dashboard:
     return page(
         "consensus",
         "The chain: who votes, what may be lost, how fast blocks come.",
-        [*_numbers(), *_votes(), *_network(), *_nodes()],
+        [*_numbers(), *_votes(), *_network(), *_proposals(), *_nodes()],
         nodes="many",
     )
 
@@ -127,6 +127,41 @@ def _network() -> list[object]:
             most=0.1,
         ),
     ]
+
+
+def _proposals() -> list[object]:
+    """Return who is slow to propose, whether it is slow to make its blocks, and where the time of a block goes."""
+    return [
+        lines(
+            "Time to propose",
+            "From a node's proposal to a quorum of votes, median of 5 minutes: one that stands out is slow, or slowly reached.",
+            {"{{node}}": f"quantile_over_time(0.5, nodeops_consensus_proposal_quorum_seconds{{{NODES}}}[5m])"},
+            "s",
+            width=8,
+            least=0,
+        ),
+        lines(
+            "Time to make a proposal",
+            "What a node takes for a block before it proposes it, over 5 minutes: its host and application, not its network.",
+            {"{{node}}": _mean("proposal_making_seconds", "proposals_made")},
+            "s",
+            width=8,
+            least=0,
+        ),
+        lines(
+            "Steps of a block",
+            "Mean time in each step over the nodes; propose is the wait for the proposals of all, so it names nobody.",
+            {"{{step}}": f"avg by (step) ({_mean('step_seconds', 'steps')})"},
+            "s",
+            width=8,
+            least=0,
+        ),
+    ]
+
+
+def _mean(seconds: str, times: str) -> str:
+    total, often = (f"rate(nodeops_consensus_{name}_total{{{NODES}}}[5m])" for name in (seconds, times))
+    return f"{total} / ({often} > 0)"
 
 
 def _nodes() -> list[object]:

@@ -39,8 +39,8 @@ def consequences(old: Consortium, new: Consortium, profile: Profile) -> list[str
         *_ports("closes", {**went, **{name: old.nodes[name] for name in moved}}, profile),
         *_answering("opens", old, new, profile),
         *_answering("closes", new, old, profile),
-        *_monitors("opens", old, new, profile),
-        *_monitors("closes", new, old, profile),
+        *_monitors("opens", old, new),
+        *_monitors("closes", new, old),
     ]
     renewed = let_go(old, new)
     if came or went or moved or renewed:
@@ -66,12 +66,11 @@ def _answering(does: str, without: Consortium, having: Consortium, profile: Prof
             yield f"{name} ({node.organisation}) {does} port {rpc} (rpc) to every other node, and restarts for it"
 
 
-def _monitors(does: str, without: Consortium, having: Consortium, profile: Profile) -> Iterator[str]:
-    ports = ", ".join(str(port.port) for port in profile.ports.values() if port.scope == "monitors")
+def _monitors(does: str, without: Consortium, having: Consortium) -> Iterator[str]:
     for name, monitor in sorted(having.monitors.items()):
         known = without.monitors.get(name)
         if known is None or known.address != monitor.address:
-            yield f"every node {does} port {ports} and its exporter's to {monitor.address} ({name}, {monitor.organisation})"
+            yield f"every node {does} the port of its exporter to {monitor.address} ({name}, {monitor.organisation})"
 
 
 def diff_result(old: Consortium, new: Consortium, profile: Profile, findings: Sequence[Finding]) -> Result:

@@ -8,6 +8,7 @@ from nodeops.exporter import askers, ledger_metrics, text_files
 from nodeops.exporter.cache import Runner
 from nodeops.exporter.certificate_metrics import COLLECTOR as CERTIFICATES
 from nodeops.exporter.host_metrics import COLLECTOR as HOST
+from nodeops.exporter.round_metrics import COLLECTOR as ROUNDS
 from nodeops.exporter.server import Exporter
 from nodeops.exporter.store_metrics import COLLECTOR as STORES
 from nodeops.exporter.unit_metrics import COLLECTOR as UNITS
@@ -18,7 +19,7 @@ from nodeops.log_host.metrics import COLLECTOR as LOG_HOST
 from nodeops.mesh.metrics import COLLECTOR as MESH
 
 OF_EVERY_HOST = (HOST, UNITS, FIREWALL, HARDENING, AGENT, CERTIFICATES, PATCH, LOG_HOST)
-OF_A_NODE = (DISK, MESH, BACKUP)
+OF_A_NODE = (DISK, MESH, BACKUP, ROUNDS)
 OF_A_PLAIN_HOST = (STORES,)
 
 

@@ -3,7 +3,7 @@
 Hashes and addresses are upper-case hex. Times are UTC. Powers and heights are whole numbers within MAX_INTEGER.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -91,6 +91,29 @@ class BlockCommit:
     signers: frozenset[str]
     proposer: str = ""
     round: int = 0
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """How long a node was in a step of its rounds, all times together, and how often."""
+
+    seconds: float
+    times: float
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What a ledger process measured of its rounds since it began. Times are seconds.
+
+    `proposals` it made, in `proposal_seconds` together. `quorum_seconds`: from its newest proposal until validators with
+    a quorum had voted for it, by the clocks of their hosts; None before the first. `steps` by name: propose (the wait for the
+    whole proposal, of whomever), prevote, prevote_wait, precommit, commit; only those it was in.
+    """
+
+    proposals: float
+    proposal_seconds: float
+    quorum_seconds: float | None
+    steps: Mapping[str, StepTime]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from nodeops.core.errors import InputError
 from nodeops.document.models import NodeDocument
 from nodeops.document.profile import load_profile
-from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, ValidatorSet
+from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, Rounds, ValidatorSet
 from nodeops.ledger.cometbft.driver import cometbft
 
 
@@ -38,6 +38,9 @@ class Driver(Protocol):
 
     def transactions(self, first: int, last: int) -> int:
         """Return how many transactions the blocks of the heights `first` to `last` hold together."""
+
+    def rounds(self, validator: str) -> Rounds:
+        """Return what the process measured of its rounds, `validator` being its own address. Asked on its own host alone."""
 
     def app_hash(self, height: int) -> str:
         """Return the hash of the application's state that the header of a height carries."""

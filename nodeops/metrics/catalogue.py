@@ -25,7 +25,7 @@ _Text = Annotated[str, Field(min_length=3, max_length=200)]
 _UNITS = ("seconds", "bytes", "ratio", "blocks")
 _NO_UNITS = ("ms", "milliseconds", "minutes", "hours", "days", "kb", "mb", "gb", "kilobytes", "megabytes", "percent", "time")
 # Collectors that run on nodes alone, and those that run only where there is no ledger; all others run on every host.
-OF_NODES = frozenset({"backup", "disk", "ledger", "mesh"})
+OF_NODES = frozenset({"backup", "disk", "ledger", "mesh", "rounds"})
 OF_PLAIN_HOSTS = frozenset({"stores"})
 
 

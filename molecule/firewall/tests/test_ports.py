@@ -5,13 +5,13 @@ import pytest
 from conftest import CLIENT, MONITOR, OPERATOR, STRANGER
 from knocks import knock_from_address, knock_from_host
 
-PORTS = {"ssh": 22, "p2p": 26656, "rpc": 26657, "metrics": 26660, "published": 8080, "another": 9999}
+PORTS = {"ssh": 22, "p2p": 26656, "rpc": 26657, "metrics": 26660, "exporter": 9655, "published": 8080, "another": 9999}
 OPEN = {
     ("operator", "ssh"): "open",
     ("member", "p2p"): "open",
     ("client", "rpc"): "open",
-    ("monitor", "metrics"): "open",
-    # Let in, and nothing listens there in this scenario; test_published.py puts a container behind it.
+    # Let in, and nothing listens there in this scenario; test_published.py puts a container behind the other.
+    ("monitor", "exporter"): "closed",
     ("client", "published"): "closed",
 }
 TARGETS = ("alpha-1", "alpha-2")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from nodeops.core.errors import HostError, InputError
 from nodeops.core.printable import printable
 from nodeops.document.models import NodeDocument
-from nodeops.ledger.answers import ApplicationRefused, BlockCommit, LedgerStatus, Peer, Validator, ValidatorSet
+from nodeops.ledger.answers import ApplicationRefused, BlockCommit, LedgerStatus, Peer, Rounds, Validator, ValidatorSet
 from nodeops.ledger.cometbft.answers import (
     METAS_LIMIT,
     BlockMetas,
@@ -28,6 +28,7 @@ from nodeops.ledger.cometbft.answers import (
     moment,
 )
 from nodeops.ledger.cometbft.blocks import Answer, Flag, SignedHeader, header_hash
+from nodeops.ledger.cometbft.rounds import Page, rounds
 from nodeops.ledger.cometbft.rpc import BATCH_LIMIT, Rpc
 from nodeops.ledger.cometbft.rpc_answer import LIE_HINT
 from nodeops.ledger.cometbft.search import entries
@@ -42,7 +43,9 @@ _TX_HASH = re.compile(r"[0-9A-Fa-f]{64}")
 
 def cometbft(document: NodeDocument, timeout_seconds: float) -> "CometBft":
     """Return the driver of the ledger that a node document describes."""
-    return CometBft(Rpc(rpc_url(document), timeout_seconds=timeout_seconds), document.ledger.chain)
+    metrics = document.ledger.ports["metrics"]
+    page = Page(metrics.bind, metrics.port, timeout_seconds)
+    return CometBft(Rpc(rpc_url(document), timeout_seconds=timeout_seconds), document.ledger.chain, page)
 
 
 def rpc_url(document: NodeDocument) -> str:
@@ -53,11 +56,15 @@ def rpc_url(document: NodeDocument) -> str:
 
 
 class CometBft:
-    """One node's CometBFT. Answers of another chain than `chain` are refused. See Driver for what each method means."""
+    """One node's CometBFT. Answers of another chain than `chain` are refused. See Driver for what each method means.
 
-    def __init__(self, rpc: Rpc, chain: str) -> None:
+    `page` is where it says what it measured: nobody but its own host reaches that.
+    """
+
+    def __init__(self, rpc: Rpc, chain: str, page: Page | None = None) -> None:
         self.rpc = rpc
         self.chain = chain
+        self.page = page
 
     def status(self) -> LedgerStatus:
         """Return height, newest block, chain, version and identity, and whether the node is still catching up."""
@@ -137,6 +144,12 @@ class CometBft:
         if set(found) != set(range(first, last + 1)):
             raise self._lie("blockchain", f"asked for the heights {first} to {last}, answers {len(found)} others")
         return sum(found.values())
+
+    def rounds(self, validator: str) -> Rounds:
+        """Return what the process measured of its rounds, `validator` being its own address."""
+        if self.page is None:
+            raise HostError("what a ledger measured is asked on its own host alone", where=self.rpc.url)
+        return rounds(self.page.read(), self.chain, validator, self.page.url)
 
     def app_hash(self, height: int) -> str:
         """Return the hash of the application's state after the block below `height`, as that header carries it."""

@@ -9,7 +9,6 @@ roles write addresses.
 import base64
 import http.client
 import json
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop
 
 from nodeops.core.errors import HostError, InputError, Timeout
 from nodeops.core.printable import printable
+from nodeops.ledger.cometbft.connection import Connection, reason
 from nodeops.ledger.cometbft.rpc_answer import LIE_HINT, results
 
 # config/config.go: MaxRequestBatchSize, and the roles do not change it.
@@ -76,7 +76,7 @@ class Rpc:
             hint = _BROADCAST_HINT if _broadcasts(method) else _HINT
             raise Timeout(f"no whole answer within {self.timeout_seconds:g} seconds", where=where, hint=hint) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise HostError(f"does not answer: {_reason(error)}", where=where, hint=_hint(method, error)) from error
+            raise HostError(f"does not answer: {reason(error)}", where=where, hint=_hint(method, error)) from error
         if len(body) > (most := self._most(method)):
             raise OversizedError(f"the answer is larger than {most} bytes", where=where, hint=LIE_HINT)
         return status, body
@@ -96,7 +96,7 @@ class Rpc:
         )
 
     def _post(self, request: bytes, deadline: float, most: int) -> tuple[int, bytes]:
-        connection = _Connection(self._host, self._port, deadline)
+        connection = Connection(self._host, self._port, deadline)
         try:
             connection.request("POST", "/", request, {"Content-Type": "application/json", "Connection": "close"})
             response = connection.getresponse()
@@ -106,38 +106,6 @@ class Rpc:
             return response.status, body
         finally:
             connection.close()
-
-
-class _DeadlineSocket(socket.socket):
-    """A socket whose reads all share one deadline, so that an answer that drips in cannot outlast it."""
-
-    deadline = 0.0
-
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(_remaining(self.deadline))
-        return super().recv_into(*args, **kwargs)
-
-    def sendall(self, *args: Any, **kwargs: Any) -> None:
-        self.settimeout(_remaining(self.deadline))
-        return super().sendall(*args, **kwargs)
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, host: str, port: int, deadline: float) -> None:
-        super().__init__(host, port)
-        self.deadline = deadline
-
-    def connect(self) -> None:
-        plain = socket.create_connection((self.host, self.port), _remaining(self.deadline))
-        self.sock = _DeadlineSocket(fileno=plain.detach())
-        self.sock.deadline = self.deadline
-
-
-def _remaining(deadline: float) -> float:
-    seconds = deadline - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError("deadline passed")
-    return seconds
 
 
 def _address(url: str) -> tuple[str, int]:
@@ -168,16 +136,6 @@ def encoded(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    if isinstance(error, http.client.IncompleteRead):
-        return "the connection closed before the answer was whole"
-    if isinstance(error, http.client.RemoteDisconnected):
-        return "the connection closed without an answer"
-    return f"not HTTP ({type(error).__name__})"
 
 
 def _hint(method: str, error: Exception) -> str:

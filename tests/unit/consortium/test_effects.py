@@ -155,6 +155,9 @@ def test_people_see_power_and_ports_and_who_restarts():
     assert consequences(answers, first(), PROFILE) == [
         "beta-1 (beta) closes port 26657 (rpc) to every other node, and restarts for it"
     ]
+    watched = changed(lambda tree: tree.update(monitors={"mon-1": {"organisation": "beta", "address": "192.0.2.50"}}))
+    for before, after, does in ((first(), watched, "opens"), (watched, first(), "closes")):
+        assert consequences(before, after, PROFILE) == [f"every node {does} the port of its exporter to 192.0.2.50 (mon-1, beta)"]
     states = changed(lambda tree: tree["ledger"].update(state_blocks=100))
     assert consequences(first(), states, PROFILE) == ["the ledger's configuration changes, so all nodes restart one at a time"]
     rekeyed = changed(lambda tree: tree["nodes"]["beta-1"].update(former_node_id="1" * 40))

@@ -22,13 +22,14 @@ from nodeops.exporter import (
     collectors,
     host_metrics,
     ledger_metrics,
+    round_metrics,
     store_metrics,
     text_files,
     unit_metrics,
 )
 from nodeops.firewall import metrics as firewall_metrics
 from nodeops.hardening import metrics as hardening_metrics
-from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, Validator, ValidatorSet
+from nodeops.ledger.answers import BlockCommit, LedgerStatus, Peer, Rounds, StepTime, Validator, ValidatorSet
 from nodeops.lifecycle.patch import metrics as patch_metrics
 from nodeops.metrics.catalogue import catalogue
 from nodeops.metrics.catalogue import collectors as collectors_of
@@ -153,6 +154,12 @@ class Ledger:
             for one in heights
         ]
 
+    def rounds(self, validator):
+        if "rounds" in self.fails:
+            raise HostError("took too long")
+        assert validator == OWN
+        return Rounds(3, 0.01, 0.2, {"propose": StepTime(0.5, 9)})
+
     def transactions(self, first, last):
         if "transactions" in self.fails:
             raise HostError("took too long")
@@ -227,6 +234,7 @@ def test_each_fills_what_the_catalogue_says_and_nothing_else(node, monkeypatch, 
         "log_host": [*taken(plain("mon", tmp_path)), *waiting(node, "12\n")],
         "ledger": ledger(node),
         "patch": patch(node),
+        "rounds": list(round_metrics.samples(Ledger())),
         "stores": list(store_metrics.look(plain("keep", tmp_path))),
         "text_files": text(node),
         "units": units(node, monkeypatch),

@@ -23,7 +23,7 @@ SOURCES = {
     "stranger": "203.0.113.200",
     "stranger over IPv6": "2001:db8:ffff::1",
 }
-PORTS = {"ssh": 22, "p2p": 26656, "rpc": 26657, "metrics": 26660, "published": 8080, "another": 9999}
+PORTS = {"ssh": 22, "p2p": 26656, "rpc": 26657, "metrics": 26660, "exporter": 9655, "published": 8080, "another": 9999}
 OPEN = {
     ("operator", "ssh"),
     ("operator over IPv6", "ssh"),
@@ -31,7 +31,7 @@ OPEN = {
     ("member over IPv6", "p2p"),
     ("named member", "p2p"),
     ("named member over IPv6", "p2p"),
-    ("monitor", "metrics"),
+    ("monitor", "exporter"),
     ("client", "rpc"),
     ("client", "published"),
 }

@@ -1,6 +1,7 @@
 """A real CometBFT of one validator on loopback, for tests marked `lab`: from the artifact cache, built when absent."""
 
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from nodeops.artifacts.fetch import fetch
 from nodeops.ledger.cometbft.driver import CometBft
+from nodeops.ledger.cometbft.rounds import Page
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.ledger.node.wait import Goal, wait_for
 from tests.ports import free_ports
@@ -20,6 +22,7 @@ class Process:
     url: str
     chain: str
     home: Path
+    page: Page
 
     def wait_for_height(self, height: int) -> None:
         wait_for(CometBft(Rpc(self.url), self.chain), Goal(height=height), 60, lambda _: None)
@@ -32,14 +35,16 @@ def binary() -> str:
 @contextmanager
 def running_ledger(home: Path) -> Iterator[Process]:
     """Start a chain of one validator with the builtin application; stop it in the end."""
-    program, (rpc, p2p) = binary(), free_ports(2)
+    program, (rpc, p2p, metrics) = binary(), free_ports(3)
     subprocess.run([program, "init", "--home", home], check=True, capture_output=True, timeout=60)
     chain = json.loads((home / "config" / "genesis.json").read_text())["chain_id"]
     options = ["--proxy_app", "kvstore", "--rpc.laddr", f"tcp://127.0.0.1:{rpc}", "--p2p.laddr", f"tcp://127.0.0.1:{p2p}"]
+    told = {"CMT_INSTRUMENTATION_PROMETHEUS": "true", "CMT_INSTRUMENTATION_PROMETHEUS_LISTEN_ADDR": f"127.0.0.1:{metrics}"}
+    words = [program, "start", "--home", home, *options]
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen([program, "start", "--home", home, *options], stdout=log, stderr=log)
+        process = subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, **told})
         try:
-            yield Process(f"http://127.0.0.1:{rpc}", chain, home)
+            yield Process(f"http://127.0.0.1:{rpc}", chain, home, Page("127.0.0.1", metrics, 5.0))
         finally:
             process.terminate()
             process.wait(30)

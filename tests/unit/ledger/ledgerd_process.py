@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from nodeops.artifacts.fetch import fetch
 from nodeops.document.models import Consortium
+from nodeops.ledger.cometbft.rounds import Page
 from nodeops.ledger.cosmos.key_file import load_signing_key
 from nodeops.ledger.cosmos.signing_key import SigningKey
 from nodeops.ledger.founding.genesis import genesis_text, make_genesis
@@ -61,19 +62,21 @@ def consortium(threshold: int = 2, organisations: Sequence[str] = ("alpha", "bet
 @contextmanager
 def running_ledgerd(home: Path, options: Sequence[str] = ()) -> Iterator[Process]:
     """Start the chain, stop it in the end."""
-    rpc, p2p = free_ports(2)
+    rpc, p2p, metrics = free_ports(3)
     write_init(home, "alpha-1")
     genesis = make_genesis(consortium(), {"alpha-1": author_identity("alpha-1", "alpha")}, "2026-01-31T08:00:00Z")
     (home / "config/genesis.json").write_text(genesis_text(genesis))
     (home / "config/config.toml").write_text(
         f'[rpc]\nladdr = "tcp://127.0.0.1:{rpc}"\n[p2p]\nladdr = "tcp://127.0.0.1:{p2p}"\n[consensus]\ntimeout_commit = "500ms"\n'
+        f'[instrumentation]\nprometheus = true\nprometheus_listen_addr = "127.0.0.1:{metrics}"\n'
     )
     (home / "config/app.toml").write_text('minimum-gas-prices = "0upower"\n[api]\nenable = false\n[grpc]\nenable = false\n')
     words = [program(), "node", "--home", str(home), "--log_format", "json", *options]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log)
         try:
-            found = Process(f"http://127.0.0.1:{rpc}", json.loads((home / "config/genesis.json").read_text())["chain_id"], home)
+            chain = json.loads((home / "config/genesis.json").read_text())["chain_id"]
+            found = Process(f"http://127.0.0.1:{rpc}", chain, home, Page("127.0.0.1", metrics, 5.0))
             found.wait_for_height(1)
             yield found
         finally:

@@ -43,21 +43,23 @@ def _serve(connection: socket.socket, talk: Talk) -> None:
     with connection:
         try:
             body = _request(connection)
-            if body:
+            if body is not None:
                 talk(connection, body)
         except OSError:
             return  # the client hung up, as it should on a bad answer
 
 
-def _request(connection: socket.socket) -> bytes:
+def _request(connection: socket.socket) -> bytes | None:
+    """Return the body of a request, which a GET has not; None when whoever connected is gone."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = connection.recv(65536)
         if not part:
-            return b""
+            return None
         data += part
     head, body = data.split(b"\r\n\r\n", 1)
-    length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+    lines = head.lower().split(b"\r\n")
+    length = next((int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length")), 0)
     while len(body) < length:
         body += connection.recv(65536)
     return body
