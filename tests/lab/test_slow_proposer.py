@@ -76,6 +76,8 @@ def quorums(nodes: dict[str, CometBft]) -> dict[str, float]:
     return {name: median(values) for name, values in seen.items()}
 
 
+# Not beside other work: it compares times.
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_time_to_a_quorum_names_a_slow_proposer_and_the_step_propose_does_not(tmp_path: Path) -> None:
     net = Net(tmp_path, NODES)
