@@ -89,7 +89,7 @@ def test_what_others_hold_is_read_through_a_flood_once_and_in_bounds(
     flood(process, terms, ENTRIES // 2)
 
     # A host that was made today, and has no time to read all of it: it leaves the power to whoever it read of, others first.
-    monkeypatch.setattr(store, "_READ_SECONDS", 0.5)
+    monkeypatch.setattr(store, "_READ_SECONDS", 0.1)
     partial = store.leases_for(billing, SIGNING)
     assert "not all was read within" in partial.unsure
     assert ("alpha-1" in [one.node for one in partial.others], partial.since) == (True, None)
