@@ -9,7 +9,7 @@ import pytest
 
 MONITOR = "mon-1"
 EVERY_HOST = (*hosts.NODES, MONITOR)
-WAIT = 90
+WAIT = 240
 
 
 def port() -> int:
