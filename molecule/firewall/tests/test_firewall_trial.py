@@ -17,7 +17,7 @@ from engine import container, docker
 
 pytestmark = pytest.mark.usefixtures("restored")
 # For a change that nobody confirms; and how long its undo may take then, on a machine that does other things.
-SECONDS, PATIENCE_SECONDS = 15, 60
+SECONDS, PATIENCE_SECONDS = 20, 180
 # A revision that lets another network in as operators, and no longer the controller.
 LOCK_OUT = (
     "import json,sys; d=json.load(sys.stdin); f=d['limits']['firewall']; f['operators']=['203.0.113.0/24'];"
