@@ -106,7 +106,7 @@ def test_rules_that_were_stopped_fail_everywhere_and_start_again_with_nftables()
     said = hosts.verb(NODE, "status", codes=(1,))
     assert said["guards"]["firewall"] == "off"
     assert [one["id"] for one in said["findings"] if one["verdict"] == "fail"] == ["firewall.live", "firewall.unit"]
-    network = hosts.controller("fleet", "status", "--json")
+    network = hosts.controller("fleet", "status", "--timeout", "60", "--json")
     guards = next(one["actual"] for one in network["findings"] if one["id"] == "network.guards")
     assert guards.startswith(f"{NODE}: firewall.live")
     hosts.must(NODE, "systemctl start nftables")

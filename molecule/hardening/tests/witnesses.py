@@ -51,8 +51,11 @@ def install_content(newer: str, older: str) -> None:
 
 
 def run_hourly_job(node: str) -> None:
-    """Do what cron would within an hour: build the database of AIDE."""
-    remote.must(node, r"sed -n 's/^17 \* \* \* \* root //p' /etc/cron.d/nodeops-aide | sh && test -s /var/lib/aide/aide.db")
+    """Do what cron would within an hour: build the database of AIDE. Where cron does so just now, it is waited for."""
+    rest = "while pgrep -x aide >/dev/null; do sleep 1; done"
+    build = r"sed -n 's/^17 \* \* \* \* root //p' /etc/cron.d/nodeops-aide | sh"
+    there = "for _ in $(seq 60); do test -s /var/lib/aide/aide.db && exit; sleep 1; done; exit 1"
+    remote.must(node, f"{rest}; {build}; {rest}; {there}")
 
 
 def measure(node: str, when: str) -> dict[str, Any]:
