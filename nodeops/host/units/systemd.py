@@ -6,7 +6,7 @@ from pathlib import Path
 from nodeops.core.errors import HostError
 from nodeops.host.command import run
 
-_QUESTION_SECONDS = 10
+_QUESTION_SECONDS = 30
 # A ledger may flush its database when it stops; the unit itself gives up after TimeoutStopSec.
 _ACTION_SECONDS = 120
 _PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload", "MainPID", "Result", "NRestarts")
