@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _BIN = Path(sys.executable).parent
-_SECONDS = 120
+_SECONDS = 600
 # Someone else's ansible.cfg: nothing of ours but the inventory plugin, by its full name.
 _CONFIGURATION = "[defaults]\ncollections_path = {installed}\n[inventory]\nenable_plugins = nodeops.nodeops.consortium\n"
 

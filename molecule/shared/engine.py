@@ -7,7 +7,7 @@ import hosts
 
 def docker(*words: str) -> str:
     """Return what the engine's command line says; it must succeed."""
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr}"
     return done.stdout.strip()
 

@@ -40,6 +40,14 @@ _ALONE = ("-o", "ControlPath=none")
 _LOGIN_SECONDS, _KNOCK_SECONDS = 30, 3
 
 
+# Ours and Debian's timers use the package manager too, and neither apt nor dpkg waits for who has it.
+_UNLOCKED = (
+    "( for _ in $(seq 300); do code=0; said=$( ( {line} ) 2>&1 ) || code=$?;"
+    ' [ $code != 0 ] && echo "$said" | grep -qiE \'{busy}\' || break; sleep 1; done; echo "$said"; exit $code )'
+)
+_BUSY = "could not get lock|unable to lock|locked by another process|unable to acquire the dpkg|lock could not be acquired"
+
+
 @dataclass(frozen=True)
 class Said:
     """What a command on a host said, and how it ended."""
@@ -79,6 +87,11 @@ def script(node: str, text: str, *words: str, seconds: int = 600) -> str:
     done = ssh(node, f"sudo python3 - {shlex.join(words)}", given=text.encode(), seconds=seconds)
     assert done.returncode == 0, f"{node}: {done.stderr.decode(errors='replace')[-4000:]}"
     return done.stdout.decode()
+
+
+def unlocked(line: str) -> str:
+    """Return a shell line that runs another one which uses the package manager, again and again while somebody else has it."""
+    return _UNLOCKED.format(line=line, busy=_BUSY)
 
 
 def verb(node: str, *words: str, codes: Iterable[int] = (0,), new: bool = False, seconds: int = 600) -> Any:

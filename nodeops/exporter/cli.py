@@ -26,7 +26,7 @@ app = typer.Typer(no_args_is_help=True)
 
 UNIT = "nodeops-exporter.service"
 LOOK, LOOK_TIMER = "nodeops-look.service", "nodeops-look.timer"
-_READY_SECONDS = 30.0
+_READY_SECONDS = 60.0
 _PAUSE_SECONDS = 0.2
 
 

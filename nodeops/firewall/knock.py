@@ -26,7 +26,8 @@ from nodeops.host.child import answer_of
 from nodeops.host.command import run
 
 _SECONDS = 20
-_SILENCE_SECONDS = 2.0
+# A busy host takes its time to start the monitor; once it speaks, what it says of one packet comes at once.
+_FIRST_WORD_SECONDS, _SILENCE_SECONDS = 10.0, 2.0
 _NEW_NETWORK = 0x40000000
 _OUTSIDE = "nodeops-knock"
 _LEGACY = (("ip_tables_names", "iptables-legacy"), ("ip6_tables_names", "ip6tables-legacy"))
@@ -170,11 +171,12 @@ def _traced(address: str, way: Way, port: int, protocol: str) -> list[str]:
 def _listened(monitor: "subprocess.Popen[bytes]", address: str, way: Way, port: int, protocol: str) -> list[str]:
     lines: list[str] = []
     handle = monitor.stdout.fileno() if monitor.stdout else -1
-    until, said = time.monotonic() + _SILENCE_SECONDS, b""
+    until, said = time.monotonic() + _FIRST_WORD_SECONDS, b""
     while time.monotonic() < until and not any(map(is_over, lines)):
         # Sent again and again: the monitor says nothing of what came before it was there.
         _send(packet(address, way.address, port, protocol), way)
         if select.select([handle], [], [], 0.1)[0]:
+            until = until if said else time.monotonic() + _SILENCE_SECONDS
             said += os.read(handle, 65536)
             lines = said.decode(errors="replace").splitlines()
     return lines

@@ -21,7 +21,7 @@ from nodeops.mesh.view import findings, ledger_findings, milliseconds, paths_tab
 
 app = typer.Typer(no_args_is_help=True)
 
-_READY_SECONDS = 20.0
+_READY_SECONDS = 60.0
 _PAUSE_SECONDS = 0.2
 
 

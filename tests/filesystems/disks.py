@@ -38,10 +38,13 @@ class Disk:
     def umount(self) -> None:
         """Unmount it and wait until nobody has it any more.
 
-        A container that is started meanwhile has a copy of all mounts for a moment, and mounting again would show that one.
+        What was killed, and what that had started, ends a moment later. A container that is started meanwhile has a copy of all
+        mounts for a moment, and mounting again would show that one.
         """
-        subprocess.run(["umount", self.folder], check=True)
         until = time.monotonic() + _LET_GO_SECONDS
+        while (done := subprocess.run(["umount", self.folder], capture_output=True, text=True, check=False)).returncode:
+            assert "busy" in done.stderr and time.monotonic() < until, done.stderr
+            time.sleep(0.01)
         while subprocess.run(["losetup", "-j", self.image], capture_output=True, check=True).stdout:
             if time.monotonic() > until:
                 pytest.fail("another process keeps a copy of the mount")

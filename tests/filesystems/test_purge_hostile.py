@@ -164,7 +164,7 @@ def test_kills_at_random_moments_leave_a_true_account(house, record_property, se
         if died == "guard":
             guard = child(lambda: purge_all(house, segments))  # noqa: B023
     killed(guard)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         with contextlib.suppress(NodeopsError):
             settle(house.receipts, "validator-1")
@@ -245,7 +245,7 @@ def test_ballast_gives_back_real_space(small):
     full = free_for_root(small.folder)
     freed = release(small.folder) + release(small.folder)
     assert freed == taken > 5_000_000
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while free_for_root(small.folder) < full + freed and time.monotonic() < until:
         time.sleep(0.1)
     assert free_for_root(small.folder) >= full + freed
@@ -270,7 +270,6 @@ def test_a_crash_of_the_filesystem_leaves_a_true_account(small, record_property,
         time.sleep(dice.uniform(0, 4 * life))
         small.crash(dice.choice([LOGFLUSH, NOLOGFLUSH]))
         killed(guard)
-        time.sleep(0.3)
         small.again()
         crashes += 1
         said = {receipt.name for receipt in receipts(house.receipts) if receipt.state == "done"}

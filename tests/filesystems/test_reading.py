@@ -102,11 +102,12 @@ def test_followers_see_every_line_once_whenever_the_guard_is_killed(log, lines):
                 assert offset == seen
                 assert data == expected(seen, len(data))
                 seen += len(data)
-                if not data and not writer.is_alive() and seen == lines * LINE_BYTES:
+                # Guards that are killed on a busy machine seal some of it only after all of it was written.
+                sealed = len(list(log.files.sealed.iterdir()))
+                if not data and not writer.is_alive() and seen == lines * LINE_BYTES and sealed > 5:
                     break
     finally:
         end_all(processes)
-    assert len(list(log.files.sealed.iterdir())) > 5
     with LogStream(log.files) as stream:
         assert stream.bounds()[2] == seen
 

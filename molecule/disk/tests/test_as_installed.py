@@ -53,6 +53,6 @@ def ticks(pid: str) -> int:
 
 
 def test_the_fleet_sees_all_disks() -> None:
-    said = hosts.controller("fleet", "disk", "--json")
+    said = hosts.controller("fleet", "disk", "--timeout", "60", "--json")
     assert set(said["nodes"]) == set(hosts.NODES)
     assert {one["filesystems"][0]["stage"] for one in said["nodes"].values()} == {"normal"}, said["nodes"]

@@ -22,7 +22,7 @@ def level(node: str) -> str:
 
 def test_a_flood_while_all_validators_log_at_debug() -> None:
     for node in hosts.NODES:
-        hosts.verb(node, "logs", "level", "debug", "--for", f"{DEBUG_SECONDS + 60}s", "--roll", "alpha,beta")
+        hosts.verb(node, "logs", "level", "debug", "--for", f"{DEBUG_SECONDS + 120}s", "--roll", "alpha,beta")
     for node in hosts.NODES:
         hosts.verb(node, "ledger", "verify")
         assert "D" in hosts.must(node, SEEN_LEVELS), "debug lines are written"
@@ -53,7 +53,7 @@ def test_the_guard_is_killed_again_and_again_during_a_flood() -> None:
 
     before = int(hosts.must("alpha-2", "systemctl show -p NRestarts --value nodeops-disk"))
     with repeated(kill, 2.5) as kills:
-        written = flood("alpha-2", 8e6, 25)
+        written = flood("alpha-2", 8e6, 30)
     assert len(kills) >= 5
     wait_for("the guard is at work", lambda: hosts.run("alpha-2", "nodeops disk check").code == 0, 180)
     assert int(hosts.must("alpha-2", "systemctl show -p NRestarts --value nodeops-disk")) > before
@@ -69,7 +69,7 @@ def test_what_filled_the_log_can_be_read_off() -> None:
 
 def test_debug_ends_by_itself_and_leaves_nothing_behind() -> None:
     """Last in this file: its time passes while the tests above are at work."""
-    wait_for("every level is back", lambda: {level(node) for node in hosts.NODES} == {"info"}, 240)
+    wait_for("every level is back", lambda: {level(node) for node in hosts.NODES} == {"info"}, 600)
     for node in hosts.NODES:
         hosts.verb(node, "ledger", "wait", "--synced")
         hosts.verb(node, "ledger", "verify")

@@ -45,7 +45,7 @@ def test_a_full_filesystem_stops_the_node_in_order_and_room_starts_it_again(prog
     hosts.verb("alpha-1", "ledger", "wait", "--blocks", "3")
     refused = hosts.run("beta-2", "nodeops disk admit")
     assert refused.code == 4 and "may not start" in refused.err and place in refused.err, refused
-    assert hosts.run("beta-2", "systemctl start ledger", seconds=60).code != 0
+    assert hosts.run("beta-2", "systemctl start ledger").code != 0
     hosts.must("beta-2", f"rm -r {place}/{FOREIGN}")
     wait_for("the node runs again", lambda: is_active("beta-2"), 180)
     hosts.verb("beta-2", "ledger", "wait", "--synced")

@@ -1,6 +1,7 @@
 """Others' rules count, rules that vanish are seen everywhere and come back, and forged packets lock nobody out."""
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,7 +65,10 @@ def test_forged_packets_of_an_operator_and_a_member_lock_neither_out(rate: int) 
     try:
         with flood(rate, f"{OPERATOR}:22", f"{CONTROLLER}:22", f"{hosts.ADDRESS[PEER]}:26656"):
             wait_for(lambda: arrived() > 200, "the flood does not arrive")
-            assert [hosts.lets_in(NODE) for _ in range(4)] == [True] * 4
+            # The kernel answers at once; what comes after takes as long as a busy host needs for a login.
+            for _ in range(4):
+                socket.create_connection((hosts.ADDRESS[NODE], 22), 1.5).close()
+                assert hosts.ssh(NODE, "sudo true", new=True).returncode == 0
             end = f"{hosts.ADDRESS[NODE]}:26656"
             assert [knock_from_host(PEER, [end])[end] for _ in range(4)] == ["open"] * 4
     finally:
@@ -74,7 +78,7 @@ def test_forged_packets_of_an_operator_and_a_member_lock_neither_out(rate: int) 
 
 def wait_for(what: Callable[[], bool], otherwise: str) -> None:
     """Wait until something is so; fail with what is said otherwise."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while not what():
         assert time.monotonic() < until, otherwise
         time.sleep(0.3)
@@ -102,7 +106,7 @@ def test_rules_that_were_stopped_fail_everywhere_and_start_again_with_nftables()
     said = hosts.verb(NODE, "status", codes=(1,))
     assert said["guards"]["firewall"] == "off"
     assert [one["id"] for one in said["findings"] if one["verdict"] == "fail"] == ["firewall.live", "firewall.unit"]
-    network = hosts.controller("fleet", "status", "--json")
+    network = hosts.controller("fleet", "status", "--timeout", "60", "--json")
     guards = next(one["actual"] for one in network["findings"] if one["id"] == "network.guards")
     assert guards.startswith(f"{NODE}: firewall.live")
     hosts.must(NODE, "systemctl start nftables")
@@ -116,7 +120,8 @@ def test_rules_that_somebody_flushed_are_loaded_again() -> None:
     wait_for(lambda: live(NODE) == before, "nothing loaded them again")
     hosts.verb(NODE, "firewall", "check")
     since = "journalctl --quiet --boot --unit nodeops-firewall-watch --output cat"
-    assert "the rules of this host were gone; they are loaded again" in hosts.must(NODE, since)
+    told = "the rules of this host were gone; they are loaded again"
+    wait_for(lambda: told in hosts.must(NODE, since), "nobody was told")
     said = hosts.must(NODE, "systemd-analyze security --no-pager nodeops-firewall-watch.service | tail -n 1")
     assert float(said.split(":")[1].split()[0]) <= 2.5
 

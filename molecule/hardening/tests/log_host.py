@@ -72,7 +72,7 @@ class LogHost:
         """Return all lines that a host has sent."""
         return self._sh(f"cat /var/log/nodes/{remote.ADDRESS[node]}.log 2>/dev/null || true")
 
-    def missing(self, lines: Iterable[str], seconds: float = 120) -> list[str]:
+    def missing(self, lines: Iterable[str], seconds: float = 300) -> list[str]:
         """Return the lines that do not arrive from each host in time."""
         wanted, until = [(node, line) for line in lines for node in remote.NODES], time.monotonic() + seconds
         while wanted and time.monotonic() < until:

@@ -58,7 +58,8 @@ print(json.dumps({
     "files": files,
     "sysctl": sysctls(),
     "enabled": {row.split()[0]: row.split()[1] for row in enabled if row.split()[1] != "transient"},
-    "active": {row.split()[0]: row.split()[2] for row in active},
+    # What a timer has begun just now ends by itself: whether one is at work at a moment says nothing.
+    "active": {row.split()[0]: "inactive" if "activating" in row.split()[2] else row.split()[2] for row in active},
     "accounts": accounts,
     "packages": {row.split()[0]: row.split()[1] for row in says("dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n")},
     "mounts": {row.split()[4]: row.split()[5] for row in open("/proc/self/mountinfo") if row.split()[4].startswith("/dev")},

@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Callable, Collection
 from typing import Any
 
+from hosts import unlocked
+
 from nodeops.hardening.controls import settings
 from nodeops.hardening.controls.catalogue import Control
 from nodeops.hardening.controls.settings import Setting
@@ -69,7 +71,7 @@ def fake_package(name: str) -> str:
     ]
     text, folder = shlex.quote("\n".join([*fields, ""])), f"/run/spoil/{name}"
     make = f"umask 022 && rm -rf {folder} && mkdir -p {folder}/DEBIAN && printf %s {text} >{folder}/DEBIAN/control"
-    return f"{make} && dpkg-deb -b {folder} /run/spoil.deb && dpkg -i /run/spoil.deb"
+    return f"{make} && dpkg-deb -b {folder} /run/spoil.deb && {unlocked('dpkg -i /run/spoil.deb')}"
 
 
 def _edit(path: str, program: str) -> str:
@@ -121,7 +123,7 @@ def _service(setting: settings.Service) -> str:
 
 def _package(setting: settings.Package) -> str:
     if setting.state == "present":
-        return f"dpkg --remove --force-depends --force-remove-essential {shlex.quote(setting.name)}"
+        return unlocked(f"dpkg --remove --force-depends --force-remove-essential {shlex.quote(setting.name)}")
     # Apply would take it for what was there before, and undo would bring it back: see fake_package.
     return ""
 

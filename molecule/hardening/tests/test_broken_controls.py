@@ -9,6 +9,7 @@ import remote
 import snapshot
 import spoil
 from conftest import GOOD, LIGHT, assert_nothing, failing, packages, verdicts
+from hosts import unlocked
 from tier import FULL
 
 from nodeops.core.finding import Verdict
@@ -84,7 +85,7 @@ def unwanted_packages(node: str) -> list[str]:
         found = verdicts(node, *{control.id for control in unwanted.values()})
         return [f"{name}: {control.id} is not found" for name, control in unwanted.items() if found[control.id] != Verdict.FAIL]
     finally:
-        remote.must(node, f"dpkg --purge --force-depends {' '.join(unwanted)}" if unwanted else "true")
+        remote.must(node, unlocked(f"dpkg --purge --force-depends {' '.join(unwanted)}") if unwanted else "true")
 
 
 @pytest.mark.parametrize("turn", [0, 1] if FULL else [0])

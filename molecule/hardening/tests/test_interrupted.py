@@ -8,6 +8,7 @@ import pytest
 import remote
 import snapshot
 from conftest import LIGHT, assert_nothing, failing, packages
+from hosts import unlocked
 from test_undo import VOLATILE
 from tier import FULL
 
@@ -36,13 +37,13 @@ def with_packages(node: str) -> list[str]:
     remote.apply(node, "undo")
     before = snapshot.take(node)["packages"]
     get = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install"
-    remote.must(node, f"apt-get -qq update && {get} {' '.join(PACKAGES)}" if PACKAGES else "true")
+    remote.must(node, unlocked(f"apt-get -qq update && {get} {' '.join(PACKAGES)}") if PACKAGES else "true")
     return sorted(snapshot.take(node)["packages"].keys() - before.keys())
 
 
 def without_packages(node: str, names: list[str]) -> None:
     remote.apply(node, "undo")
-    remote.must(node, f"apt-get -qq -y purge {' '.join(names)}" if names else "true")
+    remote.must(node, unlocked(f"apt-get -qq -y purge {' '.join(names)}") if names else "true")
     remote.apply(node)
 
 

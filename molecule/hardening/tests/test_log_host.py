@@ -58,7 +58,7 @@ def flooded(node: str) -> list[str]:
     """Return what is wrong on a host that says more than its queue may hold."""
     seconds = float(remote.script(node, _FLOOD))
     # The last line of a flood may be lost on a busy host: journald does not wait for a syslog that is behind.
-    until, local = time.monotonic() + 120, "logger -t after all is well; grep -q ' after: all is well' /var/log/syslog"
+    until, local = time.monotonic() + 240, "logger -t after all is well; grep -q ' after: all is well' /var/log/syslog"
     while (lost := remote.run(node, local).code) and time.monotonic() < until:
         time.sleep(0.5)
     size = queued(node)
@@ -72,7 +72,7 @@ def flooded(node: str) -> list[str]:
 
 def queued(node: str) -> int:
     """Return how many bytes wait on a host's disk, once half of what may wait is there: it goes there line by line."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while (size := int(remote.must(node, f"cat {QUEUE} | wc -c"))) <= QUEUE_BYTES // 2 and time.monotonic() < until:
         time.sleep(0.5)
     return size

@@ -11,8 +11,8 @@ from nodeops.hardening.controls.catalogue import catalogue
 
 pytestmark = pytest.mark.usefixtures("hardened")
 CONFIRM_SECONDS = int(chosen(remote.SCENARIO).choices["hardening"]["confirm_seconds"])
-# Enough to see that the change is in force, on a machine that does other things too.
-FEW_SECONDS, HASTY = 20, "/run/hasty.json"
+# Enough for the audit that ends an apply, and to see that the change is in force, on a machine that does other things too.
+FEW_SECONDS, HASTY = 40, "/run/hasty.json"
 FORWARDING = next(
     one.id for one in catalogue().values() for setting in one.sets if getattr(setting, "key", "") == "X11Forwarding"
 )

@@ -9,6 +9,7 @@ from typing import Any
 import judgements
 import remote
 import ssh_audit
+from hosts import unlocked
 from tier import FULL
 
 # systemd has no opinion about a unit that is a template or a generator's; ours and these are what the issue is about.
@@ -28,7 +29,7 @@ def install(node: str) -> None:
     """Put the witnesses on a host. None of them is anything that one of them judges."""
     packages = ["lynis"] + (["openscap-scanner"] if remote.RELEASE[node] == "debian12" else [])
     get = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install"
-    remote.must(node, f"apt-get -qq update && {get} {' '.join(packages)} && install -d -m 0755 {_KEPT}")
+    remote.must(node, unlocked(f"apt-get -qq update && {get} {' '.join(packages)}") + f" && install -d -m 0755 {_KEPT}")
     _install_ssh_audit(node)
 
 
@@ -50,8 +51,11 @@ def install_content(newer: str, older: str) -> None:
 
 
 def run_hourly_job(node: str) -> None:
-    """Do what cron would within an hour: build the database of AIDE."""
-    remote.must(node, r"sed -n 's/^17 \* \* \* \* root //p' /etc/cron.d/nodeops-aide | sh && test -s /var/lib/aide/aide.db")
+    """Do what cron would within an hour: build the database of AIDE. Where cron does so just now, it is waited for."""
+    rest = "while pgrep -x aide >/dev/null; do sleep 1; done"
+    build = r"sed -n 's/^17 \* \* \* \* root //p' /etc/cron.d/nodeops-aide | sh"
+    there = "for _ in $(seq 60); do test -s /var/lib/aide/aide.db && exit; sleep 1; done; exit 1"
+    remote.must(node, f"{rest}; {build}; {rest}; {there}")
 
 
 def measure(node: str, when: str) -> dict[str, Any]:

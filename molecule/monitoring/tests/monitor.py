@@ -71,5 +71,5 @@ def fired(begun: float, ended: float, step: int) -> dict[Alert, float]:
 
 def causes() -> set[tuple[str, tuple[str, ...]]]:
     """Return what is ill in the mesh, as the controller says it: the kind of cause and its nodes."""
-    said: Any = hosts.controller("fleet", "mesh", "--json")
+    said: Any = hosts.controller("fleet", "mesh", "--timeout", "60", "--json")
     return {(one["kind"], tuple(one["nodes"])) for one in said["causes"]}

@@ -21,7 +21,7 @@ RECEIVER = "/run/receiver.py"
 def receiver() -> Iterator[None]:
     """Let a small receiver of webhooks, mails and samples listen on the monitor."""
     text = (Path(__file__).parent / "receiver.py").read_bytes()
-    line = f"cat > {RECEIVER}; rm -f {BOOK}; systemd-run --quiet --collect --unit receiver python3 {RECEIVER} {BOOK}"
+    line = f"cat > {RECEIVER}; : > {BOOK}; systemd-run --quiet --collect --unit receiver python3 {RECEIVER} {BOOK}"
     hosts.must(MONITOR, line, given=text)
     yield
     hosts.must(MONITOR, f"systemctl stop receiver; rm -f {RECEIVER} {BOOK}")

@@ -78,9 +78,10 @@ class Guard:
         if request is None or not request.dry_run:
             self._act(seen)
         alarms = [*seen.alarms, *self.alarms, *self.hands.alarms]
+        publish(self.policy, seen, self.keeper, alarms, self.done[-_MOST_REMEMBERED:])
+        # Whoever has the answer finds the status that belongs to it.
         if request is not None:
             requests.answer(Path(self.policy.run), request, seen.plan, self.done[before:], alarms)
-        publish(self.policy, seen, self.keeper, alarms, self.done[-_MOST_REMEMBERED:])
         self.done = self.done[-_MOST_REMEMBERED:]
         return seen
 

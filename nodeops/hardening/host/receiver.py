@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nodeops.core.printable import printable
 
-_SECONDS = 5.0
+_SECONDS = 15.0
 # In TLS 1.3 a server refuses a certificate only after the client has taken the connection for made: one trip later, and when
 # it gets to it. One that is busy and not waited for would pass for one that takes logs.
 _REFUSED_WITHIN_SECONDS = 3.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from nodeops.core.errors import HostError, InputError, Timeout
 from nodeops.host.command import run
 
-_QUESTION_SECONDS = 10
+_QUESTION_SECONDS = 30
 
 
 def ssh_arguments(config: Path, name: str, address: str) -> list[str]:

@@ -10,8 +10,9 @@ import paramiko
 import pytest
 
 from nodeops.cli import main
+from tests.ports import free_ports
 from tests.unit.fleet.samples import NODES, consortium, reply
-from tests.unit.fleet.ssh_server import Shell, World, new_key, says, silent_port
+from tests.unit.fleet.ssh_server import Shell, World, new_key, says
 from tests.unit.fleet.stopped_clock import StoppedClock
 
 # No limit of these is ever reached, unless a test is about that limit.
@@ -42,8 +43,8 @@ def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, 
 def test_status_shows_all_nodes_and_one_dead_host(world: World, inventory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cu_1 = world.server("cu-1", tells("cu-1", code=1))
     world.server("cu-2", says(b"\x1b[2J[bold]garbage\xff"))
-    with silent_port() as closed_again:
-        world.entry("wx-1", "127.0.0.1", closed_again)
+    (closed,) = free_ports(1)
+    world.entry("wx-1", "127.0.0.1", closed)
     code, out, _ = call(capsys, "status", "-i", inventory, *PATIENCE, "--json")
     answer = json.loads(out)
     assert code == 1

@@ -13,6 +13,7 @@ from nodeops.core.errors import InputError
 from nodeops.fleet import reply as reply_module
 from nodeops.fleet.reply import State
 from nodeops.fleet.ssh import Host, Limits, read_ssh_config
+from tests.ports import free_ports
 from tests.unit.fleet.ssh_server import PATIENT, World, new_key, says, silent_port
 
 
@@ -134,8 +135,8 @@ def test_a_port_that_never_speaks_is_dead(world: World) -> None:
 
 
 def test_a_port_that_is_closed_is_dead(world: World) -> None:
-    with silent_port() as port:
-        world.entry("cu-1", "127.0.0.1", port)
+    (port,) = free_ports(1)
+    world.entry("cu-1", "127.0.0.1", port)
     assert world.host("cu-1").run("x").state is State.DEAD
 
 

@@ -38,7 +38,9 @@ restart)
   pid=$(cat "$root/pid" 2>/dev/null)
   end "$pid" 2>/dev/null
   env -i NODEOPS_CONFIGURATION=c $(cat "$root/loaded" 2>/dev/null) setsid sh "$root/exec" >> "$root/ledger.log" 2>&1 < /dev/null &
-  echo $! > "$root/pid";;
+  echo $! > "$root/pid"
+  # Until it is what was started it has its parent's environment.
+  while alive $! && ! grep -qz ^NODEOPS_CONFIGURATION= "/proc/$!/environ"; do sleep 0.02; done;;
 is-active) shift; for unit; do [ -e "$root/timers/$unit" ] && echo active || echo inactive; done;;
 stop)
   shift; code=5

@@ -26,7 +26,7 @@ def log(tmp_path):
 OPERATIONS = st.lists(st.one_of(st.integers(1, 9000), st.just("seal"), st.just("rename"), st.just("look")), max_size=12)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(OPERATIONS, st.data())
 def test_whatever_happens_to_a_log_its_stream_is_what_was_written(tmp_path_factory, operations, data):
     log = MadeLog(tmp_path_factory.mktemp("log"), rotated="ledger.log.*")

@@ -16,7 +16,8 @@ from nodeops.receipts.book import MOST_INTENTS, RESERVE_BYTES, Book, head, opene
 from nodeops.receipts.chain import LONGEST_LINE, NOTHING, START, Receipt, line_of, receipt_of, settled
 from tests.unit.disk.purge.samples import fill, mounted
 
-quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+quick = settings(suppress_health_check=CHECKS, deadline=None, max_examples=40)
 
 
 @pytest.fixture

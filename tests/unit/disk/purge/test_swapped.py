@@ -110,7 +110,7 @@ WANTED = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=50)
 @given(WANTED)
 def test_no_name_leads_anywhere_else(house, wanted):
     with opened_root(house.sealed) as root, pytest.raises(NodeopsError):

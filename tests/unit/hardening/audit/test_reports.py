@@ -21,6 +21,12 @@ TODAY = audit.today()
 NAME = "ssh.forwarding"
 
 
+@pytest.fixture(autouse=True)
+def on_one_day(monkeypatch):
+    """Let no midnight lie between the days that are written here and the one that decides."""
+    monkeypatch.setattr(audit, "today", lambda: TODAY)
+
+
 def waiver(days: int, name: str = NAME, scope: str = "a-1") -> Waiver:
     ends = TODAY + timedelta(days=days)
     return Waiver(control=name, scope=scope, owner="Zhang Wei", reason="a tunnel of the migration", expires=ends)

@@ -12,6 +12,7 @@ import pytest
 
 from nodeops.exporter.certificates import key_text, new_key, self_signed
 from nodeops.hardening.host.receiver import refusal, waiting_bytes
+from tests.ports import free_ports
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,7 @@ def test_why_a_log_host_does_not_take_logs(files, given, said, version):
 
 
 def test_a_log_host_that_is_away(files):
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
+    (port,) = free_ports(1)
     assert asked(files, port) == "it cannot be reached: Connection refused"
 
 
