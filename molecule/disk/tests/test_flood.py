@@ -71,6 +71,6 @@ def test_debug_ends_by_itself_and_leaves_nothing_behind() -> None:
     """Last in this file: its time passes while the tests above are at work."""
     wait_for("every level is back", lambda: {level(node) for node in hosts.NODES} == {"info"}, 600)
     for node in hosts.NODES:
-        hosts.verb(node, "ledger", "wait", "--synced")
+        hosts.verb(node, "ledger", "wait", "--synced", "--timeout", "240")
         hosts.verb(node, "ledger", "verify")
         assert hosts.run(node, f"test -e {DROP_IN}").code == 1

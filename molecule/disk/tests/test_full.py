@@ -42,14 +42,14 @@ def test_a_full_filesystem_stops_the_node_in_order_and_room_starts_it_again(prog
     assert hosts.must("beta-2", "systemctl show -p Result --value ledger").strip() in ("success", "exit-code")
     said = hosts.verb("beta-2", "disk", "status", codes=(1,))
     assert {"disk.node"} <= {one["id"] for one in said["findings"] if one["verdict"] == "fail"}
-    hosts.verb("alpha-1", "ledger", "wait", "--blocks", "3")
+    hosts.verb("alpha-1", "ledger", "wait", "--blocks", "3", "--timeout", "240")
     refused = hosts.run("beta-2", "nodeops disk admit")
     assert refused.code == 4 and "may not start" in refused.err and place in refused.err, refused
     assert hosts.run("beta-2", "systemctl start ledger").code != 0
     hosts.must("beta-2", f"rm -r {place}/{FOREIGN}")
     wait_for("the node runs again", lambda: is_active("beta-2"), 180)
-    hosts.verb("beta-2", "ledger", "wait", "--synced")
-    hosts.verb("beta-2", "ledger", "wait", "--blocks", "2")
+    hosts.verb("beta-2", "ledger", "wait", "--synced", "--timeout", "240")
+    hosts.verb("beta-2", "ledger", "wait", "--blocks", "2", "--timeout", "240")
     wait_for("nothing says stopped", lambda: not status("beta-2")["node_stopped"], 90)
     hosts.verb("beta-2", "disk", "verify")
 
@@ -78,7 +78,7 @@ def test_a_host_that_boots_has_its_log_its_guard_and_its_node_again() -> None:
     hosts.wait_until_reachable("beta-1", 180)
     hosts.must("beta-1", f"systemctl is-system-running --wait; findmnt {LOG_PLACE}")
     wait_for("the guard is at work", lambda: hosts.run("beta-1", "nodeops disk check").code == 0, 180)
-    hosts.verb("beta-1", "ledger", "wait", "--synced")
+    hosts.verb("beta-1", "ledger", "wait", "--synced", "--timeout", "240")
     assert log_place("beta-1")["mount"] == LOG_PLACE
     assert status("beta-1")["log"]["stream_end"] >= end
     hosts.verb("beta-1", "disk", "verify")

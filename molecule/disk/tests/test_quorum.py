@@ -25,7 +25,7 @@ def has_stopped_after_filling(count: int, mebibytes: int) -> bool:
 
 
 def test_of_two_full_nodes_one_stops_and_the_other_keeps_the_chain_going_while_it_can() -> None:
-    hosts.verb("alpha-2", "ledger", "wait", "--blocks", "2")
+    hosts.verb("alpha-2", "ledger", "wait", "--blocks", "2", "--timeout", "240")
     wait_for("one of the two stops", lambda: has_stopped_after_filling(1, CRITICAL_MIB), 180)
     (kept,) = running()
     wait_for("the gate says that it is needed", lambda: "kept running: 3 of 4" in str(status(kept)["alarms"]), 180)
@@ -39,8 +39,8 @@ def test_of_two_full_nodes_one_stops_and_the_other_keeps_the_chain_going_while_i
         hosts.must(node, f"rm -r {FOREIGN}")
     wait_for("both run again", lambda: len(running()) == 2, 180)
     for node in FULL:
-        hosts.verb(node, "ledger", "wait", "--synced")
-        hosts.verb(node, "ledger", "wait", "--blocks", "2")
+        hosts.verb(node, "ledger", "wait", "--synced", "--timeout", "240")
+        hosts.verb(node, "ledger", "wait", "--blocks", "2", "--timeout", "240")
         hosts.verb(node, "disk", "verify")
 
 

@@ -29,7 +29,7 @@ def test_no_peer_is_lost_and_no_block_is_late_under_load() -> None:
         mark = blocks.mark()
         done = hosts.play("firewall.yml")
         assert done.returncode == 0, done.stdout[-6000:]
-        hosts.verb("alpha-1", "ledger", "wait", "--blocks", "6")
+        hosts.verb("alpha-1", "ledger", "wait", "--blocks", "6", "--timeout", "240")
         blocks.assert_undisturbed(mark, blocks.most_seconds(BLOCK_SECONDS))
     finally:
         hosts.must("beta-2", "touch /run/enough")
@@ -54,6 +54,6 @@ def test_a_host_that_boots_has_its_rules_and_its_peers_again() -> None:
     hosts.wait_until_reachable("beta-2", 180)
     hosts.must("beta-2", "systemctl is-system-running --wait; systemctl is-active nodeops-firewall")
     assert live("beta-2") == before
-    hosts.verb("beta-2", "ledger", "wait", "--synced")
-    hosts.verb("beta-2", "ledger", "wait", "--blocks", "2")
+    hosts.verb("beta-2", "ledger", "wait", "--synced", "--timeout", "240")
+    hosts.verb("beta-2", "ledger", "wait", "--blocks", "2", "--timeout", "240")
     hosts.verb("beta-2", "firewall", "check")

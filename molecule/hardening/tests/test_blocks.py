@@ -15,7 +15,7 @@ def test_no_gap_while_all_nodes_are_hardened() -> None:
     mark = blocks.mark()
     done = remote.play("harden.yml")
     assert done.returncode == 0, done.stdout[-6000:]
-    remote.verb(remote.NODES[0], "ledger", "wait", "--blocks", "6")
+    remote.verb(remote.NODES[0], "ledger", "wait", "--blocks", "6", "--timeout", "240")
     blocks.assert_undisturbed(mark, blocks.most_seconds(BLOCK_SECONDS))
 
 

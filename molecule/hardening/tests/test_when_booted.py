@@ -30,4 +30,4 @@ def test_no_interface_follows_a_redirect_before_and_after_a_boot_and_nothing_els
     assert_nothing(remote.at_once(follows, remote.NODES))
     assert_nothing(remote.at_once(failing, remote.NODES))
     for node in remote.NODES:
-        remote.verb(node, "ledger", "wait", "--synced")
+        remote.verb(node, "ledger", "wait", "--synced", "--timeout", "240")
