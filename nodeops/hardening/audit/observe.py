@@ -53,7 +53,9 @@ class Host:
         """Return what sshd makes of all its files, and of each Match block that can open a way in."""
         found, accounts = blocks(sshd.lines()), sshd.accounts()
         said = {block: _said_in(lines) for block, lines in found.items() if concerns(block, accounts)}
-        return SshdSeen(sshd.dump(), said, reads_ours(sshd.files_read()), is_current("ssh.service", MAIN))
+        options = sshd.started_with()
+        ours = "-f" not in options and reads_ours(sshd.files_read())
+        return SshdSeen(sshd.dump(options), said, ours, is_current("ssh.service", MAIN), " ".join(options))
 
     def ask_sshd(self, lines: Sequence[str]) -> None:
         """Ask sshd about many lines at once, and about each half where it refuses one; a keyword that is there twice is asked
