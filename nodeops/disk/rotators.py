@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from os.path import normpath
 from pathlib import Path
 
 from nodeops.core.errors import NodeopsError
@@ -23,7 +24,8 @@ def rotator_finding(paths: Sequence[str]) -> Finding:
         said = run([_PROGRAM, "--debug", CONFIGURATION], timeout_seconds=_SECONDS, allowed_codes=range(256)).stderr
     except NodeopsError as error:
         return Finding("disk.rotators", Verdict.UNKNOWN, expected, error.what, error.hint)
-    rules = sorted({pattern for pattern in patterns(said.decode(errors="replace")) if matching(pattern, paths)})
+    theirs = set(patterns(said.decode(errors="replace")))
+    rules = sorted(pattern for pattern in theirs if matching(pattern, paths) or _leads_to(pattern, paths))
     if not rules:
         return Finding("disk.rotators", Verdict.PASS, expected, "logrotate has none")
     actual = "; ".join(f"{_file_of(rule)}: {rule}" for rule in rules)
@@ -40,8 +42,17 @@ def patterns(said: str) -> Iterator[str]:
 
 
 def matching(pattern: str, paths: Sequence[str]) -> bool:
-    """Tell whether a pattern is for one of the paths. Pure."""
-    return any(fnmatchcase(path, pattern) and pattern.count("/") == path.count("/") for path in paths)
+    """Tell whether a pattern is for one of the paths, however it is spelt: `//` and `..` lead there too. Pure."""
+    plain = normpath(pattern)
+    return any(fnmatchcase(path, plain) and plain.count("/") == path.count("/") for path in paths)
+
+
+def _leads_to(pattern: str, paths: Sequence[str]) -> bool:
+    """Tell whether what a pattern finds on this host is one of the paths, links and all."""
+    places = {Path(path).resolve() for path in paths}
+    # To logrotate two stars are one.
+    beneath = normpath(pattern).lstrip("/").replace("**", "*")
+    return pattern.startswith("/") and any(found.resolve() in places for found in Path("/").glob(beneath or "."))
 
 
 def _file_of(pattern: str) -> str:

@@ -12,7 +12,7 @@ from nodeops.disk.purge.roots import strangers
 from nodeops.disk.rotators import rotator_finding
 from nodeops.host.beneath import Gone
 from nodeops.logstore.intents import Record, lost, read_record
-from nodeops.logstore.naming import STREAM, Cover, Segment, cover, range_of
+from nodeops.logstore.naming import STREAM, Cover, Segment, cover, range_of, segment_name
 from nodeops.logstore.segment import check
 from nodeops.receipts import book
 
@@ -88,7 +88,7 @@ def _gaps(record: Record) -> Finding:
 
 
 def _rotators(policy: Policy) -> Finding:
-    return rotator_finding([policy.log.live, f"{policy.log.sealed}/segment"])
+    return rotator_finding([policy.log.live, f"{policy.log.sealed}/{segment_name(STREAM, 0, 1)}"])
 
 
 def _whole(damaged: dict[str, str]) -> Finding:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
-from nodeops.document.inventory import check_log_hosts, checked_choices, managed_nodes
+from nodeops.document.inventory import check_log_hosts, check_other_choices, checked_choices, managed_nodes
 from nodeops.document.lab_accounts import LAB_FILE, lab_account
 from nodeops.document.load import Source, load_with_source
 from nodeops.document.models import Consortium, Monitor, Node, Repository
@@ -39,6 +39,7 @@ def checked_inventory(path: Path, controls: Collection[str] | None = None) -> tu
     problems: list[InputError] = []
     found = _kept(problems, lambda: checked_consortium(path))
     _kept(problems, lambda: checked_choices(folder))
+    _kept(problems, lambda: check_other_choices(folder))
     if found:
         _kept(problems, lambda: managed_nodes(found[0], folder))
         _kept(problems, lambda: check_log_hosts(found[0], folder))

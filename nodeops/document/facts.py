@@ -81,9 +81,11 @@ class UnitFile(Facts):
 
 
 class NameFacts(Facts):
-    """Who has the names that a node uses on a host. `account` is None when there is neither account nor group."""
+    """Who has the names that we use on a host. `account` is None when there is neither account nor group; `daemons` are those
+    accounts of our other programs that are there, by name."""
 
     account: Account | None = None
+    daemons: Annotated[dict[Text, Account], Field(max_length=100)] = {}
     paths: Annotated[list[PathOwner], Field(max_length=100)] = []
     units: Annotated[list[UnitFile], Field(max_length=1000)] = []
 

@@ -17,6 +17,7 @@ OLDEST_YEAR = 2023
 
 # RFC 1122, 1112: "this network", never a destination; reserved, with the broadcast address as its last.
 _NO_HOST = (ipaddress.IPv4Network("0.0.0.0/8"), ipaddress.IPv4Network("240.0.0.0/4"))
+_OWN_NAMES = ("localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback", "ip6-allnodes", "ip6-allrouters")
 
 
 def said(least: int) -> AfterValidator:
@@ -47,8 +48,8 @@ def _host_name(name: str) -> str:
     # With a number as its last label it would be read as an IPv4 address in another notation.
     if not _HOSTNAME.fullmatch(name) or re.fullmatch(r"[0-9]+|0x[0-9a-f]*", name.rpartition(".")[2]):
         raise ValueError("is not an IPv4 address, an IPv6 address or a host name")
-    # RFC 6761: whoever looks the name up gets itself.
-    if name.rpartition(".")[2] == "localhost":
+    # RFC 6761: whoever looks the name up gets itself; and so it is with what hosts have in /etc/hosts.
+    if name.rpartition(".")[2] == "localhost" or name in _OWN_NAMES:
         raise ValueError("is a name that every host has for itself")
     return name
 

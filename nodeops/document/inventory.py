@@ -63,9 +63,7 @@ def chosen(folder: Path) -> Chosen:
     tree = plain(source.tree) or {}
     if not isinstance(tree, dict):
         raise InputError("is not a mapping of variables", where=f"{file}:1")
-    strange = sorted(str(key) for key in tree if str(key).startswith("nodeops_") and key not in _OURS)
-    if strange:
-        raise InputError(f"unknown variable '{strange[0]}'", where=source.where([strange[0]]), allowed=", ".join(_OURS))
+    _require_ours(tree, source)
     manages = tree.get(MANAGES, [])
     if not isinstance(manages, list) or not all(isinstance(name, str) for name in manages):
         raise InputError("nodeops_manages is not a list of organisation names", where=source.where([MANAGES]))
@@ -83,6 +81,41 @@ def checked_choices(folder: Path) -> Choices:
     except ValidationError as error:
         assert found.source is not None  # noqa: S101 - choices that are wrong stand in a file
         raise all_problems(found.source, error, Choices, hint=_CHOICES_HINT, below=(CHOICES,)) from error
+
+
+def check_other_choices(folder: Path) -> None:
+    """Raise InputError for choices that are wrong in files of single groups and hosts, where they replace those of all.yml.
+
+    What Ansible fills in there is judged when it has done so, before the host is changed.
+    """
+    files = [file for kind in ("group_vars", "host_vars") for file in (folder / kind).rglob("*.y*ml") if file.is_file()]
+    found = (_wrong_choices(file) for file in sorted(files) if file != folder / "group_vars" / "all.yml")
+    if problems := [one for one in found if one]:
+        raise InputError.of_all(problems)
+
+
+def _wrong_choices(file: Path) -> InputError | None:
+    try:
+        source = read_source(file)
+        tree = plain(source.tree)
+        # A vault that is a file is one long word.
+        if not isinstance(tree, dict):
+            return None
+        _require_ours(tree, source)
+        choices = tree.get(CHOICES, {})
+        if "{{" not in str(choices):
+            Choices.model_validate(choices)
+    except InputError as error:
+        return error
+    except ValidationError as error:
+        return all_problems(source, error, Choices, hint=_CHOICES_HINT, below=(CHOICES,))
+    return None
+
+
+def _require_ours(tree: Mapping[Any, Any], source: Source) -> None:
+    strange = sorted(str(key) for key in tree if str(key).startswith("nodeops_") and key not in _OURS)
+    if strange:
+        raise InputError(f"unknown variable '{strange[0]}'", where=source.where([strange[0]]), allowed=", ".join(_OURS))
 
 
 def check_log_hosts(consortium: Consortium, folder: Path) -> None:

@@ -14,6 +14,8 @@ _NO_SHELLS = frozenset({"/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/us
 # Debian's adduser gives people numbers from here on; systemd-sysusers stays below.
 _FIRST_PERSON = 1000
 _OTHERS_WRITE = 0o002
+# The accounts that roles make for programs which run beside the ledger. systemd-sysusers takes one that is there as it is.
+_DAEMONS = ("nodeops-exporter", "nodeops-log-host", "nodeops-mesh")
 _RENAME = "rename or remove what has this name here, if nobody needs it"
 
 
@@ -21,10 +23,10 @@ def names_of(document: HostDocument) -> dict[str, Any]:
     """Return what is to be looked at: the arguments of nodeops.host.names.seen."""
     paths = [*_roots(document), document.paths["command"]]
     if not isinstance(document, NodeDocument):
-        return {"user": "", "unit": "", "paths": paths}
+        return {"user": "", "unit": "", "paths": paths, "daemons": list(_DAEMONS)}
     ledger = document.ledger
     folders = [ledger.paths[name] for name in ("home", "data", "binaries", "log_directory")]
-    return {"user": ledger.user, "unit": ledger.unit, "paths": [*folders, *paths]}
+    return {"user": ledger.user, "unit": ledger.unit, "paths": [*folders, *paths], "daemons": list(_DAEMONS)}
 
 
 def _roots(document: HostDocument) -> list[str]:
@@ -32,9 +34,9 @@ def _roots(document: HostDocument) -> list[str]:
 
 
 def judge_names(document: HostDocument, seen: NameFacts) -> list[Finding]:
-    """Return a finding each for the ledger's account where there is one, the paths and the units."""
+    """Return a finding each for the ledger's account where there is one, those of our other programs, the paths and the units."""
     account = [_account(document, seen.account)] if isinstance(document, NodeDocument) else []
-    return [*account, _paths(document, seen), _units(document, seen)]
+    return [*account, _daemons(seen), _paths(document, seen), _units(document, seen)]
 
 
 def _judged(name: str, expected: str, problems: list[str], fine: str, hint: str) -> Finding:
@@ -50,7 +52,14 @@ def _account(document: NodeDocument, seen: Account | None) -> Finding:
     return _judged("account", expected, [f"'{user}' {problem}" for problem in problems], "free, or ours", hint)
 
 
-def _strange(seen: Account, home: str) -> Iterator[str]:
+def _daemons(seen: NameFacts) -> Finding:
+    expected = "the accounts nodeops-* are ours alone: no shell, no person, no other member"
+    problems = [f"'{name}' {problem}" for name, one in sorted(seen.daemons.items()) for problem in _strange(one, one.home)]
+    hint = f"{_RENAME} (usermod --login, groupmod --new-name): whoever has it has what that program reads"
+    return _judged("daemons", expected, problems, "free, or ours", hint)
+
+
+def _strange(seen: Account, home: str | None) -> Iterator[str]:
     if seen.uid is not None:
         if not 0 < seen.uid < _FIRST_PERSON:
             yield f"has the number {seen.uid}, which is {'root' if seen.uid == 0 else 'a person'}'s"

@@ -7,12 +7,16 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
+from nodeops.document.fields import said
+
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WINDOW = re.compile(r"(?:(\S+) )?(\d\d:\d\d)-(\d\d:\d\d)", re.ASCII)
 _SHAPE = "such as 'Sat,Sun 01:00-05:00', 'Mon..Fri 22:00-02:00' or '03:00-04:00' (UTC)"
 _MIDNIGHT = "24:00"
 # A window that opens later than this is said to be closed for good: all of these days are blacked out.
 _MOST_DAYS = 400
+# As long as a waiver: what shall go on is agreed on again.
+_LONGEST_BLACKOUT = timedelta(days=366)
 
 
 class Window(NamedTuple):
@@ -62,12 +66,14 @@ class Blackout(BaseModel, strict=True, frozen=True, extra="forbid", defer_build=
 
     first: date
     last: date
-    why: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{3,200}$")]
+    why: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{3,200}$"), said(1)]
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:
         if self.last < self.first:
             raise ValueError(f"last: {self.last} is before {self.first}, its first day")
+        if self.last - self.first > _LONGEST_BLACKOUT:
+            raise ValueError(f"last: {self.last} is too far away: at most {_LONGEST_BLACKOUT.days} days without a patch")
         return self
 
 

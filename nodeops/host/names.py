@@ -18,13 +18,18 @@ _UNIT_KINDS = ("service", "timer", "socket", "path", "mount", "target")
 WRITTEN = "# Written by nodeops"
 
 
-def seen(user: str, paths: Iterable[str], unit: str) -> dict[str, Any]:
+def seen(user: str, paths: Iterable[str], unit: str, daemons: Iterable[str] = ()) -> dict[str, Any]:
     """Return who has the paths, the account and the group `user`, the unit, and all units whose names begin with nodeops-.
 
-    `user` and `unit` are empty on a host that runs no ledger.
+    `user` and `unit` are empty on a host that runs no ledger; `daemons` are the accounts of other programs of ours.
     """
     present = [path for path in map(Path, sorted(paths)) if path.is_symlink() or path.exists()]
-    return {"account": _account(user) if user else None, "paths": [_path(path) for path in present], "units": _units(unit)}
+    return {
+        "account": _account(user) if user else None,
+        "daemons": {name: found for name in daemons if (found := _account(name))},
+        "paths": [_path(path) for path in present],
+        "units": _units(unit),
+    }
 
 
 def _account(name: str) -> "dict[str, Any] | None":

@@ -38,6 +38,7 @@ class Today:
     size: int
     left_out: int = 0
     last: float = field(default=0.0)
+    marked: bool = False
 
 
 class Store:
@@ -51,14 +52,15 @@ class Store:
     def add(self, node: str, messages: Iterable[bytes]) -> None:
         """Keep messages of a node; what has no room, or cannot be written, is left out and counted."""
         instant = datetime.fromtimestamp(self._now(), UTC)
-        file = self._file(node, f"{instant:%Y-%m-%d}")
+        file, gone = self._file(node, f"{instant:%Y-%m-%d}")
         file.last = instant.timestamp()
-        lines = [_line(instant, message) for message in messages]
+        lines = [*([_line(instant, gone)] if gone else []), *(_line(instant, message) for message in messages)]
         kept = _fitting(lines, self._room(file))
         text = b"".join(lines[:kept])
         if kept < len(lines):
-            if not file.left_out:
+            if not file.marked:
                 text += _mark(instant)
+            file.marked = True
             file.left_out += len(lines) - kept
         self._write(file, text, kept)
 
@@ -93,15 +95,34 @@ class Store:
                 os.ftruncate(file.file, file.size)
         file.size = os.fstat(file.file).st_size
 
-    def _file(self, node: str, day: str) -> Today:
-        found = self.today.get(node)
-        if found is None or found.day != day:
-            if found is not None:
-                os.close(found.file)
-                self._left_out_before[node] += found.left_out
-            found = self.today[node] = self._opened(node, day)
-            self.purge()
-        return found
+    def _file(self, node: str, day: str) -> tuple[Today, bytes]:
+        """Return the file of a node and what somebody else took from it since the last look, in words: empty when nothing."""
+        found, gone = self.today.get(node), b""
+        if found is not None and found.day == day:
+            there = self._bytes_there(found, node)
+            if there is not None and there >= found.size:
+                found.size = there
+                return found, b""
+            gone = b"nodeops: somebody took %d bytes of this day away" % (found.size - (there or 0))
+        if found is not None:
+            # Forgotten first: where the next one cannot be opened, a closed handle would be another file's.
+            del self.today[node]
+            os.close(found.file)
+            self._left_out_before[node] += found.left_out
+        found = self.today[node] = self._opened(node, day)
+        # How many lines that were nobody can say.
+        found.left_out += bool(gone)
+        self.purge()
+        return found, gone
+
+    def _bytes_there(self, file: Today, node: str) -> int | None:
+        """Return how large an open file is; None when it is no more where it belongs: removed, renamed or replaced."""
+        own = os.fstat(file.file)
+        try:
+            there = os.lstat(self._folder / node / f"{file.day}{SUFFIX}")
+        except OSError:
+            return None
+        return own.st_size if os.path.samestat(own, there) else None
 
     def _opened(self, node: str, day: str) -> Today:
         folder = self._folder / node

@@ -1,12 +1,13 @@
 """Judge one setting against the host as it is: kind by kind. Looks, changes nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nodeops.hardening.audit.checks import CHECKS
 from nodeops.hardening.audit.fact import Fact
 from nodeops.hardening.audit.judge_sshd import judge_sshd, sshd_line
 from nodeops.hardening.audit.observe import Host
+from nodeops.hardening.audit.rivals import over_apt, over_defaults, over_drop_in, over_limits, over_module
 from nodeops.hardening.change.desired import GRUB_FILE, MODPROBE_FILE, PAM_PROFILES, key_of, mode_state, unit_drop_in
 from nodeops.hardening.controls import settings
 from nodeops.hardening.controls.catalogue import Control
@@ -62,6 +63,8 @@ def _modprobe(host: Host, control: Control, setting: settings.Modprobe) -> Fact:
     expected = f"module {setting.module} cannot be loaded"
     if f"install {setting.module} /bin/false\n" not in (host.text(MODPROBE_FILE) or ""):
         return Fact(False, expected, "nothing keeps it from being loaded")
+    if rival := over_module(host.module_files, setting.module):
+        return Fact(False, expected, rival)
     if _hidden(host, control):
         return Fact(None, expected, "the modules are those of the machine")
     loaded = setting.module.replace("-", "_") in host.modules
@@ -84,6 +87,8 @@ def _unit(host: Host, _: Control, setting: settings.Unit) -> Fact | None:
     expected, path = f"{setting.unit}: {setting.key}={setting.value}", unit_drop_in(setting.unit)
     if f"{setting.key}={setting.value}" not in (host.text(path) or "").splitlines():
         return Fact(False, expected, "our drop-in does not say so")
+    if rival := over_drop_in(host.unit_files(setting.unit), path, setting.section, setting.key, setting.value):
+        return Fact(False, expected, rival)
     if setting.restart and not host.service_is_current(setting.unit, path):
         return Fact(False, expected, "the unit was started before it was written")
     return Fact(True, expected, "in force")
@@ -119,7 +124,19 @@ def _lines(host: Host, control: Control, setting: settings.Lines) -> Fact:
     missing = [line for line in setting.lines if line not in present]
     if missing:
         return Fact(False, f"{setting.path} holds {len(setting.lines)} lines", f"missing: {missing[0]}")
+    if rival := next(filter(None, _rivals(host, setting)), ""):
+        return Fact(False, f"nothing goes before {setting.path}", rival)
     return Fact(None if _hidden(host, control) else True, f"{setting.path} holds {len(setting.lines)} lines", "it does")
+
+
+def _rivals(host: Host, setting: settings.Lines) -> Iterator[str]:
+    """Yield what other files say against lines of ours, where those of a program count together."""
+    if setting.path.startswith("/etc/apt/apt.conf.d/"):
+        yield from (over_apt(host.apt_dump, host.apt_files, line) for line in setting.lines)
+    if setting.path.startswith("/etc/sudoers.d/"):
+        yield from (over_defaults(host.sudo_files, setting.path, line) for line in setting.lines)
+    if setting.path.startswith("/etc/security/limits.d/"):
+        yield over_limits(host.limits_files, setting.path)
 
 
 def _key_value(host: Host, control: Control, setting: settings.KeyValue) -> Fact:

@@ -14,18 +14,22 @@ from nodeops.hardening.host.sshd_config import Block
 
 Said = Mapping[str, Sequence[str]]
 _METHODS = "authenticationmethods"
+# A login needs one of these, so fewer are stricter. All lines of all files count together.
+_ONE_OF = ("allowgroups",)
 _SHOWN_NAMES = 6
 
 
 @dataclass(frozen=True)
 class SshdSeen:
     """What sshd makes of its files for everyone, and of each Match block. `reads_ours`: whether our drop-in is among them;
-    `current`: whether the listener has read them since they were changed."""
+    `current`: whether the listener has read them since they were changed; `options`: those of its command line, which go
+    before all files."""
 
     everyone: Said
     blocks: Mapping[Block, Said]
     reads_ours: bool = True
     current: bool = True
+    options: str = ""
 
 
 def sshd_line(setting: Sshd) -> str:
@@ -39,11 +43,13 @@ def judge_sshd(setting: Sshd, ours: Said, seen: SshdSeen) -> Fact:
     if "error" in seen.everyone:
         return Fact(False, "sshd reads its files", seen.everyone["error"][0])
     if not seen.reads_ours:
-        return Fact(False, "sshd reads our file", "its sshd_config has no Include /etc/ssh/sshd_config.d/*.conf")
+        without = "its sshd_config has no Include /etc/ssh/sshd_config.d/*.conf"
+        return Fact(False, "sshd reads our file", f"it is started with {seen.options}" if "-f " in seen.options else without)
     wanted, found = ours.get(key), seen.everyone.get(key)
     if wanted is None or found is None:
         return Fact(False, expected, f"{setting.key} is not known to this sshd")
-    wrong = [] if _fits(setting, wanted, found, seen.everyone, seen) else [_difference(setting, wanted, found)]
+    started = f", and sshd is started with {seen.options}" if seen.options else ""
+    wrong = [] if _fits(setting, wanted, found, seen.everyone, seen) else [_difference(setting, wanted, found) + started]
     for block, said in seen.blocks.items():
         if key in said and not _fits(setting, wanted, said[key], said, seen):
             wrong.append(f"{_difference(setting, wanted, said[key])} for {block}")
@@ -53,6 +59,8 @@ def judge_sshd(setting: Sshd, ours: Said, seen: SshdSeen) -> Fact:
 
 
 def _fits(setting: Sshd, wanted: Sequence[str], found: Sequence[str], context: Said, seen: SshdSeen) -> bool:
+    if setting.key.lower() in _ONE_OF:
+        return set(found) <= set(wanted)
     if set(wanted) <= set(found) or as_strict(setting.bound, wanted[0], found[0]):
         return True
     if setting.factor is None or list(found) != ["yes"]:

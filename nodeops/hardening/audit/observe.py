@@ -1,5 +1,6 @@
 """What an audit asks a host, each question once: the merged configuration of sshd and systemd, units, files, kernel."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from nodeops.core.errors import NodeopsError
 from nodeops.hardening.audit.judge_sshd import SshdSeen
+from nodeops.hardening.audit.rivals import Files
 from nodeops.hardening.change.desired import reads_ours
 from nodeops.hardening.controls.facts import Facts
 from nodeops.hardening.host import sshd
@@ -17,7 +19,7 @@ from nodeops.hardening.host.sshd_config import MAIN, Line, blocks, concerns
 from nodeops.hardening.host.states import State
 from nodeops.hardening.host.sysctl_files import Assignment
 from nodeops.host.command import run
-from nodeops.host.units.unit_settings import exposure
+from nodeops.host.units.unit_settings import exposure, unit_settings
 
 _SECONDS = 30
 
@@ -29,6 +31,7 @@ class Host:
         self._units: dict[str, State] = {}
         self._merged: dict[str, dict[str, str]] = {}
         self._meanings: dict[str, dict[str, list[str]]] = {}
+        self._unit_files: dict[str, Files] = {}
         self._current: dict[tuple[str, str], bool] = {}
 
     @cached_property
@@ -53,7 +56,9 @@ class Host:
         """Return what sshd makes of all its files, and of each Match block that can open a way in."""
         found, accounts = blocks(sshd.lines()), sshd.accounts()
         said = {block: _said_in(lines) for block, lines in found.items() if concerns(block, accounts)}
-        return SshdSeen(sshd.dump(), said, reads_ours(sshd.files_read()), is_current("ssh.service", MAIN))
+        options = sshd.started_with()
+        ours = "-f" not in options and reads_ours(sshd.files_read())
+        return SshdSeen(sshd.dump(options), said, ours, is_current("ssh.service", MAIN), " ".join(options))
 
     def ask_sshd(self, lines: Sequence[str]) -> None:
         """Ask sshd about many lines at once, and about each half where it refuses one; a keyword that is there twice is asked
@@ -90,6 +95,48 @@ class Host:
     def sysctl_assignments(self) -> list[Assignment]:
         """Return what all files of kernel parameters say, in the order in which they are read."""
         return sysctl_assignments()
+
+    def files(self, *folders: str, pattern: str = "*.conf") -> Files:
+        """Return the files of folders by name with their texts; of two of one name that of the folder named first."""
+        found = {path.name: str(path) for folder in reversed(folders) for path in Path(folder).glob(pattern)}
+        return [(path, text) for _, path in sorted(found.items()) if (text := self.text(path)) is not None]
+
+    @cached_property
+    def module_files(self) -> Files:
+        """Return the files of modprobe, in its order."""
+        return self.files("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d")
+
+    @cached_property
+    def limits_files(self) -> Files:
+        """Return the files of pam_limits, in its order."""
+        main = "/etc/security/limits.conf"
+        return [(main, self.text(main) or ""), *self.files("/etc/security/limits.d")]
+
+    @cached_property
+    def sudo_files(self) -> Files:
+        """Return the files of sudo, in its order: what /etc/sudoers says behind its folder comes last."""
+        main = "/etc/sudoers"
+        before, _, after = re.split(r"^([@#]includedir\s.*)$|\Z", self.text(main) or "", maxsplit=1, flags=re.MULTILINE)
+        inside = [row for row in self.files("/etc/sudoers.d", pattern="*") if "." not in Path(row[0]).name and row[0][-1] != "~"]
+        return [(main, before), *inside, (main, after)]
+
+    @cached_property
+    def apt_files(self) -> Files:
+        """Return the files of apt, in its order."""
+        return [*self.files("/etc/apt/apt.conf.d", pattern="*"), ("/etc/apt/apt.conf", self.text("/etc/apt/apt.conf") or "")]
+
+    @cached_property
+    def apt_dump(self) -> str:
+        """Return what apt makes of all its files."""
+        done = run(["apt-config", "dump"], timeout_seconds=_SECONDS, allowed_codes=range(256))
+        return done.stdout.decode(errors="replace")
+
+    def unit_files(self, name: str) -> Files:
+        """Return the file of a unit and its drop-ins, in systemd's order."""
+        if name not in self._unit_files:
+            paths = map(str, unit_settings(name).files)
+            self._unit_files[name] = [(path, self.text(path) or "") for path in paths]
+        return self._unit_files[name]
 
     def unit(self, name: str) -> State:
         """Return whether a unit is enabled and active."""

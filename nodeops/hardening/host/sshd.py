@@ -2,14 +2,18 @@
 
 import grp
 import pwd
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
-from nodeops.hardening.host.sshd_config import MAIN, Account, Line, read
+from nodeops.hardening.host.sshd_config import MAIN, Account, Line, options_of, read
 from nodeops.host.command import run
+from nodeops.host.units.unit_settings import unit_settings
 
 _SECONDS = 30
+_UNIT, _DEFAULTS = "ssh.service", Path("/etc/default/ssh")
+_OPTIONS = re.compile(r"""^SSHD_OPTS=["']?(.*?)["']?\s*$""", re.MULTILINE)
 _NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false", "/bin/sync")
 
 # What sshd says, by keyword in lower case. "error" alone when it refuses.
@@ -43,6 +47,20 @@ def lines_with(texts: Mapping[str, str | None]) -> list[Line]:
         return [(path, text) for path, text in sorted(known.items()) if text is not None]
 
     return list(read(changed))
+
+
+def started_with() -> list[str]:
+    """Return the options with which the server was started, and those that Debian's unit gives it at its next start."""
+    now = options_of(_text(Path("/proc", str(unit_settings(_UNIT).main), "cmdline")).replace("\0", " "))
+    later = [option for line in _OPTIONS.findall(_text(_DEFAULTS)) for option in options_of(f"sshd {line}")]
+    return now if later == now else [*now, *later]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def for_login(account: str, address: str, text: str | None = None) -> Said:

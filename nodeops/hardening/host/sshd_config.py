@@ -8,9 +8,14 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 MAIN = "/etc/ssh/sshd_config"
 _DEPTH = 16  # servconf.c: SERVCONF_MAX_DEPTH
+# Options of sshd that say something of logins, behind some without a value, and what they say.
+_DECIDING = re.compile(r"(?<=\s)-[46Deiqrt]*([fgo])\s*(.+?)(?=\s-|$)")
+# The internet by halves or by quarters is the internet.
+_WIDE_BITS = 4
 _LINE = re.compile(r'^\s*"?([A-Za-z][A-Za-z0-9]*)"?\s*=?\s*(.*?)\s*$')
 
 # All files that a pattern of Include finds, in sshd's order, each with its text.
@@ -77,6 +82,16 @@ def _words(text: str) -> list[str]:
         return text.split()
 
 
+def options_of(title: str) -> list[str]:
+    """Return the options of a command line of sshd that decide something: they go before what its files say (sshd(8)).
+
+    A server that runs shows its command line as `sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups`.
+    """
+    found = _DECIDING.findall(title.partition(" [listener]")[0].strip())
+    pairs = [(f"-{letter}", value.strip("'\" ")) for letter, value in found]
+    return [word for pair in pairs if pair != ("-f", MAIN) for word in pair]
+
+
 def blocks(lines: Iterable[Line]) -> dict[Block, list[Line]]:
     """Return the lines of each block, in sshd's order: of two that fit, the first one counts."""
     found: dict[Block, list[Line]] = {}
@@ -118,10 +133,23 @@ def concerns(block: Block, accounts: Sequence[Account]) -> bool:
     programs only. Somebody who is not there yet may come."""
     wanted = _pairs(block.criteria)
     names, groups = wanted.get("user"), wanted.get("group")
-    if not (names or groups) or wanted.get("address", "*") in ("*", "0.0.0.0/0,::/0", "::/0,0.0.0.0/0"):
+    if not (names or groups) or _is_anywhere(wanted.get("address", "*")):
         return True
     met = [one for one in accounts if _meets(one, names, groups)]
     return not met or any(one.person for one in met)
+
+
+def _is_anywhere(patterns: str) -> bool:
+    """Tell whether a list of addresses has one that strangers come from: a whole half of the internet, or a pattern of stars."""
+    return any(_is_wide(pattern) for pattern in patterns.split(",") if not pattern.startswith("!"))
+
+
+def _is_wide(pattern: str) -> bool:
+    try:
+        network = ip_network(pattern, strict=False)
+    except ValueError:
+        return not re.search(r"[0-9a-fA-F]", pattern)
+    return network.prefixlen <= _WIDE_BITS
 
 
 def _pairs(criteria: Sequence[str]) -> dict[str, str]:

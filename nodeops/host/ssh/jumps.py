@@ -3,10 +3,9 @@
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
-# Options of ssh(1) that take a value in the next word.
-_WITH_VALUE = tuple(f"-{letter}" for letter in "BbcDEeFIiJLlmOopPQRSWw")
+# Options of ssh(1) that take a value: in the same word or in the next one.
+_WITH_VALUE = "BbcDEeFIiJLlmOopPQRSWw"
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,26 @@ def _hops(options: Mapping[str, str]) -> list[str]:
     except ValueError:
         return []
     # `ssh -W %h:%p JUMP`, wherever its options stand: other commands (nc, connect) do not need sshd to forward.
-    if not any(word.rpartition("/")[2] == "ssh" for word in words) or "-W" not in words:
-        return []
-    rest = [word for before, word in pairwise(words) if word[0] != "-" and before not in _WITH_VALUE]
-    return rest[-1:] if rest else []
+    at = next((number for number, word in enumerate(words) if word.rpartition("/")[2] == "ssh"), len(words))
+    given, host = _parsed(words[at + 1 :])
+    return [*filter(None, given.get("J", "").split(",")), host] if "W" in given and host else []
+
+
+def _parsed(words: list[str]) -> tuple[dict[str, str], str]:
+    """Return the options of a call of ssh that have a value, by letter, and its host. Options stand before and behind it, and
+    `-qW %h:%p`, `-W%h:%p` and `-W %h:%p` are the same."""
+    given: dict[str, str] = {}
+    host, rest = "", iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            if host:
+                break
+            host = word
+            continue
+        at = next((number for number, letter in enumerate(word) if letter in _WITH_VALUE), None)
+        if at is not None:
+            given[word[at]] = word[at + 1 :] or next(rest, "")
+    return given, host
 
 
 def _named(hops: list[str]) -> Iterator[tuple[str, str]]:

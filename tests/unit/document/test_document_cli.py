@@ -148,6 +148,46 @@ def test_what_group_vars_says_to_nodeops_is_checked(tmp_path, capsys, choices, s
     assert (code, said in err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("host_vars/tel-1.yml", "nodeops_choices: {log_levle: info}\n", ":1: nodeops_choices.log_levle: unknown key"),
+        (
+            "group_vars/monitors.yml",
+            "---\nnodeops_choices:\n  firewall: {operators: [abc]}\n",
+            ":3: nodeops_choices.firewall.operators.0",
+        ),
+        ("group_vars/monitors/main.yaml", "nodeops_choices: 7\n", ":1: nodeops_choices: "),
+        ("host_vars/tel-1/more.yml", "nodeops_choises: {}\n", ":1: unknown variable 'nodeops_choises'"),
+        ("host_vars/tel-1.yml", "a: [\n", ":2: "),
+    ],
+)
+def test_choices_of_single_hosts_and_groups_are_checked_too(tmp_path, capsys, file, text, said):
+    folder = inventory(tmp_path)
+    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+    (folder / file).write_text(text)
+    code, _, err = run(capsys, "document", "check", folder)
+    assert (code, f"{file}{said}" in err) == (2, True), err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nodeops_choices: {log_level: debug}\n",
+        'nodeops_choices: "{{ theirs | combine({}) }}"\n',
+        "nodeops_choices: {firewall: {operators: '{{ theirs }}'}}\n",
+        "ansible_port: 22\n",
+        "$ANSIBLE_VAULT;1.1;AES256\n6162\n",
+        "",
+    ],
+)
+def test_what_ansible_fills_in_and_what_is_not_ours_is_left(tmp_path, capsys, text):
+    folder = inventory(tmp_path)
+    (folder / "host_vars").mkdir()
+    (folder / "host_vars/tel-1.yml").write_text(text)
+    assert run(capsys, "document", "check", folder)[0] == 0
+
+
 def test_a_thousand_members_are_a_thousand_rows_without_padding(tmp_path, capsys):
     nodes = "".join(
         f"  n-{number}: {{organisation: maker, duty: witness, address: 192.0.{number // 250}.{number % 250}}}\n"

@@ -1,5 +1,8 @@
 """Names that a node uses and somebody else has: a table of what would hand out the validator key, or let others write."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from nodeops.core.finding import Verdict
@@ -47,6 +50,14 @@ def test_an_account_that_a_person_has_or_shares_is_refused(changed):
     assert failing(account={**OURS, **changed}) == ["account"]
 
 
+@pytest.mark.parametrize("changed", [{"shell": "/bin/bash"}, {"uid": 1005}, {"uid": 0}, {"members": ["bob"]}, {"gid": 100}])
+@pytest.mark.parametrize("name", ["nodeops-exporter", "nodeops-log-host", "nodeops-mesh"])
+def test_an_account_of_another_program_of_ours_is_a_programs_too(name, changed):
+    own = {**OURS, "home": "/"}
+    assert failing(daemons={name: own}) == []
+    assert failing(daemons={name: {**own, **changed}}) == ["daemons"]
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -70,3 +81,9 @@ def test_every_name_is_asked_for():
     asked = names_of(document())
     assert asked["user"] == "ledger"
     assert {"/var/lib/ledger", "/opt/nodeops", "/etc/nodeops", "/usr/local/bin/nodeops"} <= set(asked["paths"])
+
+
+def test_every_account_that_a_role_makes_is_asked_for():
+    files = Path(__file__).parents[3].glob("roles/*/templates/etc/sysusers.d/*")
+    made = {name for file in files for name in re.findall(r"^u (nodeops-\S+)", file.read_text(), re.MULTILINE)}
+    assert made and made == set(names_of(document())["daemons"])

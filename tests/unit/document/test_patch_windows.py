@@ -84,8 +84,8 @@ def test_why_it_is_closed_is_said():
 
 
 def test_windows_that_never_open_within_a_year_are_told_apart():
-    always = Blackout(first=date(2026, 1, 1), last=date(2030, 1, 1), why="for ever")
-    assert opening(Patching(blackouts=[always]), NOON).next is None
+    always = [Blackout(first=date(year, 1, 1), last=date(year, 12, 31), why="for ever") for year in range(2026, 2030)]
+    assert opening(Patching(blackouts=always), NOON).next is None
 
 
 def window(day: int, hour: int, hours: int) -> str:
@@ -117,7 +117,9 @@ def test_the_line_of_a_wrong_window_is_named(tmp_path):
 
 
 WRONG = {
+    "says nothing": ('{first: 2026-12-20, last: 2026-12-21, why: "   "}', "says nothing"),
     "last before first": ("{first: 2026-12-20, last: 2026-12-01, why: year end}", "is before 2026-12-20, its first day"),
+    "for ever": ("{first: 2026-12-20, last: 9999-12-31, why: year end}", "9999-12-31 is too far away: at most 366 days"),
     "no date": ("{first: soon, last: 2026-12-01, why: year end}", "first: Input should be a valid date"),
     "no reason": ("{first: 2026-12-01, last: 2026-12-02}", "why: this key is required"),
     "unknown key": (

@@ -15,6 +15,11 @@ def test_an_account_is_seen_with_those_who_share_it():
     assert "sync" in names.seen("nogroup", [], "none.service")["account"]["members"]
 
 
+def test_accounts_of_other_programs_are_seen_by_name():
+    found = names.seen("", [], "", ["daemon", "nobody-has-this"])["daemons"]
+    assert list(found) == ["daemon"] and found["daemon"]["uid"] == 1
+
+
 def test_paths_are_seen_by_what_links_lead_to(tmp_path):
     (tmp_path / "folder").mkdir(mode=0o750)
     (tmp_path / "link").symlink_to("folder")

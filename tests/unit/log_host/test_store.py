@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -146,3 +147,51 @@ def test_a_link_in_place_of_a_file_is_not_followed(tmp_path, clock):
     with pytest.raises(OSError, match="symbolic"):
         made(tmp_path, clock).add("a-1", [b"x"])
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("way", ["removed", "renamed", "replaced", "emptied", "shortened"])
+def test_what_somebody_takes_from_a_day_is_told_and_later_lines_are_kept(tmp_path, clock, way):
+    store, file = made(tmp_path, clock), tmp_path / "a-1/2026-11-29.log"
+    store.add("a-1", [b"one", b"two"])
+    size = file.stat().st_size
+    left = size // 2 if way == "shortened" else 0
+    if way in ("emptied", "shortened"):
+        os.truncate(file, left)
+    elif way == "removed":
+        file.unlink()
+    else:
+        file.rename(file.with_suffix(".log.1"))
+    if way == "replaced":
+        file.touch()
+    store.add("a-1", [b"three"])
+    store.add("a-1", [b"four"])
+    said = kept(tmp_path).splitlines()
+    assert f"nodeops: somebody took {size - left} bytes of this day away" in kept(tmp_path)
+    assert [line.split()[-1] for line in said[-2:]] == ["three", "four"] and kept(tmp_path).count("somebody") == 1
+    assert store.left_out_ever("a-1") == store.today["a-1"].left_out == 1
+
+
+def test_what_is_taken_away_again_and_again_leaves_no_file_open(tmp_path, clock):
+    store = made(tmp_path, clock)
+    store.add("a-1", [b"one"])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        (tmp_path / "a-1/2026-11-29.log").unlink()
+        store.add("a-1", [b"more"])
+    assert len(list(Path("/proc/self/fd").iterdir())) == before and store.left_out_ever("a-1") == 20
+
+
+def test_a_link_in_place_of_a_file_that_was_open_is_not_followed_and_closes_nothing_of_others(tmp_path, clock):
+    store, file = made(tmp_path, clock), tmp_path / "a-1/2026-11-29.log"
+    store.add("a-1", [b"one"])
+    file.unlink()
+    file.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"):
+        store.add("a-1", [b"two"])
+    with (tmp_path / "another").open("w") as another:
+        with pytest.raises(OSError, match="symbolic links"):
+            store.add("a-1", [b"three"])
+        another.write("is open still")
+    file.unlink()
+    store.add("a-1", [b"four"])
+    assert kept(tmp_path).endswith("four\n") and not (tmp_path / "elsewhere").exists()

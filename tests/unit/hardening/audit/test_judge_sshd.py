@@ -98,3 +98,22 @@ def test_what_all_have_in_common_is_said_in_the_same_short_words():
 def test_of_a_long_list_only_what_is_too_much_is_shown():
     many = ",".join(f"cipher{number}" for number in range(30))
     assert len(judged("ciphers", {"ciphers": [many]}).actual) < 120
+
+
+@pytest.mark.parametrize(
+    ("found", "good"),
+    [(["ops", "admins"], True), (["admins"], True), (["ops", "admins", "users"], False), (["users"], False)],
+)
+def test_a_group_more_is_a_way_in_more(found, good):
+    setting = Sshd(kind="sshd", key="AllowGroups", value="ops admins")
+    ours = {"allowgroups": ["ops", "admins"]}
+    assert judge_sshd(setting, ours, SshdSeen({"allowgroups": found}, {})).good is good
+    assert judge_sshd(setting, ours, SshdSeen(ours, {BLOCK: {"allowgroups": found}})).good is good
+
+
+def test_an_option_of_the_command_line_that_decides_is_named():
+    fact = judged("passwordauthentication", {"passwordauthentication": ["yes"]}, options="-o PasswordAuthentication=yes")
+    assert fact.good is False and fact.actual.endswith("sshd is started with -o PasswordAuthentication=yes")
+    other = judged("passwordauthentication", reads_ours=False, options="-f /etc/ssh/other")
+    assert other.good is False and other.actual == "it is started with -f /etc/ssh/other"
+    assert judged("passwordauthentication", options="-o Port=2222").good

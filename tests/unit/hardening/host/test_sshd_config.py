@@ -4,7 +4,18 @@ from fnmatch import fnmatch
 
 import pytest
 
-from nodeops.hardening.host.sshd_config import MAIN, Account, Block, blocks, concerns, flat, for_everyone, listed, read
+from nodeops.hardening.host.sshd_config import (
+    MAIN,
+    Account,
+    Block,
+    blocks,
+    concerns,
+    flat,
+    for_everyone,
+    listed,
+    options_of,
+    read,
+)
 
 FILES = {
     MAIN: "Include /etc/ssh/sshd_config.d/*.conf\nport=22\nUsePAM yes # so\nMatch user git\n\tAllowTcpForwarding no\n",
@@ -84,7 +95,14 @@ ACCOUNTS = [
         ("User backup", True),
         ("User backup Address *", True),
         ("User backup Address 0.0.0.0/0,::/0", True),
+        ("User backup Address 0.0.0.0/0", True),
+        ("User backup Address ::/0", True),
+        ("User backup Address 0.0.0.0/1,128.0.0.0/1", True),
+        ("User backup Address *.*.*.*,!192.0.2.1", True),
+        ("User backup Address *:*", True),
         ("User backup Address 10.0.0.1", False),
+        ("User backup Address 10.0.0.0/8,!*", False),
+        ("User backup Address 2001:db8::/32,192.0.2.*", False),
         ("Group=backup Address=10.0.0.1", False),
         ("User * Address 10.0.0.1", True),
         ("User *,!ops,!root Address 10.0.0.1", False),
@@ -94,6 +112,24 @@ ACCOUNTS = [
 )
 def test_a_block_that_can_open_a_way_in_is_told(criteria, told):
     assert concerns(Block(MAIN, 1, tuple(criteria.split())), ACCOUNTS) is told
+
+
+@pytest.mark.parametrize(
+    ("title", "options"),
+    [
+        ("sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups", ""),
+        ("/usr/sbin/sshd -D -e -p 2222 -E /var/log/sshd -u0 -4", ""),
+        (f"sshd: /usr/sbin/sshd -D -f {MAIN} [listener] 1 of 10-100 startups", ""),
+        ("sshd: /usr/sbin/sshd -D -f /etc/ssh/other [listener] 0 of 10-100 startups", "-f /etc/ssh/other"),
+        (
+            "sshd: /usr/sbin/sshd -D -o PasswordAuthentication=yes -oPermitRootLogin=yes [listener] 0 of 10-100 startups",
+            "-o PasswordAuthentication=yes -o PermitRootLogin=yes",
+        ),
+        ("sshd: /usr/sbin/sshd -De -4o Ciphers aes256-ctr -g 30 -p 22", "-o Ciphers aes256-ctr -g 30"),
+    ],
+)
+def test_options_of_a_command_line_that_decide_are_read(title, options):
+    assert " ".join(options_of(title)) == options
 
 
 @pytest.mark.parametrize(

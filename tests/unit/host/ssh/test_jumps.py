@@ -34,6 +34,14 @@ def through(**options):
         ({"proxyjump": "node-2", "hostname": "fd00::4"}, {"node-2": [Behind("node-4", ("10.0.0.4:22", "[fd00::4]:22"))]}),
         ({"proxycommand": "ssh -F x -W %h:%p ops@node-2"}, {"node-2": [TO_4]}),
         ({"proxycommand": "/usr/bin/ssh node-2 -q -W %h:%p"}, {"node-2": [TO_4]}),
+        ({"proxycommand": "ssh -qW %h:%p node-2"}, {"node-2": [TO_4]}),
+        ({"proxycommand": "ssh -W%h:%p -p2222 -lops node-2"}, {"node-2": [TO_4]}),
+        ({"proxycommand": "ssh -W [%h]:%p node-2 2>/dev/null"}, {"node-2": [TO_4]}),
+        (
+            {"proxycommand": "exec ssh -J node-2 -W %h:%p node-3"},
+            {"node-2": [Behind("node-4", ("node-3:22",))], "node-3": [TO_4]},
+        ),
+        ({"proxycommand": "ssh -W %h:%p"}, {}),
         # Another program needs no forwarding of sshd.
         ({"proxycommand": "ssh node-2 nc %h %p"}, {}),
         ({"proxycommand": "connect -S node-2 %h %p"}, {}),
