@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from nodeops.consortium.enlist import creation, fund, operator_address, operator_key
 from nodeops.consortium.propose import gas_for
 from nodeops.core.errors import HostError
 from nodeops.ledger.answers import ApplicationRefused
@@ -22,6 +23,7 @@ from nodeops.ledger.cosmos.messages import (
     Delegate,
     Packed,
     Send,
+    Undelegate,
     UpdatePolicyMetadata,
     Vote,
     pack,
@@ -32,6 +34,7 @@ from nodeops.ledger.cosmos.messages import (
 from nodeops.ledger.cosmos.revision import Mark
 from nodeops.ledger.cosmos.tx import Signer, sign
 from tests.unit.ledger.ledgerd_process import CHAIN, organisation_key, running_ledgerd
+from tests.unit.ledger.made_keys import pair
 
 GAMMA, ALPHA, BETA = (organisation_key(name) for name in ("gamma", "alpha", "beta"))
 # cosmos-sdk v0.53.8, types/errors/errors.go: unauthorized, invalid public key, no signatures.
@@ -143,3 +146,27 @@ def test_what_one_proposes_keeps_no_other_from_being_executed(node: CometBft) ->
     assert send(node, CHAIN, BETA, vote, gas=gas_for(1)).code != 0
     assert send(node, CHAIN, BETA, vote, gas=gas_for(1, group.proposals(node))).code == 0
     assert group.proposal(node, number) is None
+
+
+def decided(node: CometBft, orders: Sequence[Packed]) -> None:
+    """Let two of three agree to orders."""
+    before = {one.number for one in group.proposals(node)}
+    assert send(node, CHAIN, ALPHA, [propose(ALPHA.address, tuple(orders), "", "orders", "ours")], gas=gas_for(1)).code == 0
+    (number,) = {one.number for one in group.proposals(node)} - before
+    assert send(node, CHAIN, BETA, [pack(Vote(number, BETA.address, YES))], gas=gas_for(1, group.proposals(node))).code == 0
+    assert group.proposal(node, number) is None
+
+
+def test_who_shuts_its_own_validator_out_keeps_no_power(node: CometBft) -> None:
+    """Less than a unit of power is lent here, because this chain of one validator would wait for it."""
+    key = pair("gamma-1")[1]
+    operator, lent = operator_key(GAMMA, CHAIN, key), Coin(amount="500000")
+    validator = operator_address(operator)
+    assert send(node, CHAIN, GAMMA, [fund(GAMMA, operator)]).code == 0
+    assert send(node, CHAIN, operator, [creation(operator, "gamma-1", key)]).code == 0
+    decided(node, [pack(Delegate(policy_address(), validator, lent))])
+    assert send(node, CHAIN, operator, [pack(Undelegate(operator.address, validator, Coin(amount="1")))]).code == 0
+    (found,) = [one for one in group.validators(node) if one.operator == validator]
+    assert (found.jailed, found.tokens) == (1, "500000")
+    decided(node, [pack(Undelegate(policy_address(), validator, lent))])
+    assert all(int(one.tokens) == 0 for one in group.validators(node) if one.operator == validator)
