@@ -8,7 +8,7 @@ from typing import Annotated
 
 from nodeops.consortium.effects import effects, let_go
 from nodeops.consortium.orders import Names, contradictions, orders
-from nodeops.consortium.review import left_over
+from nodeops.consortium.review import ahead, left_over
 from nodeops.consortium.rules import judged
 from nodeops.consortium.session import Session, accounts, ground, node_ids
 from nodeops.core.errors import HostError, InputError, Refused
@@ -65,6 +65,8 @@ def draft(at: Session, since: Path | None, upgrade_height: int | None) -> Draft:
     if upgrade_height and not any(one.kind == "upgrade" for one in effects(old, new)):
         hint = "leave it out: nodes go over one at a time, or the version stays"
         raise Refused("this revision has no upgrade that waits for a height", where="--upgrade-height", hint=hint)
+    if upgrade_height and failures([near := ahead(upgrade_height, at.driver.status().height)]):
+        raise Refused(near.actual, where="--upgrade-height", hint="some hours ahead: all nodes stop there")
     _refuse_fork(at, old)
     if wrong := mistyped(let_go(old, new), node_ids(at.folder)):
         hint = "write the id that the node's identity has, or get the newer identity from its organisation"
