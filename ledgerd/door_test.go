@@ -37,7 +37,7 @@ func TestAMemberHasFewProposalsAndSmallOnes(t *testing.T) {
 	if !c.taken(50_000_000, c.plan(0), c.plan(0)) {
 		t.Error("two in one transaction were refused")
 	}
-	for number := 3; number <= mostProposals; number++ {
+	for number := 3; number <= mostOpen; number++ {
 		if !c.taken(5_000_000, c.plan(mostProposalBytes-1000)) {
 			t.Errorf("proposal %d was refused", number)
 		}
@@ -47,9 +47,22 @@ func TestAMemberHasFewProposalsAndSmallOnes(t *testing.T) {
 	}
 }
 
+func TestWhatIsTakenBackCountsToo(t *testing.T) {
+	c := newChain(t)
+	for number := uint64(1); number <= mostKept; number++ {
+		if !c.taken(5_000_000, c.plan(0)) {
+			t.Fatalf("proposal %d was refused", number)
+		}
+		c.send(lone, &group.MsgWithdrawProposal{ProposalId: number, Address: address(lone)})
+	}
+	if c.taken(50_000_000, c.plan(0)) {
+		t.Error("one more was taken")
+	}
+}
+
 func TestWhatOneProposedKeepsNoOtherFromBeingExecuted(t *testing.T) {
 	c := newChain(t)
-	for range mostProposals {
+	for range mostOpen {
 		if !c.taken(5_000_000, c.plan(mostProposalBytes-1000)) {
 			t.Fatal("refused")
 		}
@@ -61,10 +74,10 @@ func TestWhatOneProposedKeepsNoOtherFromBeingExecuted(t *testing.T) {
 	}
 	before := c.ruled()
 	vote := &group.MsgVote{
-		ProposalId: mostProposals + 1, Voter: address("gamma"), Option: group.VOTE_OPTION_YES, Exec: group.Exec_EXEC_TRY,
+		ProposalId: mostOpen + 1, Voter: address("gamma"), Option: group.VOTE_OPTION_YES, Exec: group.Exec_EXEC_TRY,
 	}
 	done := c.block(c.signed("gamma", func(builder client.TxBuilder) { builder.SetGasLimit(5_000_000) }, vote))
-	if done.TxResults[0].Code != 0 || done.TxResults[0].GasUsed > 50_000_000/20 {
+	if done.TxResults[0].Code != 0 || done.TxResults[0].GasUsed > 50_000_000/12 {
 		t.Errorf("gas %d: %s", done.TxResults[0].GasUsed, done.TxResults[0].Log)
 	}
 	if path := "/cosmos.group.v1.Query/GroupPoliciesByGroup"; c.ruled()[path] == before[path] {
