@@ -14,6 +14,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/runtime"
 	servertypes "github.com/cosmos/cosmos-sdk/server/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	groupkeeper "github.com/cosmos/cosmos-sdk/x/group/keeper"
 )
 
 // encoding is how transactions and state are written and read.
@@ -40,14 +41,15 @@ func newApplication(
 	var app application
 	var builder *runtime.AppBuilder
 	var plans *upgradekeeper.Keeper
+	var groups groupkeeper.Keeper
 	parts := depinject.Configs(modules, depinject.Supply(settings, logger))
-	wanted := []any{&builder, &plans, &app.encoding.codec, &app.encoding.registry, &app.encoding.tx}
+	wanted := []any{&builder, &plans, &groups, &app.encoding.codec, &app.encoding.registry, &app.encoding.tx}
 	if err := depinject.Inject(parts, wanted...); err != nil {
 		return nil, err
 	}
 	// Before the modules register what they do, so that nothing gets around it.
 	shutting := func(base *baseapp.BaseApp) {
-		base.SetCircuitBreaker(door{})
+		base.SetCircuitBreaker(door{app.encoding.tx.TxDecoder(), &groups})
 		base.SetProcessProposal(judging(app.encoding.tx.TxDecoder()))
 	}
 	app.App = builder.Build(db, trace, append(options, shutting)...)

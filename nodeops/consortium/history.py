@@ -64,8 +64,8 @@ def _told(driver: CometBft, names: Mapping[str, str]) -> list[Told]:
         done = _read(row)
         if done:
             who = _signer(driver, done, numbers)
-            for message in done.messages:
-                book.enter(_order(message), who, row)
+            for place, message in enumerate(done.messages):
+                book.enter(_order(message), who, row, place)
         for number in _executions(row):
             book.executed.setdefault(number, int(row["height"]))
     return book.told()
@@ -80,11 +80,11 @@ class _Book:
         self.votes: dict[int, dict[str, tuple[str, int]]] = defaultdict(dict)
         self.executed: dict[int, int] = {}
 
-    def enter(self, order: object, who: str, row: Mapping[str, Any]) -> None:
-        """Enter a message that this account has signed."""
+    def enter(self, order: object, who: str, row: Mapping[str, Any], place: int) -> None:
+        """Enter a message that this account has signed, at its place in the transaction."""
         height, name = int(row["height"]), self.names.get(who, who)
         if isinstance(order, Propose) and order.proposers == (who,):
-            number = number_of(str(row["tx_result"]["data"]))
+            number = number_of(str(row["tx_result"]["data"]), place)
             self.found[number] = Told(number, height, name, read_mark(order.text), order.title)
             if order.execute:
                 self.votes[number].setdefault(name, ("yes", height))

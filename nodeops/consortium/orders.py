@@ -84,11 +84,12 @@ def _power(node: str, new: Consortium, ground: Ground) -> Packed:
     if known is None:
         hint = f"its organisation runs: nodeops consortium enlist {node} --key ITS_ACCOUNT.pem"
         raise Refused(f"{node} is not on the chain yet, so nothing can be lent to it", where=node, hint=hint)
-    if known.jailed:
-        hint = "it signed twice: give the node a new identity, under another name"
-        raise Refused(f"{node} is shut out of the chain for good", where=node, hint=hint)
     entry = new.nodes.get(node)
     more = (entry.voting_power if entry else 0) - known.power
+    # Power is taken from it all the same: who signed twice, or shut itself out, must not be safe from that.
+    if known.jailed and more > 0:
+        hint = "it signed twice: give the node a new identity, under another name"
+        raise Refused(f"{node} is shut out of the chain for good", where=node, hint=hint)
     amount = Coin(amount=str(abs(more) * COINS_PER_POWER))
     return pack((Delegate if more > 0 else Undelegate)(policy_address(), known.operator, amount))
 

@@ -1,14 +1,14 @@
 """Turn a revision into one proposal, and see that it may be one."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from nodeops.consortium.effects import effects, let_go
 from nodeops.consortium.orders import Names, contradictions, orders
-from nodeops.consortium.review import left_over
+from nodeops.consortium.review import ahead, left_over
 from nodeops.consortium.rules import judged
 from nodeops.consortium.session import Session, accounts, ground, node_ids
 from nodeops.core.errors import HostError, InputError, Refused
@@ -17,13 +17,18 @@ from nodeops.document.models import Consortium
 from nodeops.ledger.cometbft.rpc_answer import LIE_HINT
 from nodeops.ledger.cosmos.account import Sent
 from nodeops.ledger.cosmos.address import account_address
-from nodeops.ledger.cosmos.codec import decode
+from nodeops.ledger.cosmos.codec import decode, encode
 from nodeops.ledger.cosmos.group import proposals
+from nodeops.ledger.cosmos.group_state import Proposal
 from nodeops.ledger.cosmos.messages import Packed, propose
 from nodeops.ledger.cosmos.revision import mark_of, read_mark, with_parts
 from nodeops.ledger.cosmos.signing_key import SigningKey
+from nodeops.ledger.founding.genesis import MOST_GAS
 
 _MOST_TEXT = 1024
+# Of a transaction, of each message of a proposal, and, because a revision in force ends all other proposals, of each that the
+# chain keeps and of each of its bytes: it is read (3 a byte, twice) and written (30 a byte), measured.
+_GAS, _GAS_EACH, _GAS_KEPT, _GAS_BYTE = 400_000, 250_000, 20_000, 40
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ def draft(at: Session, since: Path | None, upgrade_height: int | None) -> Draft:
     if upgrade_height and not any(one.kind == "upgrade" for one in effects(old, new)):
         hint = "leave it out: nodes go over one at a time, or the version stays"
         raise Refused("this revision has no upgrade that waits for a height", where="--upgrade-height", hint=hint)
+    if upgrade_height and failures([near := ahead(upgrade_height, at.driver.status().height)]):
+        raise Refused(near.actual, where="--upgrade-height", hint="some hours ahead: all nodes stop there")
     _refuse_fork(at, old)
     if wrong := mistyped(let_go(old, new), node_ids(at.folder)):
         hint = "write the id that the node's identity has, or get the newer identity from its organisation"
@@ -92,6 +99,15 @@ def mistyped(let_go: Mapping[str, str], published: Mapping[str, str]) -> list[st
     return [f"former_node_id of {name} is {let_go[name]}, its identity has {other}" for name, other in others.items()]
 
 
+def gas_for(orders: int, kept: Iterable[Proposal] = ()) -> int:
+    """Return the gas that a transaction about a proposal may use: of so many messages, beside those that the chain keeps.
+
+    Without the second part one member's large proposal would keep all others from being executed.
+    """
+    beside = sum(_GAS_KEPT + _GAS_BYTE * len(encode(one)) for one in kept)
+    return min(_GAS + orders * _GAS_EACH + beside, MOST_GAS)
+
+
 def organisation_of(key: SigningKey, *files: Consortium) -> str:
     """Return whose account a key is. Raise InputError for a key of nobody."""
     found = accounts(*files).get(key.address)
@@ -117,10 +133,13 @@ class _Submitted:
     number: Annotated[int, 1]
 
 
-def number_of(data: str) -> int:
-    """Return the number that the chain gave a proposal, from what its transaction answered (base64). Raise ValueError."""
-    (answer,) = decode(_Data, base64.b64decode(data, validate=True)).responses
-    return decode(_Submitted, answer.value).number
+def number_of(data: str, place: int = 0) -> int:
+    """Return the number that the chain gave a proposal, from what its transaction answered (base64). `place` is that of its
+    message among all of the transaction's: others may put more into one. Raise ValueError."""
+    answers = decode(_Data, base64.b64decode(data, validate=True)).responses
+    if place >= len(answers):
+        raise ValueError(f"has {len(answers)} answers")
+    return decode(_Submitted, answers[place].value).number
 
 
 def proposed(at: Session, sent: Sent) -> int:

@@ -17,6 +17,9 @@ _ORDERS = "the policy is told what the revision says, and nothing else"
 _NAMED = "the last message, and no other, puts in force what the proposal says that it is of"
 _NEXT = "the revision that follows the one in force"
 _STATE = "it waits for votes"
+_AHEAD = "the height at which all nodes stop is ahead"
+# A vote takes a block or two. Nearer than that nobody is ready; once it is over, the orders fail, and the proposal is left over.
+_LEAST_AHEAD = 10
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,14 @@ class Case:
 def findings(case: Case) -> list[Finding]:
     """Return whether this proposal is what our own file asks for. Findings that fail forbid agreeing to it."""
     return [_open(case.proposal), _named(case), _follows(case), _file(case), _ordered(case)]
+
+
+def ahead(height: int, newest: int) -> Finding:
+    """Return whether the height of an upgrade is far enough above the newest block for anybody to agree to it."""
+    actual = f"it is {height}, the newest block is {newest}"
+    if height >= newest + _LEAST_AHEAD:
+        return Finding("proposal.height", Verdict.PASS, _AHEAD, actual)
+    return Finding("proposal.height", Verdict.FAIL, _AHEAD, actual, "propose it again with one that is some hours ahead")
 
 
 def left_over(proposals: Iterable[Proposal]) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """`nodeops consortium enlist|propose|approve|reject`: what an organisation signs. Its key stays on this machine."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +19,7 @@ from nodeops.consortium.options import (
 )
 from nodeops.consortium.orders import in_words
 from nodeops.consortium.outlook import power_table
-from nodeops.consortium.propose import draft, organisation_of, proposed
+from nodeops.consortium.propose import draft, gas_for, organisation_of, proposed
 from nodeops.consortium.review import Case, refuse_left_over
 from nodeops.consortium.session import Session, key_of, session
 from nodeops.consortium.view_cli import look_result
@@ -31,6 +32,7 @@ from nodeops.ledger.answers import MAX_INTEGER
 from nodeops.ledger.cosmos.account import Sent, account, send
 from nodeops.ledger.cosmos.address import founder_operator
 from nodeops.ledger.cosmos.group import proposals, validators
+from nodeops.ledger.cosmos.group_state import Proposal
 from nodeops.ledger.cosmos.messages import NO, YES, Packed, Vote, pack
 from nodeops.ledger.cosmos.revision import mark_of
 from nodeops.ledger.cosmos.signing_key import SigningKey
@@ -42,13 +44,11 @@ HeightOption = Annotated[
         "--upgrade-height", min=1, max=MAX_INTEGER, help="For a new version: the height at which every node stops for it."
     ),
 ]
-# Of each message of a proposal, and of the transaction around it.
-_GAS, _GAS_EACH = 400_000, 250_000
 
 
-def _send(at: Session, key: SigningKey, message: Packed, count: int = 1) -> Sent:
+def _send(at: Session, key: SigningKey, message: Packed, count: int = 1, kept: Sequence[Proposal] = ()) -> Sent:
     with working("waiting for a block"):
-        return send(at.driver, at.chain, key, [message], gas=_GAS + count * _GAS_EACH)
+        return send(at.driver, at.chain, key, [message], gas=gas_for(count, kept))
 
 
 def _taken(sent: Sent) -> Sent:
@@ -71,7 +71,8 @@ def propose(
     """Propose the working consortium.yml to all organisations, as one proposal. Yours agrees to it by proposing it."""
     signer = load_organisation_key(key)
     with session(context, inventory, via) as at:
-        refuse_left_over(proposals(at.driver), despite_left_over)
+        kept = proposals(at.driver)
+        refuse_left_over(kept, despite_left_over)
         made = draft(at, since, upgrade_height)
         who = organisation_of(signer, made.old)
         lines = [f"the policy is told: {line}" for line in in_words(made.messages, made.names)]
@@ -81,12 +82,11 @@ def propose(
         if dry_run:
             emit(Result(data, tables=[table], lines=lines, findings=made.findings, changes=[change]), as_json)
             return
-        sent = _send(at, signer, made.signed_by(signer), len(made.messages))
+        sent = _send(at, signer, made.signed_by(signer), len(made.messages), kept)
         number = proposed(at, sent)
         said = outcome(at, number, mark_of(made.new), sent.height)
-        kept = _kept(at, said)
         data |= {"proposal": number, "height": sent.height, "transaction": sent.hash, "outcome": said}
-        lines += [f"proposal {number}, in block {sent.height}: {said}", *kept]
+        lines += [f"proposal {number}, in block {sent.height}: {said}", *_kept(at, said)]
         emit(Result(data, tables=[table], lines=lines, findings=made.findings, changes=[change]), as_json)
 
 
@@ -123,9 +123,10 @@ def approve(
     with session(context, inventory, via) as at:
         seen = look(at, number, since)
         found = agreeable(seen, digest)
-        refuse_left_over(proposals(at.driver), despite_left_over)
+        kept = proposals(at.driver)
+        refuse_left_over(kept, despite_left_over)
         refuse_unless(found, seen.case.proposal.number)
-        _vote(at, signer, seen, YES, dry_run, as_json)
+        _vote(at, signer, seen, YES, dry_run, as_json, kept)
 
 
 def reject(
@@ -143,7 +144,9 @@ def reject(
         _vote(at, signer, look(at, number, None), NO, dry_run, as_json)
 
 
-def _vote(at: Session, signer: SigningKey, seen: Look, option: int, dry_run: bool, as_json: bool) -> None:
+def _vote(
+    at: Session, signer: SigningKey, seen: Look, option: int, dry_run: bool, as_json: bool, kept: Sequence[Proposal] = ()
+) -> None:
     case = seen.case
     number, who = case.proposal.number, _member(signer, case)
     word = "yes" if option == YES else "no"
@@ -157,7 +160,7 @@ def _vote(at: Session, signer: SigningKey, seen: Look, option: int, dry_run: boo
     # Before it is signed, and beside the answer: who votes may still stop.
     for line in result.lines:
         aside(line)
-    sent = _taken(_send(at, signer, pack(Vote(number, signer.address, option)), len(case.proposal.messages)))
+    sent = _taken(_send(at, signer, pack(Vote(number, signer.address, option)), len(case.proposal.messages), kept))
     said = outcome(at, number, case.mark, sent.height)
     data = {
         "proposal": number,

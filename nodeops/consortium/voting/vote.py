@@ -7,7 +7,7 @@ from pathlib import Path
 from nodeops.console import working
 from nodeops.consortium.orders import Ground, Names, contradictions, orders
 from nodeops.consortium.proven import wait_for_block
-from nodeops.consortium.review import Case, findings
+from nodeops.consortium.review import Case, ahead, findings
 from nodeops.consortium.rules import judged
 from nodeops.consortium.session import Session, accounts, ground
 from nodeops.core.errors import InputError, NodeopsError, Refused
@@ -28,13 +28,14 @@ _TOLD = "the proposal is of the revision that was compared"
 class Look:
     """A case, who is meant by its addresses, the revision before the file at hand (None where that is not here).
 
-    `rules` is what is asked of the file at hand before it may be proposed.
+    `rules` is what is asked of the file at hand before it may be proposed, `heights` of the height of each upgrade.
     """
 
     case: Case
     names: Names
     old: Consortium | None
     rules: Sequence[Finding] = ()
+    heights: Sequence[Finding] = ()
 
 
 def chosen(at: Session, number: int | None) -> Proposal:
@@ -67,7 +68,8 @@ def _found(at: Session, number: int | None) -> Proposal | None:
 def look(at: Session, number: int | None, since: Path | None) -> Look:
     """Return a proposal with all that is needed to judge it."""
     found, now = chosen(at, number), at.policy()
-    known, names = ground(at, _upgrade_height(found))
+    upgrades = _upgrade_heights(found)
+    known, names = ground(at, next(iter(upgrades), None))
     group = members(at.driver)
     expected, old, why, rules = None, None, "", list[Finding]()
     try:
@@ -79,7 +81,8 @@ def look(at: Session, number: int | None, since: Path | None) -> Look:
     # Organisations of the file come first; the group's own names stand in for those that the file does not know.
     named = {**group, **accounts(*filter(None, (old, at.working)))}
     case = Case(found, now, votes(at.driver, found.number), group, at.working, expected, why)
-    return Look(case, replace(names, accounts=named), old, rules)
+    heights = [ahead(height, at.driver.status().height) for height in upgrades]
+    return Look(case, replace(names, accounts=named), old, rules, heights)
 
 
 def before_in_force(old: Consortium, now: Policy) -> Finding:
@@ -98,16 +101,17 @@ def as_told(old: Consortium, known: Ground) -> Iterator[Finding]:
         yield Finding("proposal.chain", Verdict.FAIL, "the chain is what the file in force says", one, hint)
 
 
-def _upgrade_height(found: Proposal) -> int | None:
-    """Return the height at which a proposal stops all nodes. The file cannot say it, so it is the proposal's to say."""
+def _upgrade_heights(found: Proposal) -> list[int]:
+    """Return the heights at which a proposal stops all nodes. The file cannot say it, so it is the proposal's to say."""
+    heights = []
     for packed in found.messages:
         try:
             order = unpack(packed)
         except FormError:
             continue
         if isinstance(order, ScheduleUpgrade):
-            return order.plan.height
-    return None
+            heights.append(order.plan.height)
+    return heights
 
 
 def agreeable(seen: Look, told: str | None) -> list[Finding]:
@@ -115,7 +119,7 @@ def agreeable(seen: Look, told: str | None) -> list[Finding]:
 
     A file at hand that has this digest is the proposed one, and is judged as without it.
     """
-    found = findings(seen.case)
+    found = [*findings(seen.case), *seen.heights]
     if told in (None, mark_of(seen.case.working).digest):
         return [*found, *seen.rules]
     mark = seen.case.mark

@@ -5,6 +5,9 @@ is written even when it is empty, unless its type allows None; a tuple repeats t
 
 Reading is strict: bytes that this module would not have written for what it read are refused. So what is shown to a person
 is all that was signed: no field that we do not know, no field twice, no other spelling of a number.
+
+A text may hold bytes that are no UTF-8: the chain keeps them, so a member could make everybody's lists unreadable by one. Each
+such byte is read as a lone surrogate, which no printed or signed text of ours has, and written as it was.
 """
 
 import dataclasses
@@ -17,6 +20,8 @@ from nodeops.ledger.cometbft.protowire import blob, fields, integer, message
 
 M = TypeVar("M")
 _SIGN, _RANGE = 1 << 63, 1 << 64
+# For bytes that are no UTF-8, both ways (PEP 383).
+_FOREIGN = "surrogateescape"
 
 
 class FormError(ValueError):
@@ -48,6 +53,15 @@ def decode(shape: type[M], data: bytes) -> M:
     return found
 
 
+def is_unicode(text: str) -> bool:
+    """Tell whether a text was UTF-8 when it was read."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _written(number: int, field: _Field, value: Any) -> bytes:
     if field.repeated:
         return b"".join(message(number, _bytes(field.kind, one)) for one in value)
@@ -60,7 +74,7 @@ def _written(number: int, field: _Field, value: Any) -> bytes:
 
 def _bytes(kind: type, value: Any) -> bytes:
     if kind is str:
-        return str(value).encode()
+        return str(value).encode(errors=_FOREIGN)
     return bytes(value) if kind is bytes else encode(value)
 
 
@@ -93,7 +107,7 @@ def _value(field: _Field, raw: int | bytes) -> Any:
     if field.kind is int:
         raise FormError(f"{field.name} is no number")
     if field.kind is str:
-        return raw.decode()
+        return raw.decode(errors=_FOREIGN)
     return raw if field.kind is bytes else _read(field.kind, raw)
 
 

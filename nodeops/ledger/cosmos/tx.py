@@ -11,7 +11,7 @@ from typing import Annotated
 from nodeops.core.digest import sha256
 from nodeops.ledger.cometbft import zip215
 from nodeops.ledger.cosmos.address import address_of
-from nodeops.ledger.cosmos.codec import FormError, decode, encode
+from nodeops.ledger.cosmos.codec import FormError, decode, encode, is_unicode
 from nodeops.ledger.cosmos.messages import Coin, Packed, PublicKey, pack
 from nodeops.ledger.cosmos.signing_key import SigningKey
 
@@ -131,6 +131,8 @@ def read(raw: bytes) -> Transaction:
     """Return a transaction of ed25519 signers in mode DIRECT. Raise FormError for any other, and for bytes that are none."""
     parts = decode(_Raw, raw)
     body, auth = decode(_Body, parts.body), decode(_Auth, parts.auth)
+    if not is_unicode(body.memo):
+        raise FormError("has a memo that is no UTF-8")
     if not auth.signers or len(auth.signers) != len(parts.signatures):
         raise FormError(f"has {len(auth.signers)} signers and {len(parts.signatures)} signatures")
     signers = tuple(_signed_as(one, signature) for one, signature in zip(auth.signers, parts.signatures, strict=True))

@@ -31,7 +31,7 @@ CONSENSUS_PARAMS: dict[str, Any] = {
     "abci": {"vote_extensions_enable_height": "0"},
 }
 # Most work that one block may ask of an application that counts it: some hundreds of records, about a second of a core.
-_MOST_GAS = "50000000"
+MOST_GAS = 50_000_000
 # Who checks records reads whole blocks; more than this, as an RPC writes it, is not read of one answer.
 _MOST_BYTES = str(4 << 20)
 _OLD_GENESIS = "a genesis is never changed: put back the consortium.yml it was made from, or the genesis.json of this chain"
@@ -71,7 +71,7 @@ def consensus_params(consortium: Consortium) -> dict[str, Any]:
     """Return the consensus parameters of a new chain. Where the application counts gas, a block has a limit."""
     if not has_group(consortium):
         return CONSENSUS_PARAMS
-    return {**CONSENSUS_PARAMS, "block": {"max_bytes": _MOST_BYTES, "max_gas": _MOST_GAS}}
+    return {**CONSENSUS_PARAMS, "block": {"max_bytes": _MOST_BYTES, "max_gas": str(MOST_GAS)}}
 
 
 def founding_state(

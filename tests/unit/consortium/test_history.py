@@ -83,6 +83,15 @@ def test_what_is_no_vote_is_passed_over(monkeypatch: pytest.MonkeyPatch, other: 
     assert set(found["votes"]) == {"alpha"}
 
 
+def test_a_transaction_with_more_in_it_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of several messages is what a member with tools of its own can send, in the midst of all others'."""
+    answers = b"".join(message(2, blob(1, b"/x") + blob(2, one)) for one in (b"", integer(1, 8), integer(1, 9)))
+    data = base64.b64encode(answers).decode()
+    several = row(6, "beta", self_send(key("beta").address), proposal("beta"), proposal("beta"), data=data)
+    rows = [row(5, "alpha", proposal("alpha"), data=SUBMITTED), several]
+    assert [(one["proposal"], one["proposer"]) for one in told(monkeypatch, *rows)] == [(7, "alpha"), (8, "beta"), (9, "beta")]
+
+
 def test_a_vote_that_nobody_signed_is_an_untrue_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(HostError, match="nobody signed it"):
         told(monkeypatch, row(6, "beta", vote("beta"), chain="other-1"))

@@ -86,6 +86,15 @@ def test_what_is_not_on_the_chain_is_refused():
         orders(first(), changed(ledger(version="v0.2.0")), Ground(GROUND.validators))
 
 
+@pytest.mark.parametrize("changes", [[retire("gamma-1")], [drop("gamma-1")], [without("gamma"), drop("gamma-1")]])
+def test_who_is_shut_out_loses_its_power_and_gets_none(changes):
+    """It signed twice, or its operator took its own coin back: that keeps neither it nor its organisation in."""
+    known = Ground({**GROUND.validators, "gamma-1": Registered(OPERATOR["gamma-1"], 1, jailed=True)})
+    assert in_words(orders(first(), changed(*changes), known), NAMES)[0] == "the policy takes power 1 from gamma-1"
+    with pytest.raises(Refused, match="shut out of the chain for good"):
+        orders(first(), changed(power("gamma-1", 2)), known)
+
+
 def test_a_chain_that_is_not_what_the_file_says_is_named():
     assert contradictions(first(), GROUND) == []
     other = {**GROUND.validators, "beta-1": Registered(OPERATOR["beta-1"], 5), "stranger": Registered("o", 1)}

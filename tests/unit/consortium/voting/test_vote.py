@@ -1,6 +1,8 @@
 """What an organisation may agree to, from the files at hand, the chain's policy and a proposal as others wrote it."""
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -30,7 +32,7 @@ class At:
     working: Consortium = NEW
     old: Consortium | None = first()  # noqa: RUF009 - files are never changed
     profile: Profile = load_profile("cosmos")  # noqa: RUF009
-    driver: None = None
+    driver: Any = None
 
     def policy(self):
         return POLICY
@@ -126,3 +128,22 @@ def test_the_file_before_must_be_the_one_in_force(seen):
     forged = changed(lambda new: new.update(revision=1), lambda new: new["nodes"]["beta-1"].update(site="hall 2"))
     found = agreeable(seen(At(old=forged), proposed(NEW)), None)
     assert [one.id for one in found if one.verdict is Verdict.FAIL] == ["proposal.before"]
+
+
+VOTED = changed(ledger(version="v0.2.0"))
+HEIGHTS = {
+    "hours ahead": (9000, set()),
+    "ten blocks": (510, set()),
+    "at once": (509, {"proposal.height"}),
+    "over": (400, {"proposal.height"}),
+}
+
+
+@pytest.mark.parametrize(("height", "failing"), HEIGHTS.values(), ids=HEIGHTS)
+@pytest.mark.parametrize("told", [None, mark_of(VOTED).digest, MEANT], ids=["by the file", "and its digest", "by another's"])
+def test_a_height_that_is_over_or_at_once_is_not_agreed_to(seen, height, failing, told):
+    """Its orders would fail, and stay for anybody to try again; or every node would stop before anybody is ready."""
+    driver = SimpleNamespace(status=lambda: SimpleNamespace(height=500))
+    found = replace(proposed(VOTED), messages=orders(first(), VOTED, replace(GROUND, upgrade_height=height)))
+    bad = {one.id for one in agreeable(seen(At(VOTED, driver=driver), found), told) if one.verdict is Verdict.FAIL}
+    assert bad - {"proposal.file"} == failing

@@ -1,0 +1,17 @@
+"""What a proposal may cost: enough to end all others, never more than a block has."""
+
+from dataclasses import replace
+
+from nodeops.consortium.propose import gas_for
+from nodeops.ledger.founding.genesis import MOST_GAS
+from tests.unit.consortium.test_orders import PROPOSAL
+
+# What x/group charges for each byte of a proposal that it ends, measured on ledgerd v0.1.0: 64946373 for three of 600 kB.
+_MEASURED = 36.1
+
+
+def test_gas_rises_with_orders_and_with_what_the_chain_keeps() -> None:
+    large = replace(PROPOSAL, summary="x" * 600_000)
+    assert gas_for(1) < gas_for(2) < gas_for(2, [PROPOSAL]) < gas_for(2, [PROPOSAL, PROPOSAL])
+    assert gas_for(1, [large]) >= gas_for(1) + 600_000 * _MEASURED
+    assert gas_for(1, [large] * 3) == MOST_GAS
