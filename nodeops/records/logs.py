@@ -2,7 +2,8 @@
 
 An account's sequence is how many transactions it has had; the chain's state holds it, and a verified header proves that state.
 Each transaction carries its number. So every number below the sequence is asked for, its block is proven as a whole, and a number
-that the node does not show is a gap.
+that the node's index does not show is looked for in all blocks that may hold it: a node that is stopped may lose what it had not
+indexed yet, for good.
 """
 
 import time
@@ -20,7 +21,8 @@ from nodeops.records.authored import Entry, Frontier, GapError, entries
 from nodeops.records.between import naming
 from nodeops.records.index import Index
 
-# A node writes its index of transactions a moment after the block itself (state/txindex/indexer_service.go).
+# A node writes its index of transactions a moment after the block itself, and never what it had not written when it was stopped
+# (state/txindex/indexer_service.go at tag v0.38.21: nothing is indexed again at the next start).
 _INDEX_SECONDS, _POLL_SECONDS = 5.0, 0.25
 # How a node says that it keeps no state of a height any more (cosmos-sdk at tag v0.53.8, store/rootmulti, baseapp; iavl).
 _FORGOTTEN = ("ensure height has not been pruned", "failed to load state", "version does not exist")
@@ -34,8 +36,10 @@ _YOUNG_SECONDS = 10.0
 _YOUNG = "the chain has only just begun: run again in some seconds"
 
 
-class ForgottenError(GapError):
-    """A number whose block holds no accepted transaction of it, on a node that has forgotten the states that say more."""
+class UnsettledError(GapError):
+    """A number of which only all blocks that may hold it say what used it up: the node's index has nothing, or its block holds no
+    accepted transaction of it and the states that say more are forgotten.
+    """
 
 
 class AuthorLogs:
@@ -47,25 +51,26 @@ class AuthorLogs:
         self.driver, self.index, self.chain = driver, index, chain
         self.authors = {account_address(one.key): one for one in authors}
         self.block, self.state = block, ProvenState(driver, block)
+        self._indexed_by = 0.0
 
     def read(self, on_number: Callable[[], object] = lambda: None) -> Frontier:
         """Fetch and verify what is new of every author, up to one below the newest block, whose header proves it.
 
         Raise GapError for a number that this node does not show, ProofError for what it shows and does not hold.
         """
-        height = self._height()
+        height, self._indexed_by = self._height(), time.monotonic() + _INDEX_SECONDS
         self.index.drop_unchecked(self.authors)
         accounts = {address: self.state.account(address, height) for address in self.authors}
         numbers = {address: found.number for address, found in accounts.items() if found}
         for address, found in self._shortest_first(accounts):
-            forgotten: dict[int, ForgottenError] = {}
+            unsettled: dict[int, UnsettledError] = {}
             for number in self._wanted(address, found.sequence if found else 0):
                 try:
                     self._bring(address, number, height, numbers)
-                except ForgottenError as error:
-                    forgotten[number] = error
+                except UnsettledError as error:
+                    unsettled[number] = error
                 on_number()
-            self._settle(address, forgotten, height, numbers)
+            self._settle(address, unsettled, height, numbers)
         return Frontier(height, self.block(height).time, accounts)
 
     def _shortest_first(self, accounts: Mapping[str, ProvenAccount | None]) -> list[tuple[str, ProvenAccount | None]]:
@@ -95,13 +100,12 @@ class AuthorLogs:
 
     def _bring(self, address: str, number: int, height: int, numbers: Mapping[str, int]) -> None:
         """Bring one number into the index, and with it all others of its block."""
-        deadline = time.monotonic() + _INDEX_SECONDS
         while not self.index.has(address, number):
             for place in self.driver.numbered(address, number):
                 if place <= height and self._found(address, number, place, numbers):
                     return
-            if time.monotonic() > deadline:
-                raise self._gap(address, number)
+            if time.monotonic() > self._indexed_by:
+                raise self._unshown(address, number)
             time.sleep(_POLL_SECONDS)
 
     def _found(self, address: str, number: int, place: int, numbers: Mapping[str, int]) -> bool:
@@ -124,14 +128,16 @@ class AuthorLogs:
                 raise ProofError(text, where=Step.RESULTS, hint=_THROWN_AWAY_HINT) from error
             raise
 
-    def _settle(self, address: str, forgotten: Mapping[int, ForgottenError], height: int, numbers: Mapping[str, int]) -> None:
-        """Show of numbers whose states are forgotten that no accepted transaction has them: every block that may hold one is
-        read.
+    def _settle(self, address: str, unsettled: Mapping[int, UnsettledError], height: int, numbers: Mapping[str, int]) -> None:
+        """Read every block that may hold these numbers. Of what stands in none of them no accepted transaction has the number.
 
         Raise GapError when these are too many, or the node does not have all of them.
         """
         looked: set[tuple[int, int]] = set()
-        for number, error in forgotten.items():
+        for number, error in unsettled.items():
+            # It may have come with the blocks of one before.
+            if self.index.has(address, number):
+                continue
             first, last = span = self._span(address, number, height)
             if span not in looked:
                 self._require_span(span, error)
@@ -148,20 +154,20 @@ class AuthorLogs:
         first = below or 1
         return first, max(first, min(above or height, height if until is None else until, height))
 
-    def _require_span(self, span: tuple[int, int], error: ForgottenError) -> None:
+    def _require_span(self, span: tuple[int, int], error: UnsettledError) -> None:
         first, last = span
         oldest = self.driver.status().earliest_height
         if oldest > first:
-            raise _unsettled(error, f"this node has no blocks below {oldest}; those from {first} to {last} would show it")
+            raise _not_settled(error, f"this node has no blocks below {oldest}; those from {first} to {last} would show it")
         if last - first >= _MOST_BETWEEN:
             many = f"{last - first + 1} blocks from {first} to {last} would show it, and at most {_MOST_BETWEEN} are read for it"
-            raise _unsettled(error, many)
+            raise _not_settled(error, many)
 
     def _used_up(self, address: str, number: int, block: ProvenBlock) -> bool:
         """Tell whether a number was used up in a block that holds no accepted transaction of it: by one that failed.
 
         The account's own count says so, before and after the block; then it is no record, and nothing is missing. Raise
-        ForgottenError when the node has forgotten those counts.
+        UnsettledError when the node has forgotten those counts.
         """
         try:
             before, after = (self._sequence(address, height) for height in (block.height - 1, block.height))
@@ -193,18 +199,18 @@ class AuthorLogs:
             text = f"{address} is named in block 1, whose state nothing proves"
             raise HostError(text, where=self.chain, hint="its first number cannot be told from a failed one")
 
-    def _forgotten(self, address: str, number: int, height: int) -> ForgottenError:
+    def _forgotten(self, address: str, number: int, height: int) -> UnsettledError:
         author = self.authors[address]
         text = f"{author.name} ({author.organisation}) has no transaction of number {number} in block {height} that was accepted"
         why = "this node has forgotten the counts that say whether one that failed used it up there"
-        return ForgottenError(f"{text}, and {why}", where=Step.ANSWER, hint=_FORGOTTEN_HINT)
+        return UnsettledError(f"{text}, and {why}", where=Step.ANSWER, hint=_FORGOTTEN_HINT)
 
-    def _gap(self, address: str, number: int) -> GapError:
+    def _unshown(self, address: str, number: int) -> UnsettledError:
         author = self.authors[address]
         text = f"{author.name} ({author.organisation}) wrote a transaction number {number} that this node does not show"
         hint = f"{ANOTHER_NODE}, or it joined late and keeps no old blocks"
-        return GapError(text, where=Step.ANSWER, hint=hint)
+        return UnsettledError(text, where=Step.ANSWER, hint=hint)
 
 
-def _unsettled(error: ForgottenError, why: str) -> GapError:
+def _not_settled(error: UnsettledError, why: str) -> GapError:
     return GapError(f"{error.what}; {why}", where=error.where, hint=error.hint)

@@ -56,6 +56,17 @@ def hidden(name: str, number: int) -> Lie:
     )
 
 
+def kept_back(name: str, number: int) -> Lie:
+    """Hide a number, and say that there are no blocks in which it might be found either."""
+
+    def lie(method: str, params: dict[str, Any], answer: Any) -> Any:
+        if method == "status":
+            answer["sync_info"]["earliest_block_height"] = str(LAST)
+        return hidden(name, number)(method, params, answer)
+
+    return lie
+
+
 def _none(answer: Any) -> Any:
     return {**answer, "txs": [], "total_count": "0"}
 
@@ -95,9 +106,8 @@ def _header(params: dict[str, Any], answer: Any) -> Any:
 
 
 LIES: dict[str, tuple[Lie, type[HostError], str]] = {
-    "the newest number is hidden": (hidden("alpha-1", 2), GapError, "alpha-1 (alpha) wrote a transaction number 2"),
-    "the first number is hidden": (hidden("alpha-1", 0), GapError, "alpha-1 (alpha) wrote a transaction number 0"),
-    "a number is said to stand elsewhere": (_about("tx_search", _elsewhere), GapError, "does not show"),
+    "the newest number is kept back": (kept_back("alpha-1", 2), GapError, "alpha-1 (alpha) wrote a transaction number 2"),
+    "the first number is kept back": (kept_back("alpha-1", 0), GapError, "alpha-1 (alpha) wrote a transaction number 0"),
     "an older count": (_about("abci_query", _older), ProofError, "app hash"),
     "no account": (_instead("alpha-1", "ghost"), ProofError, ""),
     "another account's count": (_instead("alpha-1", "meter"), ProofError, ""),
@@ -127,6 +137,25 @@ def test_a_lie_is_caught_and_nothing_of_it_is_kept(tmp_path, lie, kind, where):
         with pytest.raises(kind):
             found.history(A)
     with told() as url:
+        assert said(store(url, tmp_path).history(D)) == [at("alpha-1", 2)]
+
+
+INDEXES: dict[str, Lie] = {
+    "the newest number is not there": hidden("alpha-1", 2),
+    "the first number is not there": hidden("alpha-1", 0),
+    "one that failed is not there": hidden("billing", 2),
+    "no number is there": _about("tx_search", lambda _, answer: _none(answer)),
+    "all are said to stand elsewhere": _about("tx_search", _elsewhere),
+}
+
+
+@pytest.mark.parametrize("lie", INDEXES.values(), ids=INDEXES)
+def test_what_the_index_of_a_node_lacks_is_found_in_the_blocks_and_kept(tmp_path, lie):
+    with told(lie) as url:
+        found = store(url, tmp_path)
+        assert [said(found.history(name)) for name in (B, D)] == [[at("billing", 0)], [at("alpha-1", 2)]]
+        assert found.logs.index.has(ADDRESS["billing"], 2)
+    with told(kept_back("alpha-1", 2)) as url:
         assert said(store(url, tmp_path).history(D)) == [at("alpha-1", 2)]
 
 

@@ -15,7 +15,7 @@ from tests.unit.ledger.ledgerd_process import CHAIN, consortium, key_file
 from tests.unit.ledger.made_keys import pair
 from tests.unit.records.author_chain import ADDRESS, AUTHORS, recorded, told
 from tests.unit.records.chain import Chain
-from tests.unit.records.test_author_lies import hidden
+from tests.unit.records.test_author_lies import kept_back
 from tests.unit.records.test_authors import TOP, impatient
 from tests.unit.records.test_cli import Run, run
 from tests.unit.records.test_cli import node as sample_node
@@ -61,7 +61,7 @@ def test_verify_says_whose_each_is_who_forged_one_and_up_to_where_nothing_is_mis
 
 
 def test_a_gap_leaves_no_verdict_standing_and_a_gap_it_is_called(tmp_path, run: Run):
-    with told(hidden("alpha-1", 2)) as url:
+    with told(kept_back("alpha-1", 2)) as url:
         code, answer = run("verify", node(url, tmp_path), *files(tmp_path, a="a", n="n"))
     assert (code, [one["standing"] for one in answer["records"]]) == (1, ["not proven", "not proven"])
     assert {finding["id"] for finding in answer["findings"]} == {"record.gap"}

@@ -1,5 +1,6 @@
-"""A real ledgerd that keeps the newest states only: a failed transaction of long ago is proven to be one all the same."""
+"""A real ledgerd that keeps the newest states only, or has lost its index: what stands in its blocks is proven all the same."""
 
+import shutil
 import time
 from pathlib import Path
 
@@ -50,3 +51,23 @@ def test_a_failed_transaction_is_told_from_a_record_after_the_states_around_it_a
             assert any(words in caught.value.what for words in _FORGOTTEN), caught.value
         assert _numbers(found) == [2]
         assert [found.logs.index.has(ADDRESS["billing"], number) for number in range(6)] == [True] * 5 + [False]
+
+
+def test_records_are_proven_by_a_node_that_lost_its_index_of_them(tmp_path: Path) -> None:
+    home, coin = tmp_path / "home", organisation_key("beta").address
+    with running_ledgerd(home) as process:
+        scribe = Scribe(CometBft(Rpc(process.url, timeout_seconds=60), process.chain))
+        scribe.commit(scribe.record("billing", "c.csv", value("billing", "a")))
+        scribe.commit(scribe.coins("billing", coin, 1))
+    # What it had not written when it was stopped is not indexed again, nor is this.
+    shutil.rmtree(home / "data/tx_index.db")
+    with running_ledgerd(home) as process:
+        node = CometBft(Rpc(process.url, timeout_seconds=60), process.chain)
+        assert list(node.numbered(ADDRESS["billing"], 0)) == []
+        # Until its first block a node that was started checks signatures as at the genesis, with account number 0.
+        process.wait_for_height(node.status().height + 1)
+        scribe = Scribe(node)
+        scribe.commit(scribe.record("billing", "c.csv", value("billing", "b")))
+        found = store(process, tmp_path / "reads")
+        assert _numbers(found) == [0, 2]
+        assert [found.logs.index.has(ADDRESS["billing"], number) for number in range(4)] == [True] * 3 + [False]

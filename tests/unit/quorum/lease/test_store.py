@@ -11,7 +11,7 @@ from nodeops.quorum.lease import store
 from nodeops.quorum.policy import Leases, Standing
 from tests.unit.ledger.network_made import document as sample_document
 from tests.unit.records.author_chain import told
-from tests.unit.records.test_author_lies import hidden
+from tests.unit.records.test_author_lies import kept_back
 from tests.unit.records.test_author_verbs import node
 from tests.unit.records.test_authors import impatient
 
@@ -35,7 +35,7 @@ def test_a_chain_without_leases_reads_as_none(tmp_path: Path) -> None:
 
 
 def test_a_node_that_keeps_something_back_is_no_proof_that_there_is_no_lease(tmp_path: Path) -> None:
-    with told(hidden("alpha-1", 2)) as url:
+    with told(kept_back("alpha-1", 2)) as url:
         found = store.leases_for(host(url, tmp_path), SEEN)
     assert not found.others
     assert "wrote a transaction number 2 that this node does not show" in found.unsure
