@@ -63,7 +63,7 @@ def consortium(threshold: int = 2, organisations: Sequence[str] = ("alpha", "bet
 def running_ledgerd(home: Path, options: Sequence[str] = ()) -> Iterator[Process]:
     """Start the chain, or one that was stopped; stop it in the end."""
     rpc, p2p, metrics = free_ports(3)
-    if not home.exists():
+    if not (home / "config").exists():
         write_init(home, "alpha-1")
     genesis = make_genesis(consortium(), {"alpha-1": author_identity("alpha-1", "alpha")}, "2026-01-31T08:00:00Z")
     (home / "config/genesis.json").write_text(genesis_text(genesis))
