@@ -21,6 +21,7 @@ from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.follow import Follower
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.ledger.cometbft.trust import trusted_set
+from nodeops.ledger.node.wait import Goal, wait_for
 from nodeops.records.add import plan_all, send_all
 from nodeops.records.author_pen import AuthorPen
 from nodeops.records.author_store import AuthorStore
@@ -30,7 +31,7 @@ from nodeops.records.planned import Writer
 from nodeops.records.store import Store
 from nodeops.records.versions import FileDigest
 from tests.ports import free_ports
-from tests.unit.ledger.ledger_process import Process, binary
+from tests.unit.ledger.ledger_process import binary
 from tests.unit.ledger.ledgerd_process import running_ledgerd
 from tests.unit.records.author_chain import AUTHORS, key
 
@@ -104,7 +105,7 @@ def _sample(home: Path) -> Iterator[Chain]:
         process = subprocess.Popen(words, stdout=log, stderr=log)
         try:
             chain = _chain(f"http://127.0.0.1:{rpc}", home)
-            Process(chain.url, chain.name, home).wait_for_height(3)
+            wait_for(CometBft(Rpc(chain.url), chain.name), Goal(height=3), 60, lambda _: None)
             yield chain
         finally:
             process.terminate()

@@ -40,7 +40,7 @@ def running_ledger(home: Path) -> Iterator[Process]:
     chain = json.loads((home / "config" / "genesis.json").read_text())["chain_id"]
     options = ["--proxy_app", "kvstore", "--rpc.laddr", f"tcp://127.0.0.1:{rpc}", "--p2p.laddr", f"tcp://127.0.0.1:{p2p}"]
     told = {"CMT_INSTRUMENTATION_PROMETHEUS": "true", "CMT_INSTRUMENTATION_PROMETHEUS_LISTEN_ADDR": f"127.0.0.1:{metrics}"}
-    words = [program, "start", "--home", home, *options]
+    words = [program, "start", "--home", str(home), *options]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, **told})
         try:
