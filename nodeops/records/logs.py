@@ -21,8 +21,8 @@ from nodeops.records.authored import Entry, Frontier, GapError, entries
 from nodeops.records.between import naming
 from nodeops.records.index import Index
 
-# A node writes its index of transactions a moment after the block itself, and never what it had not written when it was stopped
-# (state/txindex/indexer_service.go at tag v0.38.21: nothing is indexed again at the next start).
+# A node writes its index of transactions a moment after the block itself, and never what it had not written when it was stopped:
+# what feeds the index is stopped before consensus is (node/node.go, OnStop, at tag v0.38.26), and a start indexes nothing again.
 _INDEX_SECONDS, _POLL_SECONDS = 5.0, 0.25
 # How a node says that it keeps no state of a height any more (cosmos-sdk at tag v0.53.8, store/rootmulti, baseapp; iavl).
 _FORGOTTEN = ("ensure height has not been pruned", "failed to load state", "version does not exist")
