@@ -17,7 +17,6 @@ from nodeops.document.states_rules import state_problems
 from nodeops.document.waivers import load_waivers
 
 T = TypeVar("T")
-
 Location = tuple[str, ...]
 # Groups of the inventory, and what Ansible itself gives a meaning to. The platform's name is a group too.
 _GROUPS = {"all", "leavers", "localhost", "monitors", "nodes", "repositories", "ungrouped", "validator", "witness"}
@@ -33,7 +32,7 @@ def checked_inventory(path: Path, controls: Collection[str] | None = None) -> tu
     """Return what `checked_consortium` does, once the choices and the waivers beside the consortium file hold too.
 
     `controls` are the names that a waiver may have; None: they are not looked at. Raise InputError that names every mistake
-    of all three files.
+    of all these files.
     """
     folder = path if path.is_dir() else path.parent
     problems: list[InputError] = []

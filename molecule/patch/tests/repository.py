@@ -7,7 +7,7 @@ import hosts
 
 # Given to each host's Python: packages as JSON. A version that is published replaces the one before it.
 BUILD = """
-import hashlib, json, pathlib, shutil, subprocess, sys, time
+import hashlib, json, pathlib, shutil, subprocess, sys
 place = pathlib.Path("/srv/lab-repository")
 place.mkdir(exist_ok=True)
 for one in json.loads(sys.argv[1]):
@@ -37,13 +37,6 @@ packages = "".join(file.read_text() for file in sorted(place.glob("*.txt")))
 row = f" {hashlib.sha256(packages.encode()).hexdigest()} {len(packages.encode())} Packages"
 (place / "Release").write_text(f"Label: Lab\\nSuite: lab-security\\nCodename: lab\\nSHA256:\\n{row}\\n")
 pathlib.Path("/etc/apt/sources.list.d/lab.list").write_text(f"deb [trusted=yes] file:{place} ./\\n")
-# The host's own look for updates refreshes the lists too, and apt does not wait for who holds them.
-for _ in range(60):
-    done = subprocess.run(["apt-get", "-qq", "update"], capture_output=True, text=True)
-    if not (done.returncode and "lock" in done.stderr):
-        break
-    time.sleep(1)
-sys.exit(done.returncode and done.stderr)
 """
 # Prints name=version of one installed package whose newest version is a patch of security, and that can be set back to the
 # version before it alone: what is a patch today may be part of the release tomorrow, so it is looked for.
@@ -81,6 +74,7 @@ class Package:
 def publish(node: str, *packages: Package) -> None:
     """Put packages into a host's repository, and refresh its lists."""
     hosts.script(node, BUILD, json.dumps([vars(one) for one in packages]))
+    hosts.must(node, hosts.unlocked("apt-get -qq update"))
 
 
 def set_back(node: str) -> str:
