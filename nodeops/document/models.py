@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from nodeops.document.choices.choices import Choices
 from nodeops.document.fields import (
     MAX_POWER,
+    MAX_REVISION,
     UNSAID,
     Address,
     ChainId,
@@ -116,12 +117,10 @@ class Former(Model):
 
 
 class Consortium(Model):
-    """The whole of consortium.yml. `threshold` organisations must agree: by votes where the ledger asks, else by signatures.
-    `former`: keys for records of those who left.
-    """
+    """The whole of consortium.yml. `threshold` organisations must agree, by votes or signatures; `former`: keys of who left."""
 
     consortium: Name
-    revision: Annotated[int, Field(ge=1)]
+    revision: Annotated[int, Field(ge=1, le=MAX_REVISION)]
     ledger: Ledger
     organisations: Annotated[dict[Name, Organisation], Field(min_length=1)]
     nodes: Annotated[dict[Name, Node], Field(min_length=1)]
