@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeVar
 
 from nodeops.core.errors import HostError
 from nodeops.ledger.answers import Validator, ValidatorSet
-from nodeops.ledger.cometbft.blocks import SignedHeader
+from nodeops.ledger.cometbft.blocks import Header, SignedHeader
 from nodeops.ledger.cometbft.proof import ProofError, ProvenBlock, Step, parsed, prove_block, refused, require
 from nodeops.ledger.cometbft.trust import TrustedSet, signers
 
@@ -69,14 +69,21 @@ def light_block(raw: Any, chain: str, validators: Sequence[Validator]) -> LightB
 
     The answer is kept as it was sent, so more than belongs to a header is refused.
     """
-    signed, those = parsed(SignedHeader, raw), TrustedSet(chain, tuple(validators))
-    # Beyond 64 bits, numbers that are not the same would have the same hash.
-    bounded = all(0 < one.power < _POWER_LIMIT for one in validators)
-    named = bounded and those.hash() == signed.header.validators_hash
-    require(named, Step.VALIDATORS, "the validators that the node shows are not those that the header names")
+    signed = parsed(SignedHeader, raw)
+    those = _named(chain, validators, signed.header.validators_hash)
     most = _HEADER_BYTES + _VOTE_BYTES * len(validators)
     require(len(json.dumps(raw)) <= most, Step.ANSWER, f"the signed header has more than {most} bytes")
     return LightBlock(raw, signed, those)
+
+
+def _named(chain: str, validators: Sequence[Validator], named: bytes) -> TrustedSet:
+    """Return validators as a set. Raise ProofError when they are not those of a hash that a header names."""
+    those = TrustedSet(chain, tuple(validators))
+    # Beyond 64 bits, numbers that are not the same would have the same hash.
+    bounded = all(0 < one.power < _POWER_LIMIT for one in validators)
+    same = bounded and those.hash() == named
+    require(same, Step.VALIDATORS, "the validators that the node shows are not those that the header names")
+    return those
 
 
 @dataclass(frozen=True)
@@ -163,6 +170,12 @@ class Follower:
             return prove_block(answer, height, reached.validators)
         return self._walk(reached, self._light(answer, height))
 
+    def next_validators(self, header: Header) -> TrustedSet:
+        """Return who validates right above a block whose header is proven. Raise ProofError where the node shows others."""
+        height, named = header.height + 1, header.next_validators_hash
+        known = self._sets.get(named)
+        return known or _named(self.genesis.chain, self._validators(height), named)
+
     def _place(self, height: int) -> int:
         """Return which of the places that were reached is the last one up to a height."""
         return bisect_right(self._way, height, key=lambda one: one.height) - 1
@@ -206,8 +219,10 @@ class Follower:
         same = (signed.header.chain_id, signed.header.height) == (self.genesis.chain, height)
         require(same, Step.CHAIN_AND_HEIGHT, f"the node sent another block than {height} of chain {self.genesis.chain}")
         known = self._sets.get(signed.header.validators_hash)
-        told = known.validators if known else self._ask(height, lambda: self.source.validators(height).validators)
-        return light_block(raw, self.genesis.chain, told)
+        return light_block(raw, self.genesis.chain, known.validators if known else self._validators(height))
+
+    def _validators(self, height: int) -> Sequence[Validator]:
+        return self._ask(height, lambda: self.source.validators(height).validators)
 
     def _header(self, height: int) -> dict[str, Any]:
         return self._ask(height, lambda: self.source.signed_header(height))

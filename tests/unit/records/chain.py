@@ -209,16 +209,21 @@ def vote(seat: Seat, commit: Commit, chain: str, time: str, flag: int = 2) -> di
 def served(chain: Chain, lie: Lie | None = None) -> Iterator[int]:
     """Serve a chain's answers on a loopback socket and yield its port; `lie` may alter every answer."""
 
+    def body(request: dict[str, Any]) -> dict[str, Any]:
+        answered: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
+        try:
+            result = chain.answer(request["method"], request["params"])
+            return {**answered, "result": lie(request["method"], result) if lie else result}
+        except LookupError as error:
+            return {**answered, "error": {"code": -32603, "message": "Internal error", "data": str(error.args[0])}}
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            body: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
-            try:
-                result = chain.answer(request["method"], request["params"])
-                body["result"] = lie(request["method"], result) if lie else result
-            except LookupError as error:
-                body["error"] = {"code": -32603, "message": "Internal error", "data": str(error.args[0])}
-            data = json.dumps(body).encode()
+            batch = request if isinstance(request, list) else [request]
+            bodies = [body(one) for one in batch]
+            # A batch of one is answered as if it were no batch.
+            data = json.dumps(bodies if len(bodies) > 1 else bodies[0]).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
