@@ -57,9 +57,6 @@ class Linked(Chain):
     def _vote(self, number: int, seat: Seat, commit: Commit, time: str, silent: Sequence[int]) -> dict[str, Any]:
         return _ABSENT if number in silent else vote(seat, commit, self.name, time)
 
-    def _validators(self, page: str, per_page: str, height: str = "") -> dict[str, Any]:
-        return super()._validators(height or str(len(self.made) + 1), page, per_page)
-
     def _status(self) -> dict[str, Any]:
         status, newest, seat = super()._status(), self.made[-1], self.seats[self.own]
         sync = {"latest_block_hash": newest["commit"]["block_id"]["hash"], "latest_block_time": newest["header"]["time"]}
