@@ -12,15 +12,17 @@ from nodeops.core.printable import printable
 from nodeops.document.models import Member, NodeDocument
 from nodeops.ledger.answers import ValidatorSet
 from nodeops.ledger.cometbft.driver import CometBft, rpc_url
+from nodeops.ledger.cometbft.follow import Follower
 from nodeops.ledger.cometbft.kept import open_follower
 from nodeops.ledger.cometbft.recorded import recorded
 from nodeops.ledger.cometbft.rpc import Rpc
+from nodeops.ledger.driver import driver_for
 from nodeops.ledger.node.begin_servers import url_of
 from nodeops.ledger.node.status import LIVE_WINDOW, stale_after
 from nodeops.quorum.newest import Compared, Pace, Told, compared, to_ask
 from nodeops.quorum.policy import Standing
 
-_SECONDS = 3.0
+_SECONDS = 5.0
 _MOST_ASKED = 8
 # Six commits of so many validators take half of the bytes. Who makes up more would make this host verify for minutes.
 _MOST_VALIDATORS, _MOST_BYTES = 300, 2 << 20
@@ -44,9 +46,11 @@ def compare(node: NodeDocument, shown: Standing) -> Compared:
     """Return by whose blocks is judged, beside what this host's own node shows. Takes some seconds at most; nobody's silence or
     lie raises."""
     members = [node.node, *to_ask(node.members, node.node, _MOST_ASKED)]
+    # What was followed before is verified once for all of them.
+    follower = _follower(node)
     until = time.monotonic() + _SECONDS
     with ThreadPoolExecutor(len(members)) as pool:
-        own, *others = pool.map(lambda one: _told(node, one, until), members)
+        own, *others = pool.map(lambda one: _told(one, _driver(node, one, until), follower), members)
     block_seconds = node.ledger.block_seconds
     pace = Pace(time.time(), stale_after(block_seconds), block_seconds)
     return compared(shown, own, others, pace, alone=_alone(node.members))
@@ -56,13 +60,26 @@ def _alone(members: Sequence[Member]) -> bool:
     return len({one.organisation for one in members}) < 2
 
 
-def _told(node: NodeDocument, member: Member, until: float) -> Told:
+def _follower(node: NodeDocument) -> Follower | NodeopsError:
+    """Return who proves blocks here, or why nobody can."""
+    try:
+        return open_follower(node, driver_for(node))
+    except NodeopsError as error:
+        return error
+
+
+def _driver(node: NodeDocument, member: Member, until: float) -> _Asked:
     url = rpc_url(node) if member.name == node.node.name else url_of(node, member)
-    driver = _Asked(Rpc(url, timeout_seconds=_SECONDS, max_bytes=_MOST_BYTES, until=until), node.ledger.chain)
+    return _Asked(Rpc(url, timeout_seconds=_SECONDS, max_bytes=_MOST_BYTES, until=until), node.ledger.chain)
+
+
+def _told(member: Member, driver: _Asked, follower: Follower | NodeopsError) -> Told:
     claimed = None
     try:
         claimed = driver.status().height
-        proven = recorded(open_follower(node, driver), driver, claimed, LIVE_WINDOW)
+        if isinstance(follower, NodeopsError):
+            raise follower
+        proven = recorded(follower.through(driver), driver, claimed, LIVE_WINDOW)
         return Told(member.name, member.organisation, claimed, proven)
     except NodeopsError as error:
         return Told(member.name, member.organisation, claimed, None, printable(error.what, _WHY_LENGTH))

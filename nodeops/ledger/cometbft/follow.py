@@ -17,6 +17,7 @@ prove it, and is verified from the genesis again when it is handed in: whoever c
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -142,6 +143,12 @@ class Follower:
         self._way = [at_genesis(genesis)]
         if kept and not self._resume(kept):
             keep(())
+
+    def through(self, source: Source) -> "Follower":
+        """Return one that goes on from what was followed so far, through another node."""
+        other = copy(self)
+        other.source, other._sets, other._way = source, dict(self._sets), list(self._way)
+        return other
 
     def _resume(self, kept: Sequence[LightBlock]) -> bool:
         way = [at_genesis(self.genesis)]
