@@ -116,8 +116,6 @@ def _lines(sight: Sight) -> list[str]:
     found = sight.outlook
     moving = f"height {found.height}: {found.counted()}, margin {found.margin}; {_who(found)}"
     lines = [moving if found.moving else f"{found.needed} of {found.total} must sign; who is live nobody can tell"]
-    proven = ", ".join(f"{one.shown} at height {one.height}" for one in sight.asked if one.proven)
-    lines += [f"proven by {proven} too"] if proven else []
     if sight.leases is None and all(one.id != _UNREAD for one in sight.findings):
         lines.append("this ledger has no authors, so there are no leases")
     return lines

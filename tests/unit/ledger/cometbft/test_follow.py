@@ -121,19 +121,6 @@ def test_what_was_kept_is_not_followed_again() -> None:
     assert len(first.asked) > 5
 
 
-def test_several_nodes_go_on_from_one_way_and_none_is_led_by_what_another_shows() -> None:
-    base, liar, honest = follower(Node(), followed()), Node(), Node()
-    liar.lie(NEWEST, HEADERS[NEWEST - 1], None)
-    with pytest.raises(ProofError):
-        base.through(liar).block(NEWEST)
-    assert base.through(honest).block(NEWEST).height == NEWEST
-    assert (honest.asked, base.source.asked) == ([NEWEST], [])  # type: ignore[attr-defined]
-    first = follower(Node())
-    first.through(Node()).block(NEWEST)
-    assert first.through(again := Node()).block(NEWEST).height == NEWEST
-    assert len(again.asked) > 5
-
-
 def test_a_way_through_blocks_that_the_node_does_not_have() -> None:
     """A node that joined late shows no old blocks: without what was kept it cannot be followed, and says so."""
     node = Node(missing=range(1, NEWEST))
