@@ -207,7 +207,15 @@ class CometBft:
 
     def signed_header(self, height: int) -> dict[str, Any]:
         """Return `signed_header` of the answer of `commit`, raw."""
-        header = self.rpc.call("commit", height=height).get("signed_header")
+        return self._signed(self.rpc.call("commit", height=height))
+
+    def signed_headers(self, first: int, last: int) -> Iterator[dict[str, Any]]:
+        """Yield `signed_header` of the answers of `commit` for the heights `first` to `last`, newest first, raw."""
+        for heights in _batches(first, last):
+            yield from map(self._signed, self.rpc.call_many("commit", [{"height": height} for height in heights]))
+
+    def _signed(self, answer: dict[str, Any]) -> dict[str, Any]:
+        header = answer.get("signed_header")
         if not isinstance(header, dict):
             raise self._lie("commit", "no signed header")
         return header
