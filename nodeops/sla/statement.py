@@ -69,7 +69,7 @@ class _Node:
     """One node's part."""
 
     def __init__(self, contract: Contract, name: str, measured: Measured) -> None:
-        self.contract, self.name, self.tally = contract, name, measured.tally
+        self.contract, self.name, self.measured, self.tally = contract, name, measured, measured.tally
         self.address = contract.service.nodes[name]
         self.node = measured.tally.nodes[self.address]
         states, self.by = measured.tally.states(self.address, fraction(contract.indicator.validator.votes)), dict[int, Lease]()
@@ -117,6 +117,7 @@ class _Node:
 
     def _interval(self, state: State, lease: Lease | None, first: int, last: int) -> dict[str, Any]:
         whole, period = slice(first, last + 1), self.tally.period
+        low, high = _heights(self.measured, first, last)
         return {
             "node": self.name,
             "state": str(state),
@@ -124,12 +125,21 @@ class _Node:
             "last_slice": last,
             "start": period.bounds(first)[0],
             "end": period.bounds(last)[1],
-            "first_height": next((height for height in self.tally.lowest[whole] if height), 0),
-            "last_height": max(self.tally.highest[whole]),
+            "first_height": low,
+            "last_height": high,
             "blocks": sum(self.node.held[whole]),
             "voted": sum(self.node.voted[whole]),
             "lease_height": lease.height if lease else 0,
         }
+
+
+def _heights(measured: Measured, first: int, last: int) -> tuple[int, int]:
+    """Return the first and the last block of slices; where they have none, the blocks around them, 0 where there is none."""
+    tally = measured.tally
+    if high := max(tally.highest[first : last + 1]):
+        return next(height for height in tally.lowest[first : last + 1] if height), high
+    below, above = (next(filter(None, heights), 0) for heights in (reversed(tally.highest[:first]), tally.lowest[last + 1 :]))
+    return below or (measured.before.height if measured.before else 0), above or measured.after.height
 
 
 def band(contract: Contract, availability: Fraction | None) -> str:

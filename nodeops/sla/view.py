@@ -74,14 +74,14 @@ def cause(one: Mapping[str, Any]) -> str:
     return {
         State.BAD: voted,
         State.MAINTENANCE: f"{voted}, under the lease of block {one['lease_height']}",
-        State.NETWORK: "the chain made no block",
+        State.NETWORK: f"the chain made no block between {one['first_height']} and {one['last_height']}",
         State.UNMEASURED: "had no voting power any more",
         State.NOT_YET: "had no voting power yet",
     }[State(one["state"])]
 
 
 def _line(one: Mapping[str, Any]) -> str:
-    heights = f" (blocks {one['first_height']} to {one['last_height']})" if one["first_height"] else ""
+    heights = "" if one["state"] == State.NETWORK else f" (blocks {one['first_height']} to {one['last_height']})"
     return f"{one['node']} {one['state']} {shown_time(one['start'])} to {shown_time(one['end'])}{heights}: {cause(one)}"
 
 

@@ -50,6 +50,10 @@ def block_time(net: Net) -> float:
     return found.timestamp()
 
 
+def powers(net: Net) -> set[str]:
+    return {one.address for one in net.driver("alpha-1").validators().validators}
+
+
 def wait_for(net: Net, moment: float) -> None:
     until(lambda: block_time(net) >= moment, "a block of that time")
 
@@ -143,9 +147,9 @@ def scenes(net: Net, nodes: Nodes, hosts: dict[str, Path]) -> Run:
     leased = block_time(net)
     nodes.stop("gamma-2")
     wait_for(net, leased + 2.2 * SLICE)
+    again = time.time()
     nodes.start("gamma-2")
     nodes.votes_again("gamma-2")
-    voted, doubled = time.time(), vote_twice(net, "gamma-1")
     nodes.stop("beta-1", "gamma-1")
     halted = time.time()
     time.sleep(2.2 * SLICE)
@@ -153,11 +157,14 @@ def scenes(net: Net, nodes: Nodes, hosts: dict[str, Path]) -> Run:
     nodes.start("beta-1", "gamma-1")
     wait_for(net, going)
     nodes.votes_again("gamma-1")
+    doubled = vote_twice(net, "gamma-1")
+    until(lambda: ADDRESSES["gamma-1"] not in powers(net), "who voted twice has no power")
+    wait_for(net, block_time(net) + 2.2 * SLICE)
     end = begin + -(-(int(block_time(net)) - begin) // SLICE) * SLICE
     wait_for(net, end)
     until_height(net.driver("gamma-1"), net.driver("alpha-1").status().height)
     period = Period("2026-11", "UTC", begin, end, SLICE)
-    return Run(net, hosts, period, (stopped, back), (leased, voted), (halted, going), doubled)
+    return Run(net, hosts, period, (stopped, back), (leased, again), (halted, going), doubled)
 
 
 def written(file: Path, **changed: str) -> Path:

@@ -116,6 +116,7 @@ def test_intervals_name_what_was_not_good() -> None:
     short = [(one["node"], one["state"], one["first_slice"], one["last_slice"], one["lease_height"]) for one in found]
     assert short == [("gamma-1", "maintenance", 2, 3, 900), ("gamma-1", "network", 7, 7, 0), ("gamma-2", "network", 7, 7, 0)]
     assert (found[0]["first_height"], found[0]["last_height"], found[0]["blocks"], found[0]["voted"]) == (1020, 1039, 20, 0)
+    assert (found[1]["first_height"], found[1]["last_height"]) == (1069, 1080)
     lines = as_csv(made()).decode().splitlines()
     assert lines[0].startswith("node,state,from_utc,")
     assert lines[1].startswith(
