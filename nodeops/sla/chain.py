@@ -95,7 +95,7 @@ def read_votes(chain: Chain, period: Period, addresses: Iterable[str], say: Say)
 def _votes(chain: Chain, first: int, after: ProvenBlock, say: Say) -> Iterator[Votes]:
     count = after.height - first
     answers = chain.driver.signed_headers(first, after.height)
-    for number, votes in enumerate(kept_votes(answers, after, chain.sets)):
+    for number, votes in enumerate(kept_votes(answers, after, first, chain.sets)):
         if number % _SAID_EVERY == 0:
             say(f"reading votes: {number} of {count} blocks")
         yield votes

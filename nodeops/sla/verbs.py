@@ -63,6 +63,9 @@ def state(path: Path, name: str, so_far: bool, files: Mapping[str, Path | None],
     period = period_of(contract, name)
     if so_far and files["statement"]:
         raise InputError("a statement is of a period that is over", where="--out", hint="leave out --so-far or --out")
+    for file in filter(None, files.values()):
+        if not file.parent.is_dir():
+            raise InputError("cannot be written: its folder is not there", where=str(file))
     found = computed(load_node_document(document), path, (contract, digest), period, so_far=so_far)
     made = {"statement": canonical(found), "csv": as_csv(found)}
     lines = [_write(file, made[kind], kind) for kind, file in files.items() if file is not None]

@@ -64,9 +64,9 @@ class ValidatorSets:
         return self._known[header.validators_hash]
 
 
-def kept_votes(answers: Iterable[Any], top: ProvenBlock, sets: ValidatorSets) -> Iterator[Votes]:
-    """Yield the votes for the blocks below a proven one, downwards. `answers` are a node's signed headers, raw, from the proven
-    one's own on. Raise ProofError with the failed step."""
+def kept_votes(answers: Iterable[Any], top: ProvenBlock, first: int, sets: ValidatorSets) -> Iterator[Votes]:
+    """Yield the votes for the blocks below a proven one, down to height `first`. `answers` are a node's signed headers, raw, from
+    the proven one's own on. Raise ProofError with the failed step, also when there are too few."""
     expected, height, above = bytes.fromhex(top.hash), top.height, None
     for answer in answers:
         signed = parsed(SignedHeader, answer)
@@ -77,6 +77,7 @@ def kept_votes(answers: Iterable[Any], top: ProvenBlock, sets: ValidatorSets) ->
         if above is not None:
             yield _votes(signed, above, sets)
         expected, height, above = header.last_block_id.hash, height - 1, header
+    require(height < first, Step.CHAIN_AND_HEIGHT, f"the node ends its blocks above {first}")
 
 
 def _votes(signed: SignedHeader, above: Header, sets: ValidatorSets) -> Votes:

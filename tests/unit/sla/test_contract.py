@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nodeops.artifacts.own_source import REPOSITORY
 from nodeops.core.errors import InputError
 from nodeops.sla.contract import load_contract
 from tests.unit.sla.samples import CONTRACT, ONE, contract
@@ -103,3 +104,9 @@ def test_no_file_and_one_too_large(tmp_path: Path) -> None:
 
 def test_the_sample_is_one() -> None:
     assert contract().contract == "gamma-alpha"
+
+
+def test_the_contract_that_the_page_shows_is_one(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs/sla.md").read_text(encoding="utf-8")
+    (tmp_path / "page.yml").write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    assert load_contract(tmp_path / "page.yml")[0].provider == "gamma"

@@ -42,7 +42,7 @@ def read(
     lie(answers)
     top = Follower(GENESIS, Node()).block(TOP)
     found = [answers[height] for height in sorted(answers, reverse=True)]
-    return list(kept_votes(found, top, ValidatorSets(CHAIN, shown or Node().validators)))
+    return list(kept_votes(found, top, 1, ValidatorSets(CHAIN, shown or Node().validators)))
 
 
 def test_votes_for_every_block_below_the_proven_one() -> None:
@@ -75,6 +75,7 @@ LIES: dict[str, tuple[Lie, str]] = {
     "another proposer": (lambda answers: answers[5]["header"].update(proposer_address="0" * 40), "block 5 is not the one"),
     "another time": (lambda answers: answers[5]["header"].update(time="2026-01-01T00:00:00Z"), "block 5 is not the one"),
     "a block is left out": (lambda answers: answers.pop(5), "another header than that of block 5"),
+    "the lowest block is left out": (lambda answers: answers.pop(1), "the node ends its blocks above 1"),
     "no header": (lambda answers: answers[5].pop("header"), "header"),
 }
 
