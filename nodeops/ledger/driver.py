@@ -72,7 +72,7 @@ class Driver(Protocol):
     def signed_header(self, height: int) -> dict[str, Any]:
         """Return the header of a height and the commit that signs it, raw, for the verifier of records to judge."""
 
-    def signed_headers(self, first: int, last: int) -> Iterator[dict[str, Any]]:
+    def signed_headers(self, first: int, last: int) -> Iterator[Any]:
         """Yield the same of the heights `first` to `last`, newest first. Below the newest block the commit is the one that the
         chain kept: that in the block above."""
 

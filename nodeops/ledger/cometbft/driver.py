@@ -207,18 +207,16 @@ class CometBft:
 
     def signed_header(self, height: int) -> dict[str, Any]:
         """Return `signed_header` of the answer of `commit`, raw."""
-        return self._signed(self.rpc.call("commit", height=height))
-
-    def signed_headers(self, first: int, last: int) -> Iterator[dict[str, Any]]:
-        """Yield `signed_header` of the answers of `commit` for the heights `first` to `last`, newest first, raw."""
-        for heights in _batches(first, last):
-            yield from map(self._signed, self.rpc.call_many("commit", [{"height": height} for height in heights]))
-
-    def _signed(self, answer: dict[str, Any]) -> dict[str, Any]:
-        header = answer.get("signed_header")
+        header = self.rpc.call("commit", height=height).get("signed_header")
         if not isinstance(header, dict):
             raise self._lie("commit", "no signed header")
         return header
+
+    def signed_headers(self, first: int, last: int) -> Iterator[Any]:
+        """Yield `signed_header` of the answers of `commit` for the heights `first` to `last`, newest first, raw."""
+        for heights in _batches(first, last):
+            answers = self.rpc.call_many("commit", [{"height": height} for height in heights])
+            yield from (one.get("signed_header") for one in answers)
 
     def state(self, path: str, data: bytes = b"", *, height: int = 0, prove: bool = False) -> dict[str, Any]:
         """Return `response` of the answer of `abci_query`, raw. HostError when the application refuses the question."""

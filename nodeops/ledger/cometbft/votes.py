@@ -13,18 +13,8 @@ from typing import Any
 
 from nodeops.ledger.answers import ValidatorSet
 from nodeops.ledger.cometbft.answers import hexadecimal
-from nodeops.ledger.cometbft.blocks import (
-    Commit,
-    CommitSignature,
-    Flag,
-    Header,
-    SignedHeader,
-    encoded_time,
-    header_hash,
-    merkle_root,
-)
+from nodeops.ledger.cometbft.blocks import Commit, Flag, Header, SignedHeader, commit_hash, header_hash
 from nodeops.ledger.cometbft.proof import ProvenBlock, Step, parsed, require
-from nodeops.ledger.cometbft.protowire import blob, integer, message
 from nodeops.ledger.cometbft.trust import TrustedSet
 
 # types/validator_set.go: MaxTotalVotingPower. Beyond 64 bits, numbers that are not the same would have the same hash.
@@ -104,13 +94,3 @@ def _voted(validators: tuple[str, ...], commit: Commit) -> frozenset[str]:
     )
     pairs = zip(validators, commit.signatures, strict=True)
     return frozenset(address for address, vote in pairs if vote.block_id_flag is Flag.COMMIT)
-
-
-def commit_hash(commit: Commit) -> bytes:
-    """Return the hash by which the block above names these votes, absent ones among them."""
-    return merkle_root([_encoded(one) for one in commit.signatures])
-
-
-def _encoded(one: CommitSignature) -> bytes:
-    address, signature = blob(2, one.validator_address), blob(4, one.signature)
-    return integer(1, one.block_id_flag) + address + message(3, encoded_time(one.timestamp)) + signature
