@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -78,7 +78,8 @@ def fits(certificate: bytes, key: bytes, name: str, address: str, now: datetime)
 
 def checked(pem: bytes, name: str, address: str, where: str) -> x509.Certificate:
     """Return a certificate that may stand for a host. Raise InputError for one that says another name or address, that may
-    sign others, that has a key of another kind than `new_key`, or that is not one certificate.
+    sign others, that has a key of another kind than `new_key` or one that its holder did not sign it with, or that is not
+    one certificate.
     """
     try:
         found = x509.load_pem_x509_certificates(pem) if len(pem) <= _MOST_BYTES else []
@@ -92,11 +93,29 @@ def checked(pem: bytes, name: str, address: str, where: str) -> x509.Certificate
     # Members that probe each other make a key of both: one of another kind fits none of theirs.
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise InputError("has a key of another kind", where=where, allowed="P-256", hint=_HINT)
+    if not signed_by_itself(found[0]):
+        what = "is not signed with its own key: whoever made it does not have that key"
+        raise InputError(what, where=where, hint=_HINT)
     if signs:
         raise InputError("is the certificate of an authority: whoever it signs would be let in", where=where, hint=_HINT)
     if set(said) != set(_alternatives(name, address)):
         raise InputError(f"is not for {name} at {address} alone", where=where, hint=_HINT)
     return found[0]
+
+
+def signed_by_itself(certificate: x509.Certificate) -> bool:
+    """Tell whether who made a certificate has its key, so that nobody shows the key of another as its own."""
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def public_key(pem: str) -> bytes:
+    """Return the public key in a checked certificate, so that it can be compared."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return x509.load_pem_x509_certificate(pem.encode()).public_key().public_bytes(serialization.Encoding.DER, form)
 
 
 def ends(bundle: bytes) -> list[tuple[str, float]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDH, EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -58,9 +58,14 @@ def shared(key: EllipticCurvePrivateKey, certificates: Mapping[str, str]) -> tup
 
 
 def _shared(key: EllipticCurvePrivateKey, pem: str) -> Shared:
-    other = x509.load_pem_x509_certificate(pem.encode()).public_key()
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    other = certificate.public_key()
     if not isinstance(other, EllipticCurvePublicKey) or other.curve.name != key.curve.name:
         raise ValueError(f"its key is of another kind than {key.curve.name}")
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except InvalidSignature as error:
+        raise ValueError("it is not signed with its own key, so it may hold another member's") from error
     secret = key.exchange(ECDH(), other)
     # Whose packet it is stands in the packet; both marks in the key's purpose bind it to these two keys.
     both = b"".join(sorted((_mark(other), own_mark(key))))

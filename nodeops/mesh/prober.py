@@ -87,7 +87,10 @@ class Prober:
         self.peers = {peer.name: peer for peer in peers}
         self.refused = Refused()
         self._own, self._run, self._port = own, os.urandom(8), port
-        self._by_mark = {peer.shared.mark: peer for peer in peers}
+        # Two members may show one key, when one was copied from the other: then the address tells whose a packet is.
+        self._by_mark: dict[bytes, list[Peer]] = {}
+        for peer in peers:
+            self._by_mark.setdefault(peer.shared.mark, []).append(peer)
         self._sockets = {one.family: one for one in sockets}
         self._number = 0
         # Number -> when it was sent, by the wall clock (nanoseconds) and by the one that nobody sets (seconds).
@@ -164,8 +167,9 @@ class Prober:
             self._take(data, address, port, _stamped(extra))
 
     def _take(self, data: bytes, address: str, port: int, stamp: int) -> None:
-        peer = self._by_mark.get(sender(data) or b"")
-        if peer is None or address not in peer.addresses:
+        marked = self._by_mark.get(sender(data) or b"", ())
+        peer = next((one for one in marked if address in one.addresses), None)
+        if peer is None:
             self.refused.strangers += 1
             return
         packet = opened(data, peer.shared.key)

@@ -98,6 +98,26 @@ def test_a_key_that_no_prober_can_share_with_is_refused(tmp_path, key):
     assert not (tmp_path / "certificates/a-1.pem").exists()
 
 
+def test_the_key_of_another_host_is_refused_for_who_shows_it_cannot_sign_with_it(tmp_path):
+    honest, evil = certificates.new_key(), certificates.new_key()
+    (tmp_path / "certificates").mkdir()
+    (tmp_path / "certificates/b-1.pem").write_bytes(strange("b-1", "2001:db8::1", holds=honest, signs=evil))
+    shown = certificates.self_signed("a-1", "10.0.0.1", honest, NOW).decode()
+    with pytest.raises(InputError, match=r"b-1.pem: is not signed with its own key"):
+        publish(tmp_path, consortium(), {"a-1": shown})
+    assert not (tmp_path / "certificates/a-1.pem").exists()
+
+
+def test_a_key_that_two_hosts_have_is_refused_and_both_are_named(tmp_path):
+    """As after a host was copied whole: nobody here can tell which of the two it belongs to."""
+    key = certificates.new_key()
+    shown = {name: certificates.self_signed(name, f"10.0.0.{name[-1]}", key, NOW).decode() for name in ("a-1", "a-2")}
+    with pytest.raises(InputError, match="a-1 and a-2 show the same key"):
+        publish(tmp_path, consortium(), shown)
+    assert not (tmp_path / "certificates").exists()
+    assert publish(tmp_path, consortium(), {"a-1": shown["a-1"]}).nodes == {"a-1": shown["a-1"]}
+
+
 def test_extensions_that_stand_twice_are_refused_not_raised(tmp_path, monkeypatch):
     """What a member made by hand is an error of its file, whatever the library calls it."""
     twice = certificates.x509.DuplicateExtension("twice", certificates.x509.BasicConstraints.oid)

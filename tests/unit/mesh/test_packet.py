@@ -68,6 +68,7 @@ STRANGE = {
     "P-384": (certificate(ec.generate_private_key(ec.SECP384R1())), "another kind than secp256r1"),
     "RSA": (strange("node-2", "10.0.0.2", rsa.generate_private_key(65537, 2048)).decode(), "another kind than secp256r1"),
 }
+STRANGE["the key of another"] = (strange("node-2", "10.0.0.2", new_key(), new_key()).decode(), "not signed with its own key")
 
 
 @pytest.mark.parametrize(("pem", "said"), STRANGE.values(), ids=STRANGE)

@@ -20,7 +20,7 @@ from nodeops.mesh.prober import SELF, Peer, Prober, open_sockets, round_trip
 from tests.filesystems.disks import child, ended
 
 PORT = 9656
-ONE, TWO, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.9"
+ONE, TWO, COPY, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.9"
 KEY = b"k" * 32
 MARKS = {ONE: b"one-----", TWO: b"two-----"}
 _NEW_NETWORK = 0x40000000
@@ -188,6 +188,26 @@ def test_nobody_but_a_member_gets_an_answer_and_no_answer_is_larger():
         refused = one.prober.refused
         assert (refused.strangers, refused.forged) == (4, 1)
         assert refused.too_many > 150
+
+    alone(work)
+
+
+@needs_nft
+def test_a_member_with_the_key_of_another_takes_nothing_from_it():
+    """As a host that was copied whole: its packets are its own by its address, whoever is listed last."""
+
+    def work() -> None:
+        itself = Peer(SELF, (ONE,), Shared(MARKS[ONE], os.urandom(32)), asked=True)
+        members = [itself, *(Peer(at, (at,), Shared(MARKS[TWO], KEY), asked=False) for at in (TWO, COPY))]
+        one = Prober(MARKS[ONE], members, open_sockets(ONE, PORT, members), PORT)
+        ticks = iter(range(20))
+        question = packed(Packet(QUESTION, MARKS[TWO], b"r" * 8, 1), KEY)
+        member = sender(TWO)
+        member.sendto(question, (ONE, PORT))
+        with pytest.raises(StopIteration):
+            one.run(lambda: next(ticks))
+        assert len(member.recv(4096)) == SIZE
+        assert one.refused.strangers == 0
 
     alone(work)
 
