@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import http.client
 import re
-import resource
 import socket
 import ssl
 import stat
@@ -23,33 +22,11 @@ from nodeops.metrics.exposition import judged
 from nodeops.metrics.local import asked
 from tests.unit.exporter.served import ADDRESS, WAIT, context, identity, served, until
 
-# A monitor is served within it on a busy machine too; some tests wait for it to pass.
-SHORT = 2.0
-
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     with served(tmp_path_factory.mktemp("exporter"), HOST) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def impatient(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("impatient"), HOST, idle_seconds=SHORT) as found:
-        yield found
-
-
-def gone(connection):
-    """Tell whether the other side has closed a connection."""
-    connection.settimeout(0.01)
-    try:
-        return connection.recv(1) == b""
-    except TimeoutError:
-        return False
-    except (ssl.SSLWantReadError, BlockingIOError):
-        return False
-    except OSError:
-        return True
 
 
 def refused(running, made):
@@ -152,48 +129,6 @@ def test_without_a_monitor_nobody_is_let_in(tmp_path):
     with served(tmp_path, HOST, monitors=False) as found:
         refused(found, context(found.server, found.monitor))
         assert "nodeops_memory_total_bytes" in asked(found.place.socket, "/metrics")[1]
-
-
-def test_silent_clients_keep_nobody_waiting_and_are_cut_off(impatient):
-    silent = [impatient.connect() for _ in range(20)]
-    assert impatient.ask()[0] == 200
-    until(lambda: all(gone(one) for one in silent))
-
-
-def test_a_slow_request_keeps_nobody_waiting_and_is_cut_off(impatient):
-    slow = context(impatient.server, impatient.monitor).wrap_socket(impatient.connect(), server_hostname=ADDRESS)
-    slow.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
-    assert impatient.ask()[0] == 200
-
-    def dripped():
-        try:
-            slow.sendall(b"X-a: b\r\n")
-        except OSError:
-            return True
-        return gone(slow)
-
-    until(dripped)
-
-
-def answered(server):
-    try:
-        return server.ask()[0] == 200
-    except (OSError, http.client.HTTPException):
-        return False
-
-
-def test_five_hundred_idle_connections_keep_nobody_waiting_and_are_cut_off(impatient):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
-    try:
-        idle = [impatient.connect() for _ in range(500)]
-        # On a machine that is busy a monitor may itself be too slow for this impatient server: then it asks again.
-        until(lambda: answered(impatient))
-        until(lambda: all(gone(one) for one in idle))
-        for one in idle:
-            one.close()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 HUGE = {"header": {"X-A": "a" * (64 << 10)}, "headers": {f"X-{n}": "a" * 100 for n in range(200)}}
