@@ -124,6 +124,13 @@ def ends(bundle: bytes) -> list[tuple[str, float]]:
     return [(_common_name(one), one.not_valid_after_utc.timestamp()) for one in found]
 
 
+def names(bundle: bytes) -> list[str]:
+    """Return the first DNS name in each certificate of a bundle that has one: whose it is."""
+    found = x509.load_pem_x509_certificates(bundle) if bundle.strip() else []
+    said = (one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value for one in found)
+    return [all_of_one[0] for one in said if (all_of_one := one.get_values_for_type(x509.DNSName))]
+
+
 def _common_name(certificate: x509.Certificate) -> str:
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return printable(str(names[0].value), 100) if names else ""

@@ -26,6 +26,7 @@ from tornado.web import Application, RequestHandler
 from nodeops.core.printable import printable
 from nodeops.exporter.askers import Askers
 from nodeops.exporter.cache import Runner
+from nodeops.exporter.certificates import names
 from nodeops.exporter.guests import Guests
 from nodeops.exporter.text_files import TextFileLook
 from nodeops.host.units.notify import notify
@@ -225,6 +226,7 @@ async def serve(exporter: Exporter, place: Place) -> None:
     # What strangers send is their own trouble: one line each would let them fill the journal.
     logging.getLogger("tornado").setLevel(logging.CRITICAL)
     asyncio.get_running_loop().set_exception_handler(_Complaints())
+    exporter.askers.expect(names(place.monitors.read_bytes()))
     exporter.start()
     local, public = (_server(exporter, context, place.idle_seconds) for context in (None, tls(place)))
     local.add_socket(bind_unix_socket(str(place.socket), mode=0o600, backlog=_BACKLOG))

@@ -9,18 +9,21 @@ import ssl
 import stat
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from nodeops.core.errors import HostError
+from nodeops.exporter import askers, certificates
 from nodeops.exporter.host_metrics import COLLECTOR as HOST
 from nodeops.exporter.server import MOST_AT_ONCE, Exporter, Place, serve
 from nodeops.metrics.collector import Collector, Sample
 from nodeops.metrics.exposition import judged
 from nodeops.metrics.local import asked
 from tests.unit.exporter.served import ADDRESS, WAIT, context, identity, served, until
+from tests.unit.firewall.samples import document
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +63,35 @@ def test_this_host_asks_over_a_socket_that_is_its_users_alone(running):
 
 def test_who_asked_last_is_known_by_its_certificate_and_this_host_does_not_count(tmp_path):
     line = re.compile(r'nodeops_exporter_asked_timestamp_seconds\{client="(\w+)"\} (\S+)')
+    began = time.time()
     with served(tmp_path, HOST) as found:
-        assert not line.findall(asked(found.place.socket, "/metrics")[1])
-        began = time.time()
+
+        def last() -> float:
+            ((name, at),) = line.findall(asked(found.place.socket, "/metrics")[1])
+            assert name == "monitor"
+            return float(at)
+
+        # One that never asked, or died before this exporter began, is missed from then on.
+        first = last()
+        assert began <= first <= time.time()
         found.ask("/livez")
-        assert not line.findall(asked(found.place.socket, "/metrics")[1]), "only who reads the metrics watches"
+        assert last() == first, "only who reads the metrics watches"
         found.ask()
-        ((name, at),) = line.findall(asked(found.place.socket, "/metrics")[1])
-        assert (name, began <= float(at) <= time.time()) == ("monitor", True)
+        assert first < last() <= time.time()
+
+
+def test_each_monitor_that_is_let_in_is_expected():
+    key, now = certificates.new_key(), datetime.now(UTC)
+    bundle = b"".join(certificates.self_signed(name, "192.0.2.1", key, now) for name in ("mon-1", "mon-2"))
+    assert certificates.names(bundle) == ["mon-1", "mon-2"]
+    assert certificates.names(b"\n") == []
+    expected = askers.Askers()
+    expected.note({"subjectAltName": (("DNS", "mon-1"),)})
+    (asked_at,) = (one.value for one in expected.look(document()))
+    time.sleep(0.01)
+    expected.expect(certificates.names(bundle))
+    seen = {one.labels["client"]: one.value for one in expected.look(document())}
+    assert seen["mon-1"] == asked_at < seen["mon-2"]
 
 
 PAGES = ["/", "/metrics/", "/metrics/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/debug/pprof", "//metrics", "/static/x"]
