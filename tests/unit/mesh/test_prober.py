@@ -132,7 +132,6 @@ def test_loss_is_what_was_lost_to_the_packet(lost, monkeypatch):
 
 
 @needs_nft
-@needs_nft
 def test_a_question_that_the_kernel_does_not_send_is_no_lost_packet_and_no_fine_path():
     def work() -> None:
         # As a host without a route: the call fails, and no packet leaves.
