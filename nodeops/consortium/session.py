@@ -1,7 +1,7 @@
 """What a verb of voting starts from: the files at hand, and the chain through a node of this organisation."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,12 @@ from pathlib import Path
 import typer
 
 from nodeops.consortium.kept import previous
+from nodeops.consortium.live import judged, shifts, untold
 from nodeops.consortium.orders import Ground, Names, Registered
-from nodeops.consortium.proven import proven_policy, proven_proposal
+from nodeops.consortium.proven import proven_policy, proven_proposal, proven_signers
 from nodeops.consortium.relay import Asks, Relay
 from nodeops.core.errors import HostError, InputError, NodeopsError
+from nodeops.core.finding import Finding
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import GENESIS_FILE, inventory_folder
 from nodeops.document.load import load_consortium
@@ -26,8 +28,9 @@ from nodeops.ledger.cosmos.app_state import COINS_PER_POWER
 from nodeops.ledger.cosmos.codec import FormError
 from nodeops.ledger.cosmos.group import validators
 from nodeops.ledger.cosmos.group_state import Policy, Proposal, Validator
-from nodeops.ledger.cosmos.messages import PublicKey, unpack
+from nodeops.ledger.cosmos.messages import Packed, PublicKey, unpack
 from nodeops.ledger.founding.gather import read_folder
+from nodeops.ledger.identity.identity import address_of
 
 
 @dataclass(frozen=True)
@@ -131,10 +134,22 @@ def ground(at: Session, upgrade_height: int | None = None) -> tuple[Ground, Name
     for one in validators(at.driver):
         name = nodes.get(key_of(one), f"a validator with key {key_of(one)}")
         operators[one.operator] = name
-        known = Registered(one.operator, int(one.tokens) // COINS_PER_POWER if one.tokens.isdecimal() else 0, bool(one.jailed))
+        power = int(one.tokens) // COINS_PER_POWER if one.tokens.isdecimal() else 0
+        known = Registered(one.operator, power, bool(one.jailed), address_of(key) if (key := key_of(one)) else "")
         if name not in found or known.power:
             found[name] = known
     return Ground(found, upgrade_height), Names(operators, {})
+
+
+def signing_after(at: Session, known: Ground, orders: Sequence[Packed]) -> list[Finding]:
+    """Return whether those that sign now are enough once orders were executed; nothing when they move no power."""
+    if not shifts(orders):
+        return []
+    try:
+        signers = proven_signers(at.driver, at.follower)
+    except NodeopsError as error:
+        return [untold(str(error))]
+    return judged(known, signers, orders, at.profile.quorum)
 
 
 def key_of(validator: Validator) -> str:
