@@ -13,6 +13,8 @@ import yaml
 from nodeops.consortium.live import despite, forced_text
 from nodeops.consortium.propose import draft
 from nodeops.consortium.proven import proven_signers
+from nodeops.consortium.renew.cli import proven
+from nodeops.consortium.renew.lost import lost
 from nodeops.consortium.review import vote_lines
 from nodeops.consortium.session import Session
 from nodeops.consortium.voting.vote import agreeable, look
@@ -52,7 +54,7 @@ class Chain:
         tree = self.net.consortium.model_dump(mode="json", exclude_none=True)
         tree["revision"] = 2
         del tree["nodes"][gone]
-        new, nobody = Consortium.model_validate(tree), cast(Any, SimpleNamespace())
+        new, nobody = Consortium.model_validate(tree), cast(Any, SimpleNamespace(ask_all=lambda _: {}))
         return Session(self.net.folder, new, load_profile("cosmos"), self.driver, "alpha-1", self.follower, nobody)
 
     def silent(self) -> set[str]:
@@ -106,6 +108,14 @@ def test_who_signs_decides_what_may_be_proposed_and_agreed_to(chain: Chain) -> N
     # Without the proposed file its orders are judged all the same.
     elsewhere = look(chain.session("beta-1"), None, None)
     assert failing(agreeable(elsewhere, mark_of(at.working).digest)) == {"revision.live"}
+
+
+@pytest.mark.parametrize(("node", "refused"), [("gamma-1", []), ("alpha-2", ["lost.silent"])])
+def test_a_host_is_lost_when_nobody_signs_with_its_key(chain: Chain, node: str, refused: list[str]) -> None:
+    at = chain.session("beta-1")
+    identity, founded = chain.net.identities[node], chain.net.consortium
+    found = lost(node, founded, identity, proven(at, node, identity), [])
+    assert [one.id for one in found if one.verdict is Verdict.FAIL] == refused
 
 
 @pytest.mark.timeout(300)
