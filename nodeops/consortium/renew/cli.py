@@ -1,7 +1,7 @@
 """`nodeops consortium lost|rotation`: what playbooks/replace.yml and playbooks/rotate.yml ask before they change a host."""
 
 import base64
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +14,7 @@ from nodeops.consortium.renew.lost import Proven, lost
 from nodeops.consortium.renew.rotation import KEYS, Key, Subject, is_due, known, rotation
 from nodeops.consortium.session import Session, session
 from nodeops.core.errors import InputError, NodeopsError
+from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result
 from nodeops.ledger.answers import Validator
 from nodeops.ledger.cosmos.revision import read_mark
@@ -37,7 +38,8 @@ def lost_node(
         published = _published(at, node)
         seen = proven(at, node, published)
         found = lost(node, at.working, published, seen, list(host_rows(at)))
-        emit(Result({"node": node, "address": published.validator_address if published else None}, findings=found), as_json)
+        address = published.validator_address if published else None
+        emit(Result({"node": node, "address": address, "said": _said(found)}, findings=found), as_json)
 
 
 def proven(at: Session, node: str, published: Identity | None) -> Proven:
@@ -67,7 +69,7 @@ def rotation_of(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is: a node of yours, or your organisation.")],
     key: Annotated[str, typer.Option("--key", metavar="|".join(KEYS), help="Which of its keys.")],
-    done: Annotated[bool, typer.Option("--done", help="Ask your other nodes, too, whether they know the new one.")] = False,
+    done: Annotated[bool, typer.Option("--done", help="Ask your other nodes, too, whether they know a node's new one.")] = False,
     inventory: InventoryOption = None,
     via: ViaOption = None,
     as_json: JsonFlag = False,
@@ -85,9 +87,14 @@ def rotation_of(
         _require_ours("NAME", name, owners if kind == "organisation" else nodes)
         one = _subject(at, kind, name)
         found = rotation(one)
-        if done:
+        if done and kind in _QUESTIONS:
             found.append(known(one, _told(at, one)))
-        emit(Result({"name": name, "key": kind, "due": is_due(one)}, findings=found), as_json)
+        emit(Result({"name": name, "key": kind, "due": is_due(one), "said": _said(found)}, findings=found), as_json)
+
+
+def _said(found: Sequence[Finding]) -> list[str]:
+    """Return what whoever watches a playbook should see: of findings that fail it is told anyway."""
+    return [f"{one.id}: {one.actual}" for one in found if one.verdict is not Verdict.FAIL]
 
 
 def _require_ours(where: str, name: str, ours: Collection[str]) -> None:
@@ -106,7 +113,7 @@ def _subject(at: Session, key: Key, name: str) -> Subject:
 
 def _told(at: Session, one: Subject) -> dict[str, str]:
     """Return by which key each node of ours that answers knows another."""
-    verb, read = _QUESTIONS.get(one.key, _QUESTIONS["node"])
+    verb, read = _QUESTIONS[one.key]
     answers = {name: answer for name, answer in at.asks.ask_all(verb).items() if name != one.name and isinstance(answer, dict)}
     return {name: next(read(answer, one), "") for name, answer in answers.items()}
 
