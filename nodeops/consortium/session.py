@@ -64,8 +64,8 @@ class Session:
 
 
 @contextmanager
-def session(context: typer.Context, inventory: Path | None, via: str | None) -> Iterator[Session]:
-    """Yield a session through the node that is named, or the first that answers.
+def session(context: typer.Context, inventory: Path | None, via: str | None, but: str = "") -> Iterator[Session]:
+    """Yield a session through the node that is named, or the first that answers; `but` is not asked unless it is named.
 
     Raise InputError for a platform that cannot ask organisations, HostError when no node answers.
     """
@@ -74,7 +74,7 @@ def session(context: typer.Context, inventory: Path | None, via: str | None) -> 
     profile = _of_group(working.ledger.platform, f"{folder}/consortium.yml: ledger.platform")
     asks: Asks = context.obj.reach(folder)
     try:
-        driver, node = _first(asks, working, via)
+        driver, node = _first(asks, working, via, but)
         yield Session(folder, working, profile, driver, node, _follower(folder, driver), asks)
     finally:
         asks.close()
@@ -98,11 +98,11 @@ def _of_group(platform: str, where: str) -> Profile:
     return profile
 
 
-def _first(asks: Asks, working: Consortium, via: str | None) -> tuple[CometBft, str]:
+def _first(asks: Asks, working: Consortium, via: str | None, but: str) -> tuple[CometBft, str]:
     if via and via not in asks.nodes:
         raise InputError(f"not a managed node: {via}", where="--via", allowed=", ".join(asks.nodes))
     reasons: list[str] = []
-    for node in [via] if via else asks.nodes:
+    for node in [via] if via else [one for one in asks.nodes if one != but]:
         driver = CometBft(Relay(asks, node), working.ledger.chain)
         try:
             driver.status()

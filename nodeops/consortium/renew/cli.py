@@ -33,7 +33,8 @@ def lost_node(
 
     Exits with 1 when it may not. playbooks/replace.yml asks it.
     """
-    with session(context, inventory, via) as at:
+    # Its own host may be behind, and tell of old blocks.
+    with session(context, inventory, via, but=node) as at:
         _require_ours("NODE", node, at.asks.nodes)
         published = _published(at, node)
         seen = proven(at, node, published)
