@@ -55,7 +55,8 @@ class Draft:
     def summary(self) -> str:
         """Return what the proposer's file says that it does, and why it was forced."""
         what = [str(one) for one in effects(self.old, self.new)] or ["nothing on the chain but the digest"]
-        return "; ".join(filter(None, [self.forced, *what]))[:_MOST_TEXT]
+        # The chain counts bytes, and a reason may have letters of several.
+        return "; ".join(filter(None, [self.forced, *what])).encode()[:_MOST_TEXT].decode(errors="ignore")
 
     def signed_by(self, key: SigningKey) -> Packed:
         """Return the message that an organisation signs to propose it."""
