@@ -12,11 +12,15 @@ _HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-
 _SSH_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]{40,}={0,3}( \S.*)?")
 # CometBFT: types/validator_set.go, MaxTotalVotingPower = MaxInt64/8; far below it one node's share stays readable.
 MAX_POWER = 1_000_000
+# One each second for half a century; and every reader of JSON holds it.
+MAX_REVISION = 2**31 - 1
 # CometBFT v0.38 is of this year: no chain of it is older.
 OLDEST_YEAR = 2023
 
 # RFC 1122, 1112: "this network", never a destination; reserved, with the broadcast address as its last.
 _NO_HOST = (ipaddress.IPv4Network("0.0.0.0/8"), ipaddress.IPv4Network("240.0.0.0/4"))
+# The widest networks that one organisation has: 10.0.0.0/8 (RFC 1918); a registry gives no member of it more IPv6 than this.
+_WIDEST_IPV4, _WIDEST_IPV6 = 8, 16
 _OWN_NAMES = ("localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback", "ip6-allnodes", "ip6-allrouters")
 
 
@@ -65,6 +69,14 @@ def _network(value: str) -> str:
     return str(found)
 
 
+def _people(value: str) -> str:
+    """Return a network that people of one organisation may log in from. Raise ValueError for one that is nearly everybody."""
+    found = ipaddress.ip_network(_network(value))
+    if found.prefixlen < (_WIDEST_IPV4 if found.version == 4 else _WIDEST_IPV6):
+        raise ValueError(f"is nearly everybody: networks of operators are /{_WIDEST_IPV4} or smaller (IPv6 /{_WIDEST_IPV6})")
+    return str(found)
+
+
 def _ssh_key(value: str) -> str:
     if not _SSH_KEY.fullmatch(value):
         raise ValueError("is not an OpenSSH public key line such as 'ssh-ed25519 AAAA... name'")
@@ -85,6 +97,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Address = Annotated[str, AfterValidator(_address)]
 SshKey = Annotated[str, AfterValidator(_ssh_key)]
 Network = Annotated[str, AfterValidator(_network)]
+PeopleNetwork = Annotated[str, AfterValidator(_people)]
 Why = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,300}$"), said(1)]
 Words = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"), said(1)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from nodeops.document.choices.choices import Choices
 from nodeops.document.fields import (
     MAX_POWER,
+    MAX_REVISION,
     UNSAID,
     Address,
     ChainId,
@@ -63,7 +64,8 @@ class Organisation(Model):
 
 class Node(Model):
     """One ledger process on one host. Validators have power >= 1, witnesses have none. `former_node_id` (in quotes): peers knew
-    it by this id once, and its host makes another key. `answers_members`: its RPC also answers the hosts of all nodes.
+    it by this id once, and its host makes another key. `answers_members`: its RPC also answers the hosts of all nodes,
+    which have it prove blocks to them.
     """
 
     organisation: Name
@@ -116,12 +118,10 @@ class Former(Model):
 
 
 class Consortium(Model):
-    """The whole of consortium.yml. `threshold` organisations must agree: by votes where the ledger asks, else by signatures.
-    `former`: keys for records of those who left.
-    """
+    """The whole of consortium.yml. `threshold` organisations must agree, by votes or signatures; `former`: keys of who left."""
 
     consortium: Name
-    revision: Annotated[int, Field(ge=1)]
+    revision: Annotated[int, Field(ge=1, le=MAX_REVISION)]
     ledger: Ledger
     organisations: Annotated[dict[Name, Organisation], Field(min_length=1)]
     nodes: Annotated[dict[Name, Node], Field(min_length=1)]

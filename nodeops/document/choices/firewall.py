@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from nodeops.document.fields import Network, PortNumber, Why
+from nodeops.document.fields import Network, PeopleNetwork, PortNumber, Why
 
 
 class Published(BaseModel, strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True):
@@ -33,7 +33,7 @@ class FirewallChoices(BaseModel, strict=True, frozen=True, extra="forbid", allow
     new SSH connection within `confirm_seconds`, or the old one comes back.
     """
 
-    operators: list[Network] = []
+    operators: list[PeopleNetwork] = []
     clients: list[Network] = []
     ssh_port: PortNumber = 22
     published: list[Published] = []

@@ -69,6 +69,7 @@ PROBLEMS = {
     "name": (with_change("tel-1:", "Tel_1:"), "consortium.yml:9: nodes.Tel_1: is not a name; allowed: lower-case letters"),
     "no nodes": (GOOD.partition("nodes:")[0] + "nodes: {}\n", "consortium.yml:8: nodes: "),
     "revision 0": (with_change("revision: 3", "revision: 0"), "consortium.yml:3: revision: "),
+    "revision of 20 digits": (with_change("revision: 3", f"revision: {'9' * 20}"), "consortium.yml:3: revision: "),
     "chain": (with_change("chain: battery-1", "chain: 'battery 1'"), "consortium.yml:4: ledger.chain: "),
     "version": (with_change("v0.38.21", "latest"), "consortium.yml:4: ledger.version: "),
     "key of an admin": (
