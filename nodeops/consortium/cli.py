@@ -12,6 +12,7 @@ from nodeops.consortium.diff_cli import diff
 from nodeops.consortium.drift.cli import departed_node, drift
 from nodeops.consortium.proven import proven_policy
 from nodeops.consortium.relay import MOST_BYTES, answers
+from nodeops.consortium.renew.cli import lost_node, rotation_of
 from nodeops.consortium.signatures.cli import sign, signatures
 from nodeops.consortium.view_cli import log, show, status
 from nodeops.consortium.voting.cli import approve, enlist, propose, reject
@@ -39,6 +40,8 @@ def consortium() -> None:
 for _verb in (diff, enlist, propose, show, approve, reject, status, log, drift, sign, signatures):
     app.command()(_verb)
 app.command("departed")(departed_node)
+app.command("lost")(lost_node)
+app.command("rotation")(rotation_of)
 
 
 @app.command()

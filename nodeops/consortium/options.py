@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nodeops.core.reason import forced_reason
 from nodeops.document.inventory import INVENTORY_HELP
 from nodeops.ledger.answers import MAX_INTEGER
 
@@ -30,6 +31,15 @@ ProposalArgument = Annotated[
 DespiteOption = Annotated[
     bool,
     typer.Option("--despite-left-over", help="Although an accepted proposal that failed could still be executed by anybody."),
+]
+ForceOption = Annotated[
+    str,
+    typer.Option(
+        "--force",
+        metavar="REASON",
+        callback=forced_reason,
+        help="Although those that sign now would be too few for blocks. The chain keeps the reason.",
+    ),
 ]
 DigestOption = Annotated[
     str | None,

@@ -37,11 +37,15 @@ from nodeops.ledger.cosmos.revision import mark_of, read_mark
 
 @dataclass(frozen=True)
 class Registered:
-    """A validator as the chain has it: its operator's address, its voting power, and whether it is shut out for good."""
+    """A validator as the chain has it: its operator's address, its voting power, and whether it is shut out for good.
+
+    `address` is the one by which it signs blocks (hex), empty for a key of another kind.
+    """
 
     operator: str
     power: int
     jailed: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True)

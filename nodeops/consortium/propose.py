@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 from nodeops.consortium.effects import effects, let_go
+from nodeops.consortium.live import despite, forced_text
 from nodeops.consortium.orders import Names, contradictions, orders
 from nodeops.consortium.review import ahead, left_over
 from nodeops.consortium.rules import judged
-from nodeops.consortium.session import Session, accounts, ground, node_ids
+from nodeops.consortium.session import Session, accounts, ground, node_ids, signing_after
 from nodeops.core.errors import HostError, InputError, Refused
 from nodeops.core.finding import Finding, failures
 from nodeops.document.models import Consortium
@@ -33,13 +34,17 @@ _GAS, _GAS_EACH, _GAS_KEPT, _GAS_BYTE = 400_000, 250_000, 20_000, 40
 
 @dataclass(frozen=True)
 class Draft:
-    """A proposal that may be made: what its messages are, and the files and names that it was made from."""
+    """A proposal that may be made: what its messages are, and the files and names that it was made from.
+
+    `forced` says why it is made although those that sign now would be too few, empty where they are enough.
+    """
 
     old: Consortium
     new: Consortium
     messages: tuple[Packed, ...]
     names: Names
     findings: list[Finding]
+    forced: str = ""
 
     @property
     def title(self) -> str:
@@ -48,20 +53,24 @@ class Draft:
 
     @property
     def summary(self) -> str:
-        """Return what the proposer's file says that it does."""
-        return "; ".join(map(str, effects(self.old, self.new)))[:_MOST_TEXT] or "nothing on the chain but the digest"
+        """Return what the proposer's file says that it does, and why it was forced."""
+        what = [str(one) for one in effects(self.old, self.new)] or ["nothing on the chain but the digest"]
+        # The chain counts bytes, and a reason may have letters of several.
+        return "; ".join(filter(None, [self.forced, *what])).encode()[:_MOST_TEXT].decode(errors="ignore")
 
     def signed_by(self, key: SigningKey) -> Packed:
         """Return the message that an organisation signs to propose it."""
         return propose(key.address, self.messages, with_parts(self.new).text(), self.title, self.summary)
 
 
-def draft(at: Session, since: Path | None, upgrade_height: int | None) -> Draft:
-    """Return the proposal of the working file. Raise Refused, with the reasons, for one that would break something."""
+def draft(at: Session, since: Path | None, upgrade_height: int | None, force: str = "") -> Draft:
+    """Return the proposal of the working file. Raise Refused, with the reasons, for one that would break something.
+
+    `force` is the reason why it may be one of which those that sign now are too few for blocks.
+    """
     old, new = at.before(since), at.working
     found = judged(old, new, at.profile)
-    if failures(found):
-        raise Refused("this revision may not be proposed:\n  " + "\n  ".join(failures(found)), where="consortium.yml")
+    _refuse(found)
     if upgrade_height and not any(one.kind == "upgrade" for one in effects(old, new)):
         hint = "leave it out: nodes go over one at a time, or the version stays"
         raise Refused("this revision has no upgrade that waits for a height", where="--upgrade-height", hint=hint)
@@ -76,9 +85,16 @@ def draft(at: Session, since: Path | None, upgrade_height: int | None) -> Draft:
     if wrong:
         hint = "find out who changed the chain: nodeops consortium log"
         raise Refused("the chain is not what the file in force says:\n  " + "\n  ".join(wrong), where="consortium.yml", hint=hint)
-    return Draft(
-        old, new, orders(old, new, known), replace(names, accounts=accounts(old, new)), [*found, *left_over(proposals(at.driver))]
-    )
+    messages = orders(old, new, known)
+    live = signing_after(at, known, messages)
+    found += [*despite(live, force), *left_over(proposals(at.driver))]
+    _refuse(found)
+    return Draft(old, new, messages, replace(names, accounts=accounts(old, new)), found, forced_text(live, force))
+
+
+def _refuse(found: Iterable[Finding]) -> None:
+    if failures(found):
+        raise Refused("this revision may not be proposed:\n  " + "\n  ".join(failures(found)), where="consortium.yml")
 
 
 def _refuse_fork(at: Session, old: Consortium) -> None:

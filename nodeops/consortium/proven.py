@@ -20,6 +20,7 @@ from nodeops.ledger.cosmos.codec import FormError, decode
 from nodeops.ledger.cosmos.group_state import STORE, Policy, Proposal, policy_key, proposal_key
 from nodeops.ledger.cosmos.state import FIRST_PROVEN, ProvenState
 from nodeops.ledger.driver import Driver
+from nodeops.ledger.node.status import LIVE_WINDOW
 
 M = TypeVar("M")
 # The header that proves a height is that of the next block.
@@ -71,6 +72,18 @@ def proven_validators(driver: Driver, follower: Follower) -> ProvenValidators:
     announced = TrustedSet(chain, tuple(then)).hash() == header.next_validators_hash
     require(announced, Step.VALIDATORS, f"those that the node shows for the block after {height} are not those it announced")
     return ProvenValidators(proven, moment(header.time), now, then)
+
+
+def proven_signers(driver: Driver, follower: Follower) -> frozenset[str]:
+    """Return the addresses of validators that signed one of the newest blocks, as `live_signers` counts them.
+
+    Each block is proven, so no node shows a silent one as one that signs. Raise ProofError when it cannot prove a block.
+    """
+    # The block after it settles which votes the chain records of one.
+    newest = driver.status().height - 1
+    oldest = max(newest - LIVE_WINDOW + 1, follower.genesis.first_height)
+    blocks = [follower.block(height) for height in range(oldest, newest + 1)]
+    return frozenset(address for one in blocks for address in one.signers)
 
 
 def _read(shape: type[M], value: bytes, height: int) -> M:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from nodeops.consortium.live import FORCED
 from nodeops.core.errors import Refused
 from nodeops.core.finding import Finding, Verdict
 from nodeops.document.models import Consortium
@@ -149,6 +150,9 @@ def _taken(left: list[Packed], one: Packed) -> bool:
 
 def vote_lines(case: Case) -> Iterator[str]:
     """Yield who voted, and what is missing."""
+    if case.proposal.summary.startswith(FORCED):
+        yield f"its proposer says: {case.proposal.summary!a}"
+    said = {case.members.get(one.voter, one.voter): f"; {one.text!a}" for one in case.votes if one.text}
     for name, option in sorted(case.voted.items()):
-        yield f"{name}: {option}"
+        yield f"{name}: {option}{said.get(name, '')}"
     yield f"{case.missing} more must agree" if case.missing else "enough agree"

@@ -1,7 +1,7 @@
 """What a verb of voting starts from: the files at hand, and the chain through a node of this organisation."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,12 @@ from pathlib import Path
 import typer
 
 from nodeops.consortium.kept import previous
+from nodeops.consortium.live import judged, shifts, untold
 from nodeops.consortium.orders import Ground, Names, Registered
-from nodeops.consortium.proven import proven_policy, proven_proposal
+from nodeops.consortium.proven import proven_policy, proven_proposal, proven_signers
 from nodeops.consortium.relay import Asks, Relay
 from nodeops.core.errors import HostError, InputError, NodeopsError
+from nodeops.core.finding import Finding
 from nodeops.document.check import checked_consortium
 from nodeops.document.inventory import GENESIS_FILE, inventory_folder
 from nodeops.document.load import load_consortium
@@ -26,8 +28,9 @@ from nodeops.ledger.cosmos.app_state import COINS_PER_POWER
 from nodeops.ledger.cosmos.codec import FormError
 from nodeops.ledger.cosmos.group import validators
 from nodeops.ledger.cosmos.group_state import Policy, Proposal, Validator
-from nodeops.ledger.cosmos.messages import PublicKey, unpack
+from nodeops.ledger.cosmos.messages import Packed, PublicKey, unpack
 from nodeops.ledger.founding.gather import read_folder
+from nodeops.ledger.identity.identity import address_of
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class Session:
 
 
 @contextmanager
-def session(context: typer.Context, inventory: Path | None, via: str | None) -> Iterator[Session]:
-    """Yield a session through the node that is named, or the first that answers.
+def session(context: typer.Context, inventory: Path | None, via: str | None, but: str = "") -> Iterator[Session]:
+    """Yield a session through the node that is named, or the first that answers; `but` is not asked unless it is named.
 
     Raise InputError for a platform that cannot ask organisations, HostError when no node answers.
     """
@@ -71,7 +74,7 @@ def session(context: typer.Context, inventory: Path | None, via: str | None) -> 
     profile = _of_group(working.ledger.platform, f"{folder}/consortium.yml: ledger.platform")
     asks: Asks = context.obj.reach(folder)
     try:
-        driver, node = _first(asks, working, via)
+        driver, node = _first(asks, working, via, but)
         yield Session(folder, working, profile, driver, node, _follower(folder, driver), asks)
     finally:
         asks.close()
@@ -95,11 +98,11 @@ def _of_group(platform: str, where: str) -> Profile:
     return profile
 
 
-def _first(asks: Asks, working: Consortium, via: str | None) -> tuple[CometBft, str]:
+def _first(asks: Asks, working: Consortium, via: str | None, but: str) -> tuple[CometBft, str]:
     if via and via not in asks.nodes:
         raise InputError(f"not a managed node: {via}", where="--via", allowed=", ".join(asks.nodes))
     reasons: list[str] = []
-    for node in [via] if via else asks.nodes:
+    for node in [via] if via else [one for one in asks.nodes if one != but]:
         driver = CometBft(Relay(asks, node), working.ledger.chain)
         try:
             driver.status()
@@ -131,10 +134,22 @@ def ground(at: Session, upgrade_height: int | None = None) -> tuple[Ground, Name
     for one in validators(at.driver):
         name = nodes.get(key_of(one), f"a validator with key {key_of(one)}")
         operators[one.operator] = name
-        known = Registered(one.operator, int(one.tokens) // COINS_PER_POWER if one.tokens.isdecimal() else 0, bool(one.jailed))
+        power = int(one.tokens) // COINS_PER_POWER if one.tokens.isdecimal() else 0
+        known = Registered(one.operator, power, bool(one.jailed), address_of(key) if (key := key_of(one)) else "")
         if name not in found or known.power:
             found[name] = known
     return Ground(found, upgrade_height), Names(operators, {})
+
+
+def signing_after(at: Session, known: Ground, orders: Sequence[Packed]) -> list[Finding]:
+    """Return whether those that sign now are enough once orders were executed; nothing when they move no power."""
+    if not shifts(orders):
+        return []
+    try:
+        signers = proven_signers(at.driver, at.follower)
+    except NodeopsError as error:
+        return [untold(str(error))]
+    return judged(known, signers, orders, at.profile.quorum)
 
 
 def key_of(validator: Validator) -> str:

@@ -9,6 +9,7 @@ import typer
 from nodeops.console import DocumentOption, JsonFlag, emit, working
 from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
+from nodeops.core.reason import forced_reason
 from nodeops.core.result import Result, Table
 from nodeops.document.host import load_node_document
 from nodeops.document.models import NodeDocument
@@ -19,7 +20,6 @@ from nodeops.quorum.leave import forced, observe
 from nodeops.quorum.policy import Passage, Request, elsewhere, passage
 
 _EXPECTED = "the chain goes on without this node"
-_REASON_LENGTH = 200
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(lease_app, name="lease")
 
@@ -27,13 +27,6 @@ app.add_typer(lease_app, name="lease")
 @app.callback()
 def quorum() -> None:
     """What the chain can spare."""
-
-
-def _is_reason(text: str) -> str:
-    """Return a reason that can be written down. Raise InputError for one that cannot."""
-    if len(text) > _REASON_LENGTH or not text.isprintable() or text != text.strip():
-        raise InputError("is no reason", where="--force", allowed=f"1 to {_REASON_LENGTH} characters that can be printed")
-    return text
 
 
 RollOption = Annotated[
@@ -55,7 +48,7 @@ ForceOption = Annotated[
     typer.Option(
         "--force",
         metavar="REASON",
-        callback=_is_reason,
+        callback=forced_reason,
         help="Break the glass: whatever the gate says, leases and quorum. The reason is written down (nodeops quorum history).",
     ),
 ]

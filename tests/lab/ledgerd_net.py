@@ -59,7 +59,8 @@ class Net:
             for number, name in enumerate(self.validators, 1)
         }
         identities = {name: identity_of(name, organisation(name)) for name in self.validators}
-        self.genesis = genesis_text(make_genesis(Consortium.model_validate(tree), identities, "2026-01-31T08:00:00Z"))
+        self.consortium, self.identities = Consortium.model_validate(tree), identities
+        self.genesis = genesis_text(make_genesis(self.consortium, identities, "2026-01-31T08:00:00Z"))
 
     def home(self, name: str) -> Path:
         """Write the home of a node that dials all nodes which were made before."""

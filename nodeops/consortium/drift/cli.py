@@ -40,7 +40,7 @@ def drift(context: typer.Context, inventory: InventoryOption = None, via: ViaOpt
     with session(context, inventory, via) as at:
         chain = _on_chain(at)
         keys = published_keys(at.folder)
-        rows = [*chain_rows(at.working, keys, chain), *_host_rows(at)]
+        rows = [*chain_rows(at.working, keys, chain), *host_rows(at)]
         emit(drift_result(rows, chain.height), as_json)
 
 
@@ -59,7 +59,7 @@ def departed_node(
         keys = published_keys(at.folder)
         seen = _proven(at)
         found = departed(node, keys, at.working, seen, datetime.now(UTC))
-        found = [*found, still_known(node, list(_host_rows(at)))]
+        found = [*found, still_known(node, list(host_rows(at)))]
         data = {"node": node, "height": seen.height, "validator_key": keys.get(node), "admins_changed": _admins_changed(at, node)}
         emit(Result(data, findings=found), as_json)
 
@@ -84,7 +84,8 @@ def _proven(at: Session) -> Proven:
     return Proven(read_mark(policy.text), block.height, known.time, block.power, block.total_power, keys)
 
 
-def _host_rows(at: Session) -> Iterator[Row]:
+def host_rows(at: Session) -> Iterator[Row]:
+    """Yield our nodes and monitors beside the file, each asked now."""
     # Where all nodes of the organisation left, their hosts are asked for the chain, and are none of the file's.
     if set(at.asks.nodes) <= at.working.nodes.keys():
         for name, answer in sorted(at.asks.ask_all(["status"]).items()):

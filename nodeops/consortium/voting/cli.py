@@ -1,6 +1,7 @@
 """`nodeops consortium enlist|propose|approve|reject`: what an organisation signs. Its key stays on this machine."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -8,9 +9,11 @@ import typer
 from nodeops.console import DryRunFlag, JsonFlag, aside, emit, working
 from nodeops.consortium.enlist import creation, fund, operator_address, operator_key
 from nodeops.consortium.kept import keep
+from nodeops.consortium.live import despite, forced_text
 from nodeops.consortium.options import (
     DespiteOption,
     DigestOption,
+    ForceOption,
     FromOption,
     InventoryOption,
     KeyOption,
@@ -26,6 +29,7 @@ from nodeops.consortium.view_cli import look_result
 from nodeops.consortium.voting.organisation_key import load_organisation_key
 from nodeops.consortium.voting.vote import Look, agreeable, look, outcome, refuse_unless
 from nodeops.core.errors import InputError, Refused
+from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Change, Result
 from nodeops.document.models import Consortium
 from nodeops.ledger.answers import MAX_INTEGER
@@ -65,6 +69,7 @@ def propose(
     via: ViaOption = None,
     upgrade_height: HeightOption = None,
     despite_left_over: DespiteOption = False,
+    force: ForceOption = "",
     dry_run: DryRunFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -73,7 +78,7 @@ def propose(
     with session(context, inventory, via) as at:
         kept = proposals(at.driver)
         refuse_left_over(kept, despite_left_over)
-        made = draft(at, since, upgrade_height)
+        made = draft(at, since, upgrade_height, force)
         who = organisation_of(signer, made.old)
         lines = [f"the policy is told: {line}" for line in in_words(made.messages, made.names)]
         data: dict[str, Any] = {"organisation": who, "chain": at.chain, **_named(made.new), "orders": lines}
@@ -109,6 +114,7 @@ def approve(
     number: ProposalArgument = None,
     digest: DigestOption = None,
     despite_left_over: DespiteOption = False,
+    force: ForceOption = "",
     inventory: InventoryOption = None,
     since: FromOption = None,
     via: ViaOption = None,
@@ -122,11 +128,12 @@ def approve(
     signer = load_organisation_key(key)
     with session(context, inventory, via) as at:
         seen = look(at, number, since)
-        found = agreeable(seen, digest)
+        found = despite(agreeable(seen, digest), force)
         kept = proposals(at.driver)
         refuse_left_over(kept, despite_left_over)
         refuse_unless(found, seen.case.proposal.number)
-        _vote(at, signer, seen, YES, dry_run, as_json, kept)
+        ballot = Ballot(YES, forced_text(seen.live, force), [one for one in found if one.verdict is not Verdict.PASS])
+        _vote(at, signer, seen, ballot, dry_run, as_json, kept)
 
 
 def reject(
@@ -141,26 +148,36 @@ def reject(
     """Vote against a proposal. A vote cannot be changed."""
     signer = load_organisation_key(key)
     with session(context, inventory, via) as at:
-        _vote(at, signer, look(at, number, None), NO, dry_run, as_json)
+        _vote(at, signer, look(at, number, None), Ballot(NO), dry_run, as_json)
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """A vote that is to be cast, the text that the chain keeps with it, and what its voter should know."""
+
+    option: int
+    text: str = ""
+    findings: Sequence[Finding] = ()
 
 
 def _vote(
-    at: Session, signer: SigningKey, seen: Look, option: int, dry_run: bool, as_json: bool, kept: Sequence[Proposal] = ()
+    at: Session, signer: SigningKey, seen: Look, ballot: Ballot, dry_run: bool, as_json: bool, kept: Sequence[Proposal] = ()
 ) -> None:
     case = seen.case
     number, who = case.proposal.number, _member(signer, case)
-    word = "yes" if option == YES else "no"
+    word = "yes" if ballot.option == YES else "no"
     change = Change(f"proposal {number}", f"{who} votes {word}")
     result = look_result(at, seen)
     if who in case.voted:
         raise Refused(f"{who} has voted already: {case.voted[who]}", where=f"proposal {number}")
     if dry_run:
-        emit(Result(result.data, tables=result.tables, lines=result.lines, changes=[change]), as_json)
+        emit(Result(result.data, result.tables, result.lines, ballot.findings, [change]), as_json)
         return
     # Before it is signed, and beside the answer: who votes may still stop.
-    for line in result.lines:
+    for line in [*result.lines, *(f"{one.verdict} {one.id}: {one.actual}" for one in ballot.findings)]:
         aside(line)
-    sent = _taken(_send(at, signer, pack(Vote(number, signer.address, option)), len(case.proposal.messages), kept))
+    vote = pack(Vote(number, signer.address, ballot.option, ballot.text))
+    sent = _taken(_send(at, signer, vote, len(case.proposal.messages), kept))
     said = outcome(at, number, case.mark, sent.height)
     data = {
         "proposal": number,
@@ -171,7 +188,7 @@ def _vote(
         "outcome": said,
     }
     lines = [f"{who} votes {word} on proposal {number}, in block {sent.height}: {said}", *_kept(at, said)]
-    emit(Result(data, lines=lines, changes=[change]), as_json)
+    emit(Result(data, lines=lines, findings=ballot.findings, changes=[change]), as_json)
 
 
 def _member(signer: SigningKey, case: Case) -> str:

@@ -9,7 +9,7 @@ from nodeops.consortium.orders import Ground, Names, contradictions, orders
 from nodeops.consortium.proven import wait_for_block
 from nodeops.consortium.review import Case, ahead, findings
 from nodeops.consortium.rules import judged
-from nodeops.consortium.session import Session, accounts, ground
+from nodeops.consortium.session import Session, accounts, ground, signing_after
 from nodeops.core.errors import InputError, NodeopsError, Refused
 from nodeops.core.finding import Finding, Verdict, failures
 from nodeops.document.models import Consortium
@@ -28,7 +28,8 @@ _TOLD = "the proposal is of the revision that was compared"
 class Look:
     """A case, who is meant by its addresses, the revision before the file at hand (None where that is not here).
 
-    `rules` is what is asked of the file at hand before it may be proposed, `heights` of the height of each upgrade.
+    `rules` is what is asked of the file at hand before it may be proposed, `heights` of the height of each upgrade, `live` of
+    those that sign now.
     """
 
     case: Case
@@ -36,6 +37,7 @@ class Look:
     old: Consortium | None
     rules: Sequence[Finding] = ()
     heights: Sequence[Finding] = ()
+    live: Sequence[Finding] = ()
 
 
 def chosen(at: Session, number: int | None) -> Proposal:
@@ -82,7 +84,8 @@ def look(at: Session, number: int | None, since: Path | None) -> Look:
     named = {**group, **accounts(*filter(None, (old, at.working)))}
     case = Case(found, now, votes(at.driver, found.number), group, at.working, expected, why)
     heights = [ahead(height, at.driver.status().height) for height in upgrades]
-    return Look(case, replace(names, accounts=named), old, rules, heights)
+    live = signing_after(at, known, found.messages)
+    return Look(case, replace(names, accounts=named), old, rules, heights, live)
 
 
 def before_in_force(old: Consortium, now: Policy) -> Finding:
@@ -119,7 +122,7 @@ def agreeable(seen: Look, told: str | None) -> list[Finding]:
 
     A file at hand that has this digest is the proposed one, and is judged as without it.
     """
-    found = [*findings(seen.case), *seen.heights]
+    found = [*findings(seen.case), *seen.heights, *seen.live]
     if told in (None, mark_of(seen.case.working).digest):
         return [*found, *seen.rules]
     mark = seen.case.mark

@@ -83,7 +83,8 @@ ROOMS_ELSEWHERE = {"artifact", "document", "fleet", "lab", "metrics", "status"}
 LOOKS = {
     "agent build", "agent show", "agent verify", "backup list", "backup open-keys", "backup show", "backup status",
     "backup verify", "backup witness", "consortium departed", "consortium diff", "consortium drift", "consortium log",
-    "consortium revision", "consortium show", "consortium signatures", "consortium status", "disk check",
+    "consortium lost", "consortium revision", "consortium rotation", "consortium show", "consortium signatures",
+    "consortium status", "disk check",
     "disk forecast", "disk holds", "disk plan", "disk status", "disk verify", "firewall check", "firewall explain",
     "firewall show", "firewall status", "hardening audit", "hardening explain", "hardening list", "hardening plan",
     "ledger checkpoint", "ledger peers", "ledger status", "ledger validators", "ledger verify", "ledger wait",

@@ -41,8 +41,8 @@ def inventory(folder: Path) -> Path:
     return folder
 
 
-def run(folder: Path, playbook: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    argv = [Path(sys.executable).with_name("ansible-playbook"), "-vv", "-i", folder / "consortium.yml", playbook]
+def run(folder: Path, playbook: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    argv = [Path(sys.executable).with_name("ansible-playbook"), "-vv", "-i", folder / "consortium.yml", playbook, *words]
     env = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_ANY_ERRORS_FATAL": "0", **environment}
     return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
 
@@ -181,3 +181,31 @@ def test_a_host_whose_node_left_is_known_as_the_revision_before_made_it(tmp_path
     done = run(folder, folder / "p.yml")
     assert "members n-1, left n-2 n-3 n-4, in a n-1" in done.stdout, done.stdout + done.stderr
     assert "made by 1 at 192.0.2.3" in done.stdout
+
+
+DEAD = ("--limit", "n-1", "-e", '{"restore_because": "seen burnt", "restore_identity": "/nowhere"}')
+ROTATED = ("-e", "rotate_key=node", "-e", "rotate_name=n-1")
+REFUSED = {
+    "a host is replaced by nobody": ("replace.yml", ("--limit", "n-1"), "why its old host is dead. Nothing was changed."),
+    "two at once": ("replace.yml", DEAD[2:], "the one node, the SSH key of an admin"),
+    "an archive that is not there": ("replace.yml", DEAD, "custody/n-1.age"),
+    "no key is named": ("rotate.yml", ROTATED[2:], "rotate_key=node|record|validator|organisation"),
+    "another word": ("rotate.yml", ("-e", "rotate_key=peers", *ROTATED[2:]), "rotate_key=node|record|validator|organisation"),
+    "a part of our nodes": ("rotate.yml", ("--limit", "n-1", *ROTATED), "without --limit"),
+    "a ledger that asks nobody": ("rotate.yml", ROTATED, "cometbft cannot ask organisations for their votes"),
+}
+
+
+@slow
+@pytest.mark.parametrize(("playbook", "words", "said"), REFUSED.values(), ids=REFUSED)
+def test_nothing_is_replaced_before_it_is_said_what_and_why(
+    tmp_path: Path, playbook: str, words: tuple[str, ...], said: str
+) -> None:
+    folder = inventory(tmp_path)
+    (folder / "consortium.yml").write_text(CONSORTIUM + WITNESSES)
+    (folder / "identities").mkdir()
+    (folder / "identities/n-1.yml").write_text(identity_text(identity_of("n-1", "a"), 1))
+    done = run(folder, ROOT / "playbooks" / playbook, *words)
+    assert done.returncode != 0
+    assert said in " ".join((done.stdout + done.stderr).split()), done.stdout + done.stderr
+    assert "changed=1" not in done.stdout
