@@ -83,8 +83,9 @@ check: $(READY) ## Lint, types, unit and contract tests: a minute and a half, no
 	@$(MAKE) --jobs=2 --keep-going unit lint-ansible-quick $(LINTS)
 
 .PHONY: unit lint-ansible lint-ansible-quick $(LINTS)
+# Three processes on two cores: what one waits for, a timeout or a process, keeps no core idle.
 unit:
-	@python -m pytest -m "not lab and not long and not slow" --hypothesis-profile=check --numprocesses 2 --dist loadfile \
+	@python -m pytest -m "not lab and not long and not slow" --hypothesis-profile=check --numprocesses 3 --dist loadfile \
 		tests/unit tests/contract
 lint-python:
 	@ruff check .
