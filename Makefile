@@ -128,11 +128,11 @@ CACHE_TEST := tests/lab/test_packages.py
 test: $(READY) test-tools ## Everything, at the size that proves it: check, then lab tests and scenarios on real hosts; cleans up
 	@$(MAKE) --keep-going lint everything
 everything:
-	@$(call sessions,build/times.json,--dist loadfile,$(LANES))
+	@$(call sessions,build/times.json,--numprocesses 3 --dist loadfile,$(LANES))
 
 .PHONY: test-long
 test-long: $(READY) test-tools ## What a release needs beside `make test`: full matrices, soaks, simulated days; prints a report
-	@$(call sessions,build/times-long.json,--dist worksteal -m long,-m long)
+	@$(call sessions,build/times-long.json,--numprocesses 2 --dist worksteal -m long,-m long)
 
 # Two sessions of pytest that are one run: the file of its times, options of the first, of the second.
 define sessions
@@ -140,7 +140,7 @@ trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
 export NODEOPS_TIMES=$(1)
 rm -f $(1)
 code=0
-python -m pytest --verbose --numprocesses 2 $(2) tests/unit tests/contract tests/filesystems tests/long $(CACHE_TEST) || code=$$?
+python -m pytest --verbose $(2) tests/unit tests/contract tests/filesystems tests/long $(CACHE_TEST) || code=$$?
 python -m pytest --verbose $(3) --deselect $(CACHE_TEST) tests/lab || code=$$?
 exit $$code
 endef

@@ -111,7 +111,8 @@ def until(lab: LabHosts, chain: str, code: int, live: int, looks: int = 1) -> An
         if agreed == looks:
             return network
         assert time.monotonic() < deadline, f"exit code {exit_code}: {network['summary']}"
-        time.sleep(1)
+        # Each look is seven logins: asked all the time, they would take the cores from those who are waited for.
+        time.sleep(2)
 
 
 def systemctl(lab: LabHosts, action: str, *nodes: str) -> None:

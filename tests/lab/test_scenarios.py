@@ -79,7 +79,8 @@ def test_scenario_in_full(name):
 
 
 def judge(name: str, full: bool) -> None:
-    done = command("molecule", "test", "--scenario-name", name, seconds=MOST_SECONDS, NODEOPS_FULL=str(int(full)))
+    size = {"NODEOPS_FULL": str(int(full)), "NODEOPS_FIRST_RUN": "check" if full else "syntax"}
+    done = command("molecule", "test", "--scenario-name", name, seconds=MOST_SECONDS, **size)
     said = plain(done.stdout + done.stderr)
     SAID.mkdir(parents=True, exist_ok=True)
     (SAID / f"{name}.txt").write_text(said, encoding="utf-8")
