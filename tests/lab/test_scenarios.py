@@ -41,6 +41,7 @@ FULL_BUDGETS = {
     "lifecycle": 720,
     "monitoring": 3300,
     "patch": 480,
+    "restart": 360,
     "restore": 900,
 }
 MOST_SECONDS = 4500
