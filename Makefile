@@ -103,7 +103,7 @@ lint-yaml:
 
 .PHONY: lint
 lint: $(READY)
-	@$(MAKE) --jobs=2 --keep-going --output-sync=target lint-ansible $(LINTS)
+	@$(MAKE) --jobs=2 --keep-going --output-sync=target lint-ansible-quick $(LINTS)
 
 # What tests need beside Python: filesystems to break, a server to ship to, rules to load.
 TOOLS := rclone e2fsprogs xfsprogs logrotate zstd nftables iptables iproute2 restic age
@@ -130,8 +130,10 @@ test: $(READY) test-tools ## Everything, at the size that proves it: check, then
 everything:
 	@$(call sessions,build/times.json,--numprocesses 3 --dist loadfile,$(LANES))
 
-.PHONY: test-long
+.PHONY: test-long everything-long
 test-long: $(READY) test-tools ## What a release needs beside `make test`: full matrices, soaks, simulated days; prints a report
+	@$(MAKE) --keep-going lint-ansible everything-long
+everything-long:
 	@$(call sessions,build/times-long.json,--numprocesses 2 --dist worksteal -m long,-m long)
 
 # Two sessions of pytest that are one run: the file of its times, options of the first, of the second.
