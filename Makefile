@@ -79,12 +79,13 @@ demo-down: $(READY) ## Remove the demo's hosts, and nothing else
 	@nodeops lab down --inventory $(LAB)
 
 .PHONY: check
-check: $(READY) ## Lint, types, unit and contract tests: a minute and a half, no hosts
+check: $(READY) ## Lint, types, unit and contract tests: a minute or so, no hosts
 	@$(MAKE) --jobs=2 --keep-going unit lint-ansible-quick $(LINTS)
 
 .PHONY: unit lint-ansible lint-ansible-quick $(LINTS)
+# Three processes on two cores: what one waits for, a timeout or a process, keeps no core idle.
 unit:
-	@python -m pytest -m "not lab and not long and not slow" --hypothesis-profile=check --numprocesses 2 --dist loadfile \
+	@python -m pytest -m "not lab and not long and not slow" --hypothesis-profile=check --numprocesses 3 --dist loadfile \
 		tests/unit tests/contract
 lint-python:
 	@ruff check .
@@ -102,7 +103,7 @@ lint-yaml:
 
 .PHONY: lint
 lint: $(READY)
-	@$(MAKE) --jobs=2 --keep-going --output-sync=target lint-ansible $(LINTS)
+	@$(MAKE) --jobs=2 --keep-going --output-sync=target lint-ansible-quick $(LINTS)
 
 # What tests need beside Python: filesystems to break, a server to ship to, rules to load.
 TOOLS := rclone e2fsprogs xfsprogs logrotate zstd nftables iptables iproute2 restic age
@@ -127,11 +128,13 @@ CACHE_TEST := tests/lab/test_packages.py
 test: $(READY) test-tools ## Everything, at the size that proves it: check, then lab tests and scenarios on real hosts; cleans up
 	@$(MAKE) --keep-going lint everything
 everything:
-	@$(call sessions,build/times.json,--dist loadfile,$(LANES))
+	@$(call sessions,build/times.json,--numprocesses 3 --dist loadfile,$(LANES))
 
-.PHONY: test-long
+.PHONY: test-long everything-long
 test-long: $(READY) test-tools ## What a release needs beside `make test`: full matrices, soaks, simulated days; prints a report
-	@$(call sessions,build/times-long.json,--dist worksteal -m long,-m long)
+	@$(MAKE) --keep-going lint-ansible everything-long
+everything-long:
+	@$(call sessions,build/times-long.json,--numprocesses 2 --dist worksteal -m long,-m long)
 
 # Two sessions of pytest that are one run: the file of its times, options of the first, of the second.
 define sessions
@@ -139,7 +142,7 @@ trap 'make --silent labs-down >/dev/null 2>&1 || true' EXIT
 export NODEOPS_TIMES=$(1)
 rm -f $(1)
 code=0
-python -m pytest --verbose --numprocesses 2 $(2) tests/unit tests/contract tests/filesystems tests/long $(CACHE_TEST) || code=$$?
+python -m pytest --verbose $(2) tests/unit tests/contract tests/filesystems tests/long $(CACHE_TEST) || code=$$?
 python -m pytest --verbose $(3) --deselect $(CACHE_TEST) tests/lab || code=$$?
 exit $$code
 endef

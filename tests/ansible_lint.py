@@ -1,7 +1,7 @@
-"""ansible-lint for `make check`: one process reads the syntax of all playbooks and roles.
+"""ansible-lint for `make check` and `make test`: one process reads the syntax of all playbooks and roles.
 
 ansible-lint starts one for each, some sixty, which is four fifths of its work. It does so here too when the one found anything:
-its own words say what and where. `make test` has plain ansible-lint.
+its own words say what and where. `make test-long` has plain ansible-lint.
 """
 
 import os

@@ -1,7 +1,8 @@
 """Which run a test belongs to: `make check`, `make test` or `make test-long`. docs/testing.md says what is where, and why.
 
 A test without a mark is in `make test`, and in `make check` when it lies in tests/unit or tests/contract. One with the mark
-`slow` is not in `make check`: it costs the processor about a second or more, and what it proves is seldom what a change breaks.
+`slow` is not in `make check`: it costs the processor about a second or more, or waits for seconds, and what it proves is seldom
+what a change breaks.
 One with the mark `long` is in `make test-long` alone: mostly the same test at its full size, beside the size that proves it in
 every run.
 """

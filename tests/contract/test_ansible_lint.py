@@ -1,4 +1,4 @@
-"""The quick ansible-lint of `make check` finds what the plain one finds, wherever it stands."""
+"""The quick ansible-lint of `make check` and `make test` finds what the plain one finds, wherever it stands."""
 
 import subprocess
 import sys

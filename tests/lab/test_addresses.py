@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.lab.conftest import LabHosts
+from tests.tiers import sizes
 
 IPV6 = {"t-1": "fd00:6e6f:6465::11", "t-2": "fd00:6e6f:6465::12"}
 HOST_NAME = "t-2.ledger.example"
@@ -28,9 +29,11 @@ def hosts(lab_of: Callable[..., LabHosts]) -> Iterator[LabHosts]:
     file.write_text(kept, encoding="utf-8")
 
 
-def test_they_find_each_other_and_make_blocks(hosts: LabHosts) -> None:
-    for playbook in ("site.yml", "playbooks/verify.yml"):
-        done = hosts.play(playbook)
+# In full hardened too: it has parameters of IPv6 in force.
+@pytest.mark.parametrize("options", sizes(("--skip-tags", "hardening"), ()), ids=["as it is", "hardened"])
+def test_they_find_each_other_and_make_blocks(hosts: LabHosts, options: tuple[str, ...]) -> None:
+    for words in (("site.yml", *options), ("playbooks/verify.yml",)):
+        done = hosts.play(*words)
         assert done.returncode == 0, done.stdout + done.stderr
     answer = json.loads(hosts.ssh("t-1", "sudo nodeops ledger peers --json").stdout)
     assert len(answer["peers"]) == 1

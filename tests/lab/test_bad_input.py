@@ -17,12 +17,14 @@ import pytest
 
 from tests.contract.rules.tree import ROOT
 from tests.lab.conftest import ENVIRONMENT, LabHosts
-from tests.tiers import sizes
+from tests.tiers import some
 
 DOCUMENT = "/etc/nodeops/node.json"
 PORT = 26656
+# What makes these hosts nodes: they are hardened from nothing in molecule/ledger and test_network.py, and here in full.
+SITE = ("site.yml", "--skip-tags", "hardening")
 # Moments at which the controller dies, in seconds after the first task: while copying; and while looking and configuring too.
-DEATHS = sizes((9,), (4, 9, 14))
+DEATHS = some([((9,), SITE)], [((4, 9, 14), ("site.yml",))])
 
 
 @pytest.fixture(scope="module")
@@ -155,19 +157,21 @@ def test_check_mode_on_fresh_hosts_changes_nothing(hosts: LabHosts) -> None:
     assert not (hosts.inventory / "genesis.json").exists()
 
 
-@pytest.mark.parametrize("deaths", DEATHS, ids=str)
-def test_a_controller_that_dies_half_way_is_completed_by_the_next_run(hosts: LabHosts, deaths: Sequence[int]) -> None:
+@pytest.mark.parametrize(("deaths", "site"), DEATHS, ids=str)
+def test_a_controller_that_dies_half_way_is_completed_by_the_next_run(
+    hosts: LabHosts, deaths: Sequence[int], site: Sequence[str]
+) -> None:
     for seconds in deaths:
-        die_after(hosts, seconds)
-    done = hosts.play("site.yml")
+        die_after(hosts, seconds, *site)
+    done = hosts.play(*site)
     assert done.returncode == 0, done.stdout + done.stderr
     done = hosts.play("playbooks/verify.yml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def die_after(lab: LabHosts, seconds: int) -> None:
+def die_after(lab: LabHosts, seconds: int, *words: str) -> None:
     """Start the run and kill it with everything it started."""
-    argv = ["ansible-playbook", "-i", str(lab.inventory / "consortium.yml"), "site.yml"]
+    argv = ["ansible-playbook", "-i", str(lab.inventory / "consortium.yml"), *words]
     process = subprocess.Popen(
         argv, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -191,12 +195,12 @@ def test_a_genesis_that_disagrees_with_the_file_is_refused(hosts: LabHosts) -> N
 
 def test_a_lost_identity_on_the_host_is_never_made_anew(hosts: LabHosts) -> None:
     must(hosts, "t-2", "sudo systemctl stop ledger && sudo mv /var/lib/ledger/keys /var/lib/ledger/keys.lost")
-    done = hosts.play("site.yml")
+    done = hosts.play(*SITE)
     assert done.returncode != 0
     assert "t-2" in done.stdout
     assert hosts.ssh("t-2", "sudo ls /var/lib/ledger/keys").returncode != 0
     must(hosts, "t-2", "sudo mv /var/lib/ledger/keys.lost /var/lib/ledger/keys && sudo systemctl start ledger")
-    again = hosts.play("site.yml")
+    again = hosts.play(*SITE)
     assert again.returncode == 0, again.stdout + again.stderr
 
 

@@ -10,6 +10,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,8 +145,30 @@ def host(lab_of: Callable[..., LabHosts]) -> LabHosts:
 
 @pytest.fixture
 def site(tmp_path: Path, host: LabHosts) -> Iterator[Site]:
-    """Five nodes: good, slow, garbage, other-key (known under another key), silent (accepts and never speaks)."""
-    made = Site(tmp_path, host)
+    with five_nodes(tmp_path, host) as made:
+        yield made
+
+
+# What is asked of them as they are. All at once: each waits until the slow ones are given up.
+ASKED = {
+    "answers": ("run", "--json", "--", "status", "--json"),
+    "text": ("run", "--", "status"),
+    "status": ("status", "--json"),
+}
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory, host: LabHosts) -> dict[str, tuple[int, str]]:
+    """Return how each of ASKED ended, and what it printed."""
+    with five_nodes(tmp_path_factory.mktemp("said"), host) as made, ThreadPoolExecutor(len(ASKED)) as pool:
+        bounds = ("--connect-timeout", "10", "--timeout", "20")
+        return dict(zip(ASKED, pool.map(lambda words: made.fleet(words[0], *bounds, *words[1:]), ASKED.values()), strict=True))
+
+
+@contextmanager
+def five_nodes(folder: Path, host: LabHosts) -> Iterator[Site]:
+    """Give five nodes: good, slow, garbage, other-key (known under another key), silent (accepts and never speaks)."""
+    made = Site(folder, host)
     keygen(made.user_key)
     with servers(made) as keys, socket.create_server(("127.0.0.1", 0)) as silent:
         places = {mode: (made.address, port) for mode, port in PORTS.items()} | {"silent": silent.getsockname()}
@@ -176,8 +199,8 @@ def write_inventory(site: Site, places: dict[str, tuple[str, int]], keys: dict[s
     (site.folder / "ssh_config").write_text(f"{hosts}Host *\n{common}  UserKnownHostsFile {known}\n")
 
 
-def test_every_host_is_told_apart_and_none_holds_up_another(site: Site) -> None:
-    code, out = site.fleet("run", "--connect-timeout", "10", "--timeout", "20", "--json", "--", "status", "--json")
+def test_every_host_is_told_apart_and_none_holds_up_another(said: dict[str, tuple[int, str]]) -> None:
+    code, out = said["answers"]
     answers = json.loads(out)
     assert {name: answer["state"] for name, answer in answers.items()} == {
         "good": "answered",
@@ -194,16 +217,16 @@ def test_every_host_is_told_apart_and_none_holds_up_another(site: Site) -> None:
     assert code == 5
 
 
-def test_the_good_host_is_printed_before_the_slow_ones_are_given_up(site: Site) -> None:
-    _, out = site.fleet("run", "--connect-timeout", "10", "--timeout", "20", "--", "status")
+def test_the_good_host_is_printed_before_the_slow_ones_are_given_up(said: dict[str, tuple[int, str]]) -> None:
+    _, out = said["text"]
     heads = [line.split()[1] for line in out.splitlines() if line.startswith("── ")]
     assert set(heads[:3]) == {"good", "garbage", "other-key"}
     assert heads[3:] == ["silent", "slow"]
     assert "\x1b" not in out
 
 
-def test_status_of_hosts_that_lie_is_a_table(site: Site) -> None:
-    code, out = site.fleet("status", "--connect-timeout", "10", "--timeout", "20", "--json")
+def test_status_of_hosts_that_lie_is_a_table(said: dict[str, tuple[int, str]]) -> None:
+    code, out = said["status"]
     states = {name: node["state"] for name, node in json.loads(out)["nodes"].items()}
     assert states["garbage"] == states["good"] == "no valid status"
     assert (states["silent"], states["other-key"]) == ("dead", "host key does not match")

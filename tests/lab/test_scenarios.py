@@ -33,11 +33,15 @@ BUDGETS = {
 # Those with more to do in `make test-long`: every host, every release, every moment of a kill, floods of minutes.
 FULL_BUDGETS = {
     FIRST: 400,
+    "backup": 480,
     "disk": 1500,
     "firewall": 400,
     "hardening": 1500,
+    "ledgerd": 300,
     "lifecycle": 720,
     "monitoring": 3300,
+    "patch": 480,
+    "restart": 360,
     "restore": 900,
 }
 MOST_SECONDS = 4500
@@ -76,7 +80,8 @@ def test_scenario_in_full(name):
 
 
 def judge(name: str, full: bool) -> None:
-    done = command("molecule", "test", "--scenario-name", name, seconds=MOST_SECONDS, NODEOPS_FULL=str(int(full)))
+    size = {"NODEOPS_FULL": str(int(full)), "NODEOPS_FIRST_RUN": "check" if full else "syntax"}
+    done = command("molecule", "test", "--scenario-name", name, seconds=MOST_SECONDS, **size)
     said = plain(done.stdout + done.stderr)
     SAID.mkdir(parents=True, exist_ok=True)
     (SAID / f"{name}.txt").write_text(said, encoding="utf-8")

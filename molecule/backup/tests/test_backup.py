@@ -9,6 +9,7 @@ from typing import Any
 
 import hosts
 import pytest
+from tier import FULL
 
 REPOSITORY = "alpha-repo"
 SAVED = ["alpha-1", "alpha-2"]
@@ -163,7 +164,12 @@ TROUBLES = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+# In full all. Whom a repository does not let in, or who does not trust it, is told by the unit in test_sftp.py, too, and for this
+# kind of repository in tests/unit/backup/test_reach.py.
+TOLD = list(TROUBLES) if FULL else ["down", "full"]
+
+
+@pytest.mark.parametrize("trouble", TOLD)
 def test_a_repository_that_cannot_be_used_is_named_and_the_node_signs_on(trouble: str) -> None:
     place, begin, end, said = TROUBLES[trouble]
     node = SAVED[0]

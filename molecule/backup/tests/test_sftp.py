@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import hosts
 import pytest
+from tier import FULL
 
 NODE, PLACE, ADDRESS = "alpha-1", "alpha-repo", "172.30.45.50"
 FOLDER, SETTINGS, MEMORY = "/etc/nodeops/backup", "/etc/nodeops/backup.env", "/var/lib/nodeops/backup/last.json"
@@ -99,7 +100,8 @@ TROUBLES = {
 }
 
 
-@pytest.mark.parametrize("spoiled", TROUBLES, indirect=True)
+# One that is away is told of the other repository (test_backup.py); in full here, too.
+@pytest.mark.parametrize("spoiled", [name for name in TROUBLES if FULL or name != "down"], indirect=True)
 def test_what_is_wrong_is_told(spoiled: str) -> None:
     assert hosts.run(NODE, f"systemctl start {BACKUP}").code != 0
     remembered = hosts.verb(NODE, "backup", "show", codes=(0, 1))

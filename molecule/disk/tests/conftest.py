@@ -90,7 +90,8 @@ def wait_for(what: str, holds: Callable[[], bool], seconds: float) -> None:
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
-        time.sleep(0.5)
+        # Who asks is a login and a Python: asked all the time, it would take a core from those who are waited for.
+        time.sleep(1)
 
 
 def is_calm(node: str) -> bool:

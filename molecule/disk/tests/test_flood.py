@@ -10,6 +10,8 @@ from tier import FULL
 
 # In full for `make test-long` and `make bench`; what `make test` takes fits on a machine that does other things too.
 RATE, SECONDS, DEBUG_SECONDS = (100e6, 60, 300) if FULL else (30e6, 20, 30)
+# Each goes there and back by a restart in its turn. In every run the one that is flooded, and one of the other release.
+DEBUGGED = hosts.NODES if FULL else hosts.NODES[:2]
 # A block a second; three of four validators share two cores with a flood.
 MOST_GAP_SECONDS = 10.0
 DROP_IN = "/run/systemd/system/ledger.service.d/50-nodeops-log-level.conf"
@@ -20,10 +22,10 @@ def level(node: str) -> str:
     return str(hosts.verb(node, "logs", "level")["level"])
 
 
-def test_a_flood_while_all_validators_log_at_debug() -> None:
-    for node in hosts.NODES:
+def test_a_flood_while_validators_log_at_debug() -> None:
+    for node in DEBUGGED:
         hosts.verb(node, "logs", "level", "debug", "--for", f"{DEBUG_SECONDS + 120}s", "--roll", "alpha,beta")
-    for node in hosts.NODES:
+    for node in DEBUGGED:
         hosts.verb(node, "ledger", "verify")
         assert "D" in hosts.must(node, SEEN_LEVELS), "debug lines are written"
     mark, begun = blocks.mark(), time.monotonic()

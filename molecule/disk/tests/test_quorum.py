@@ -3,7 +3,8 @@
 import hosts
 from conftest import FILL, status, wait_for
 
-FOREIGN = "/var/lib/ledger/somebody-elses"
+PLACE = "/var/lib/ledger"
+FOREIGN = f"{PLACE}/somebody-elses"
 FULL = ("beta-1", "beta-2")
 # Less than 2 % of 6 GiB, and more than the last resort: the node should stop, and there is room to wait. Then less than that.
 CRITICAL_MIB, LAST_MIB = 90, 40
@@ -36,6 +37,8 @@ def test_of_two_full_nodes_one_stops_and_the_other_keeps_the_chain_going_while_i
     assert refused.code == 1 and "3 of 4 voting power is live, 3 needed" in refused.out, refused
     wait_for("it stops before its disk is full", lambda: has_stopped_after_filling(0, LAST_MIB), 180)
     for node in FULL:
+        refused = hosts.run(node, "nodeops disk admit")
+        assert refused.code == 4 and "may not start" in refused.err and PLACE in refused.err, refused
         hosts.must(node, f"rm -r {FOREIGN}")
     wait_for("both run again", lambda: len(running()) == 2, 180)
     for node in FULL:

@@ -18,7 +18,7 @@ def main() -> None:
     older, newer = remote.NODES
     remote.at_once(witnesses.install, remote.NODES)
     witnesses.install_content(newer, older)
-    remote.at_once(lambda node: witnesses.measure(node, "before"), remote.NODES)
+    remote.at_once(lambda node: witnesses.measure(node, witnesses.STOCK), remote.NODES)
     remote.BUILD.mkdir(parents=True, exist_ok=True)
     for node, seen in remote.at_once(snapshot.take, remote.NODES).items():
         (remote.BUILD / f"stock-{node}.json").write_text(json.dumps(seen), encoding="utf-8")

@@ -46,6 +46,7 @@ def _run_restic(host: Path, *words: str) -> str:
     return run(["restic", "--no-cache", *words], timeout_seconds=60, environment=environment).stdout.decode()
 
 
+@slow
 def test_what_is_backed_up_is_listed_judged_and_comes_back_as_it_was(host, capsys):
     planned = asked(host, capsys, "run", "--dry-run")[1]
     made = asked(host, capsys, "run")[1]

@@ -18,6 +18,7 @@ from nodeops.mesh.keys import Shared
 from nodeops.mesh.packet import ANSWER, QUESTION, SIZE, Packet, packed
 from nodeops.mesh.prober import SELF, Peer, Prober, open_sockets, round_trip
 from tests.filesystems.disks import child, ended
+from tests.tiers import slow
 
 PORT = 9656
 ONE, TWO, COPY, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.9"
@@ -107,6 +108,7 @@ def gone() -> int:
 needs_nft = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("nft", path="/usr/sbin:/usr/bin"), reason="root, nft")
 
 
+@slow
 @needs_nft
 @pytest.mark.parametrize("lost", ["questions", "answers"])
 def test_loss_is_what_was_lost_to_the_packet(lost, monkeypatch):

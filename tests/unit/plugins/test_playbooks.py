@@ -133,6 +133,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     return Shown(whole, re.sub(r"\x1b\[[0-9;]*m", "", whole).replace("'", ""), genesis_text_of(folder))
 
 
+@slow
 def test_a_wrong_inventory_is_said_once_in_our_words(tmp_path: Path) -> None:
     folder = inventory(tmp_path)
     (folder / "consortium.yml").write_text(CONSORTIUM.replace("duty:", "dutty:").replace("v0.38.21", "latest"))

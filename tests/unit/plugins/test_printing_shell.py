@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import paramiko
 import pytest
 
+from tests.tiers import slow
 from tests.unit.fleet.ssh_server import World
 from tests.unit.plugins.test_playbooks import CONSORTIUM, WITNESSES, inventory, run, verb
 
@@ -54,6 +55,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
+@slow
 @pytest.mark.parametrize("host", [host for host, _ in GREETINGS.values()], ids=GREETINGS)
 def test_a_verb_answers_behind_what_the_shell_prints(printed: str, host: str) -> None:
     assert f"{host} word fine" in printed, printed
