@@ -9,7 +9,7 @@ ASKED = 'nodeops_exporter_asked_timestamp_seconds{{network="n",node="{}",client=
 MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
 RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
 HALF_RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.5"')
-LAG = one("ledger_lag_blocks")
+LAG, MARGIN = one("ledger_lag_blocks"), one("quorum_margin_power")
 HEIGHT, HEAD, STAGE = one("ledger_height_blocks"), one("ledger_head_timestamp_seconds"), one("disk_stage", 'mountpoint="/"')
 END, FULL = one("certificate_not_after_timestamp_seconds", 'subject="a"'), one("disk_time_to_full_seconds", 'mountpoint="/"')
 OTHER_END = one("certificate_not_after_timestamp_seconds", 'subject="b"')
@@ -118,8 +118,11 @@ CASES: dict[str, Case] = {
         5 * MINUTE,
         firing=2,
     ),
+    # Two of three; one of three: a node that has not read the newest commits, or lies.
     "QuorumMarginZero": Case(
-        {one("quorum_margin_power"): "0x400", two("quorum_margin_power"): "1x400"}, {one("quorum_margin_power"): "1x400"}, MINUTE
+        {MARGIN: "0x400", two("quorum_margin_power"): "-1x400", MARGIN.replace('"a"', '"c"'): "1x400"},
+        {MARGIN: "0x400", two("quorum_margin_power"): "1x400", MARGIN.replace('"a"', '"c"'): "1x400"},
+        MINUTE,
     ),
     # One that was away for 90 blocks is back for six minutes.
     "ValidatorMissesBlocks": Case(
