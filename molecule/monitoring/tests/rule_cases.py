@@ -9,6 +9,7 @@ ASKED = 'nodeops_exporter_asked_timestamp_seconds{{network="n",node="{}",client=
 MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
 RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
 HALF_RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.5"')
+HOSTS = "nodeops:hosts:count"
 LAG, MARGIN = one("ledger_lag_blocks"), one("quorum_margin_power")
 HEIGHT, HEAD, STAGE = one("ledger_height_blocks"), one("ledger_head_timestamp_seconds"), one("disk_stage", 'mountpoint="/"')
 END, FULL = one("certificate_not_after_timestamp_seconds", 'subject="a"'), one("disk_time_to_full_seconds", 'mountpoint="/"')
@@ -258,6 +259,13 @@ CASES: dict[str, Case] = {
     "RepositoryDown": Case({REPOSITORY_UNIT: "0x400"}, {REPOSITORY_UNIT: "1x400", LOG_HOST_UNIT: "0x400"}, 2 * MINUTE),
     "StoreFills": Case({FREE: "9x400", SIZE_OF: "100x400"}, {FREE: "10x400", SIZE_OF: "100x400"}, 15 * MINUTE),
     "MonitorPartDown": Case({'up{job="monitor"}': "0x400"}, {'up{job="monitor"}': "1x400", UP: "0x400"}, 2 * MINUTE),
+    # Four in the file, one asked; of two both are asked, though one does not answer.
+    "HostsUnwatched": Case(
+        {HOSTS: "4x400", UP: "1x400", 'up{job="monitor"}': "1x400"},
+        {HOSTS: "2x400", UP: "1x400", UP.replace("nodeops", "hosts"): "0x400"},
+        30 * MINUTE,
+        late=HOUR,
+    ),
     "DeadMansSwitch": Case({UP: "1x400"}, {}, 0, vanished=1),
 }
 # The whole exporter answers and says nothing of its collectors.

@@ -77,6 +77,8 @@ FORGERIES: dict[str, list[Forgery]] = {
             firing=1,
         ),
     ],
+    # Nobody is asked at all: what is not there says nothing, and must not be all well.
+    "HostsUnwatched": [Forgery({"nodeops:hosts:count": "4x400", 'up{job="monitor"}': "1x400"}, firing=1)],
     # A monitor that asks is not dead because one host says so, nor alive; and one that only a few name is an invention.
     "MonitorSilent": [
         Forgery({**all_say(ASKED, "0+15x400", 'client="m"'), **again({said(ASKED, "evil", 'client="m"'): "0x400"})}),

@@ -132,6 +132,7 @@ def test_a_rule_that_is_broken_in_any_of_these_ways_is_noticed() -> None:
         "rules rules.yml",
         "rules ledger_rules.yml",
         "rules host_rules.yml",
+        "rules monitor_rules.yml",
         "rules service.yml",
         "config --syntax-only prometheus.yml",
     ],
