@@ -1,6 +1,6 @@
 """For every alert: series under which it fires, under which it stays quiet, and what it does when its series vanish."""
 
-from rule_series import DAY, HOUR, MINUTE, UP, Case, closed, followed, one, path, power, told, two, votes
+from rule_series import DAY, HOST, HOUR, MINUTE, UP, Case, closed, followed, one, own, path, power, told, two, votes
 
 COLLECTOR = one("collector_up", 'collector="disk"')
 BACKUP, FAILED = one("backup_last_timestamp_seconds"), one("backup_failed")
@@ -10,6 +10,10 @@ MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
 RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
 HALF_RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.5"')
 HOSTS = "nodeops:hosts:count"
+UNDELIVERED = own("alertmanager_notifications_failed_total", 'instance="m:9093",integration="email"')
+DROPPED = own("prometheus_notifications_dropped_total", 'instance="m:9090"')
+UNJUDGED = own("prometheus_rule_evaluation_failures_total", 'instance="m:9090",rule_group="x"')
+OF_MONITORS = (UNDELIVERED, DROPPED, UNJUDGED)
 LAG, MARGIN = one("ledger_lag_blocks"), one("quorum_margin_power")
 HEIGHT, HEAD, STAGE = one("ledger_height_blocks"), one("ledger_head_timestamp_seconds"), one("disk_stage", 'mountpoint="/"')
 END, FULL = one("certificate_not_after_timestamp_seconds", 'subject="a"'), one("disk_time_to_full_seconds", 'mountpoint="/"')
@@ -259,6 +263,13 @@ CASES: dict[str, Case] = {
     "RepositoryDown": Case({REPOSITORY_UNIT: "0x400"}, {REPOSITORY_UNIT: "1x400", LOG_HOST_UNIT: "0x400"}, 2 * MINUTE),
     "StoreFills": Case({FREE: "9x400", SIZE_OF: "100x400"}, {FREE: "10x400", SIZE_OF: "100x400"}, 15 * MINUTE),
     "MonitorPartDown": Case({'up{job="monitor"}': "0x400"}, {'up{job="monitor"}': "1x400", UP: "0x400"}, 2 * MINUTE),
+    # Each of the three; one message that failed and then did not; and what a host calls the same.
+    "MonitorFails": Case(
+        dict.fromkeys(OF_MONITORS, "0+1x400"),
+        {UNDELIVERED: "0x100 1x400", DROPPED: "7x400", UNJUDGED.replace('job="monitor"', HOST): "0+1x400"},
+        5 * MINUTE,
+        firing=3,
+    ),
     # Four in the file, one asked; of two both are asked, though one does not answer.
     "HostsUnwatched": Case(
         {HOSTS: "4x400", UP: "1x400", 'up{job="monitor"}': "1x400"},

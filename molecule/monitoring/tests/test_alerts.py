@@ -3,28 +3,14 @@
 import json
 import shlex
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import engine
 import hosts
 import pytest
-from monitor import ALWAYS, MONITOR, WAIT, asked, document, until_told
+from monitor import ALWAYS, BOOK, MONITOR, WAIT, asked, document, until_told
 
 LOG = "/var/log/ledger"
-BOOK = "/run/receiver.jsonl"
-RECEIVER = "/run/receiver.py"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def receiver() -> Iterator[None]:
-    """Let a small receiver of webhooks, mails and samples listen on the monitor."""
-    text = (Path(__file__).parent / "receiver.py").read_bytes()
-    line = f"cat > {RECEIVER}; : > {BOOK}; systemd-run --quiet --collect --unit receiver python3 {RECEIVER} {BOOK}"
-    hosts.must(MONITOR, line, given=text)
-    yield
-    hosts.must(MONITOR, f"systemctl stop receiver; rm -f {RECEIVER} {BOOK}")
 
 
 def book() -> dict[str, list[Any]]:
@@ -76,6 +62,36 @@ def test_three_ills_at_once_are_told_apart_and_their_end_is_seen() -> None:
     assert {one[0] for one in heard["mail"]} == {one[0] for one in of_beta}
     assert {"0.1.0"} == {one for one in heard["write"] if isinstance(one, str)}
     until_told(ALWAYS)
+
+
+# What MonitorFails looks at: a series that is never there could never raise it.
+COUNTED = [
+    "alertmanager_notifications_failed_total",
+    "prometheus_notifications_dropped_total",
+    "prometheus_rule_evaluation_failures_total",
+]
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_what_tells_of_the_monitor_itself_is_counted_here(name: str) -> None:
+    assert asked("prometheus", f"/api/v1/query?query={name}%7Bjob%3D%22monitor%22%7D")["data"]["result"], name
+
+
+def test_this_monitor_asks_every_host_of_the_file() -> None:
+    (seen,) = asked("prometheus", "/api/v1/query?query=nodeops%3Ahosts%3Acount")["data"]["result"]
+    assert int(seen["value"][1]) == len(hosts.NODES) + 1
+
+
+def route(**labels: str) -> set[str]:
+    """Return who is told of an alert, as the installed configuration says."""
+    words = shlex.join(f"{name}={value}" for name, value in labels.items())
+    said = hosts.must(MONITOR, f"amtool config routes test --config.file=/etc/prometheus/nodeops/alertmanager.yml {words}")
+    return set(said.strip().split(","))
+
+
+def test_of_a_monitor_that_fails_everybody_is_told() -> None:
+    everybody = {"people", "critical", "dead-man", "organisation-alpha", "organisation-beta"}
+    assert route(alertname="MonitorFails", severity="critical", job="monitor") == everybody
 
 
 def test_planned_work_is_silent_and_what_is_over_is_not() -> None:
