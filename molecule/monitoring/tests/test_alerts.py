@@ -8,6 +8,7 @@ from typing import Any
 import engine
 import hosts
 import pytest
+import yaml
 from monitor import ALWAYS, BOOK, MONITOR, WAIT, asked, document, until_told
 
 LOG = "/var/log/ledger"
@@ -92,6 +93,14 @@ def route(**labels: str) -> set[str]:
 def test_of_a_monitor_that_fails_everybody_is_told() -> None:
     everybody = {"people", "critical", "dead-man", "organisation-alpha", "organisation-beta"}
     assert route(alertname="MonitorFails", severity="critical", job="monitor") == everybody
+
+
+def test_the_dead_mans_switch_is_sent_at_every_turn() -> None:
+    found = yaml.safe_load(hosts.must(MONITOR, "cat /etc/prometheus/nodeops/alertmanager.yml"))["route"]
+    (switch,) = [one for one in found["routes"] if "DeadMansSwitch" in one["matchers"][0]]
+    assert (switch["repeat_interval"], found["group_interval"]) == ("30s", "1m"), (
+        "as long as the turn, it is left out now and then"
+    )
 
 
 def test_planned_work_is_silent_and_what_is_over_is_not() -> None:
