@@ -110,6 +110,13 @@ def test_planned_work_is_silent_and_what_is_over_is_not() -> None:
     assert [(one["name"], one["value"], one["isRegex"]) for one in silence["matchers"]] == [("node", "alpha-1|beta-1", True)]
 
 
+@pytest.mark.parametrize("name", ["prometheus.yml", "alertmanager.yml"])
+def test_what_may_hold_a_secret_is_read_by_nobody_else(name: str) -> None:
+    path = f"/etc/prometheus/nodeops/{name}"
+    assert hosts.must(MONITOR, f"stat -c '%a %U:%G' {path}").split() == ["640", "root:prometheus"]
+    assert hosts.run(MONITOR, f"setpriv --reuid nobody --regid nogroup --clear-groups cat {path}").code != 0
+
+
 def test_nobody_without_a_certificate_is_answered() -> None:
     ports = document()["monitor_ports"]
     for place in ports.values():
