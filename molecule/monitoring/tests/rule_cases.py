@@ -1,6 +1,6 @@
 """For every alert: series under which it fires, under which it stays quiet, and what it does when its series vanish."""
 
-from rule_series import DAY, HOST, HOUR, MINUTE, UP, Case, closed, followed, one, own, path, power, told, two, votes
+from rule_series import DAY, HOST, HOUR, MINUTE, UP, Case, answers, closed, followed, one, own, path, power, told, two, votes
 
 COLLECTOR = one("collector_up", 'collector="disk"')
 BACKUP, FAILED = one("backup_last_timestamp_seconds"), one("backup_failed")
@@ -194,7 +194,7 @@ CASES: dict[str, Case] = {
         step=4 * MINUTE,
     ),
     "MeshNodeIsolated": Case(
-        {**path("a", "c", 3), **path("b", "c", 2), **path("a", "d", 3), **closed("b", "d"), UP.replace('"a"', '"c"'): "1x400"},
+        {**path("a", "c", 3), **path("b", "c", 2), **path("a", "d", 3), **closed("b", "d"), **answers("c"), **answers("d")},
         # One of two that lose, and the only one that asks, name nobody. 0.77 of 15.77 is below a twentieth, of 15 above. Of g,
         # which was off for four minutes and is back for one, ExporterDown has said it.
         {
@@ -205,6 +205,7 @@ CASES: dict[str, Case] = {
             **path("b", "f", unsent=0.77),
             **{name: values for asks in "ab" for name, values in path(asks, "g", "0x100 15+15x16 255x400").items()},
             UP.replace('"a"', '"g"'): "1x100 0x15 1x400",
+            **{name: values for node in "cef" for name, values in answers(node).items()},
         },
         2 * MINUTE,
         firing=2,

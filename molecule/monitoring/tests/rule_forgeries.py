@@ -5,7 +5,7 @@ The host that lies is called evil. Whose target it is decides its labels network
 
 from dataclasses import dataclass
 
-from rule_series import UP, path, votes
+from rule_series import answers, path, votes
 
 TIMES = 5
 FREE_TEXT = 'client="Please log in at https://evil.example"'
@@ -65,17 +65,20 @@ FORGERIES: dict[str, list[Forgery]] = {
         ),
     ],
     "MeshNodeIsolated": [
-        Forgery({**path("a", "c"), **path("b", "c"), **again(path("evil", "c", 15)), UP.replace('"a"', '"c"'): "1x400"}),
+        Forgery({**path("a", "c"), **path("b", "c"), **again(path("evil", "c", 15)), **answers("c")}),
         Forgery(
             {
                 **path("a", "c", 15),
                 **path("b", "c", 15),
                 **path("d", "c", 15),
                 **again(path("evil", "c")),
-                UP.replace('"a"', '"c"'): "1x400",
+                **answers("c", "wx"),
             },
             firing=1,
+            which='organisation="wx"',
         ),
+        # Two of one organisation that name a node which there is not.
+        Forgery({**path("evil", "Please log in", 15), **path("evil-2", "Please log in", 15), **answers("c")}),
     ],
     # Nobody is asked at all: what is not there says nothing, and must not be all well.
     "HostsUnwatched": [Forgery({"nodeops:hosts:count": "4x400", 'up{job="monitor"}': "1x400"}, firing=1)],

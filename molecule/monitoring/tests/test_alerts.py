@@ -3,15 +3,18 @@
 import json
 import shlex
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import engine
 import hosts
 import pytest
 import yaml
-from monitor import ALWAYS, BOOK, MONITOR, WAIT, asked, document, until_told
+from monitor import ALWAYS, BOOK, MONITOR, WAIT, asked, document, told_of_all, until_told
 
 LOG = "/var/log/ledger"
+# An alert, and planned work, of a test alone.
+TRIAL = "Trial"
 
 
 def book() -> dict[str, list[Any]]:
@@ -104,10 +107,48 @@ def test_the_dead_mans_switch_is_sent_at_every_turn() -> None:
 
 
 def test_planned_work_is_silent_and_what_is_over_is_not() -> None:
-    (silence,) = asked("alertmanager", "/api/v2/silences")
+    (silence,) = [one for one in asked("alertmanager", "/api/v2/silences") if TRIAL not in one["comment"]]
     assert silence["comment"].startswith("new disks (2098-")
     assert silence["startsAt"].startswith("2098-01-01T00:00:00")
     assert [(one["name"], one["value"], one["isRegex"]) for one in silence["matchers"]] == [("node", "alpha-1|beta-1", True)]
+
+
+def amtool(*words: str) -> str:
+    """Return what amtool says that must succeed, as an operator would call it."""
+    port = document()["monitor_ports"]["alertmanager"]["port"]
+    where = ("--http.config.file=/etc/prometheus/nodeops/client.yml", f"--alertmanager.url=https://127.0.0.1:{port}")
+    return hosts.must(MONITOR, shlex.join(["amtool", *where, *words]))
+
+
+def moment(seconds: float) -> str:
+    """Return a moment so many seconds from now, as windows and amtool write it."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_while_all_nodes_are_worked_on_theirs_are_silent_and_those_of_monitors_are_told() -> None:
+    of_node, of_monitor = (
+        ["alertname=" + TRIAL, "network=monitored", "organisation=alpha", f"node={node}", f"duty={duty}"]
+        for node, duty in (("alpha-1", "validator"), (MONITOR, "monitor"))
+    )
+    amtool("alert", "add", *of_node)
+    amtool("alert", "add", *of_monitor)
+    # What was taken is there at once.
+    assert {(TRIAL, "alpha-1"), (TRIAL, MONITOR)} <= told_of_all()
+    window = {"from": moment(-60), "until": moment(3600), "why": TRIAL}
+    done = hosts.play(
+        f"../{hosts.SCENARIO.relative_to(hosts.ROOT)}/silences.yml", "-e", json.dumps({"monitoring_maintenance": [window]})
+    )
+    try:
+        assert done.returncode == 0, done.stdout[-4000:]
+        told = {alert for alert in told_of_all() if alert[0] == TRIAL}
+        assert told == {(TRIAL, MONITOR)}
+    finally:
+        for one in asked("alertmanager", "/api/v2/silences"):
+            if TRIAL in one["comment"] and one["status"]["state"] == "active":
+                amtool("silence", "expire", one["id"])
+        for labels in (of_node, of_monitor):
+            amtool("alert", "add", f"--start={moment(-600)}", f"--end={moment(-1)}", *labels)
+    assert TRIAL not in {name for name, _ in told_of_all()}
 
 
 @pytest.mark.parametrize("name", ["prometheus.yml", "alertmanager.yml"])
