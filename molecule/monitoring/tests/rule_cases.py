@@ -16,8 +16,11 @@ UNJUDGED = own("prometheus_rule_evaluation_failures_total", 'instance="m:9090",r
 OF_MONITORS = (UNDELIVERED, DROPPED, UNJUDGED)
 LAG, MARGIN = one("ledger_lag_blocks"), one("quorum_margin_power")
 HEIGHT, HEAD, STAGE = one("ledger_height_blocks"), one("ledger_head_timestamp_seconds"), one("disk_stage", 'mountpoint="/"')
-END, FULL = one("certificate_not_after_timestamp_seconds", 'subject="a"'), one("disk_time_to_full_seconds", 'mountpoint="/"')
-OTHER_END = one("certificate_not_after_timestamp_seconds", 'subject="b"')
+END, FULL = (
+    one("certificate_not_after_timestamp_seconds", 'subject="a",purpose="exporter"'),
+    one("disk_time_to_full_seconds", 'mountpoint="/"'),
+)
+OTHER_END = one("certificate_not_after_timestamp_seconds", 'subject="b",purpose="exporter"')
 OTHER_FULL = one("disk_time_to_full_seconds", 'mountpoint="/var"')
 OLDEST = one("patch_oldest_security_timestamp_seconds")
 REBOOT, STALE = one("patch_reboot_required"), two("patch_stale_services")
