@@ -1,4 +1,4 @@
-"""The script that makes a monitor's certificate, with the real openssl: by what its address is, and what is said when it cannot."""
+"""The script that makes a monitor's certificate, with the real openssl: what its address is, and what is said of a failure."""
 
 import subprocess
 from pathlib import Path
