@@ -31,6 +31,7 @@ options:
       owner: {description: User., type: str, default: root}
       group: {description: Group., type: str, default: root}
       validate: {description: Command that must succeed on the new file., type: str}
+      secret: {description: "Neither content nor difference is ever shown.", type: bool, default: false}
       once: {description: "Other content that stands there is never replaced, but refused.", type: bool, default: false}
   links:
     description: Symbolic links, replaced in one step.
@@ -66,6 +67,7 @@ FILE_OPTIONS = {
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
     "validate": {"type": "str"},
+    "secret": {"type": "bool", "default": False},
     "once": {"type": "bool", "default": False},
 }
 LINK_OPTIONS = {"path": {"type": "path", "required": True}, "target": {"type": "str", "required": True}}
@@ -149,8 +151,11 @@ def owner_of(item: "dict[str, Any]") -> "tuple[int, int]":
 def difference(item: "dict[str, Any]") -> "dict[str, str]":
     """Return what --diff shows for a file."""
     before = (read(item["dest"]) or b"").decode(errors="replace")
+    after = item["content"]
+    if item["secret"]:
+        before, after = "", "what is written is not shown: it may hold secrets\n"
     header = f"{item['dest']} ({item['owner']}:{item['group']} {item['mode']})"
-    return {"before": before, "after": item["content"], "before_header": item["dest"], "after_header": header}
+    return {"before": before, "after": after, "before_header": item["dest"], "after_header": header}
 
 
 def link_difference(item: "dict[str, str]") -> "dict[str, str]":

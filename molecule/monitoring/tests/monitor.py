@@ -14,6 +14,8 @@ ALWAYS: set[Alert] = {("DeadMansSwitch", "")}
 # Nodes send their logs only while test_log_host.py runs, which asks for these itself.
 OF_LOGS = ("LogHostSilent", "LogHostLeavesOut")
 WAIT = 240
+# Of what the small receiver was told (receiver.py, begun by converge.yml: a receiver that is away is an ill, MonitorFails).
+BOOK = "/run/receiver.jsonl"
 ASK = """
 import json, ssl, sys, urllib.request
 context = ssl.create_default_context(cafile=sys.argv[2])

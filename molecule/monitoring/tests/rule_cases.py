@@ -1,6 +1,6 @@
 """For every alert: series under which it fires, under which it stays quiet, and what it does when its series vanish."""
 
-from rule_series import DAY, HOUR, MINUTE, UP, Case, closed, followed, one, path, power, told, two, votes
+from rule_series import DAY, HOST, HOUR, MINUTE, UP, Case, answers, closed, followed, one, own, path, power, told, two, votes
 
 COLLECTOR = one("collector_up", 'collector="disk"')
 BACKUP, FAILED = one("backup_last_timestamp_seconds"), one("backup_failed")
@@ -9,10 +9,18 @@ ASKED = 'nodeops_exporter_asked_timestamp_seconds{{network="n",node="{}",client=
 MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
 RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
 HALF_RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.5"')
-LAG = one("ledger_lag_blocks")
+HOSTS = "nodeops:hosts:count"
+UNDELIVERED = own("alertmanager_notifications_failed_total", 'instance="m:9093",integration="email"')
+DROPPED = own("prometheus_notifications_dropped_total", 'instance="m:9090"')
+UNJUDGED = own("prometheus_rule_evaluation_failures_total", 'instance="m:9090",rule_group="x"')
+OF_MONITORS = (UNDELIVERED, DROPPED, UNJUDGED)
+LAG, MARGIN = one("ledger_lag_blocks"), one("quorum_margin_power")
 HEIGHT, HEAD, STAGE = one("ledger_height_blocks"), one("ledger_head_timestamp_seconds"), one("disk_stage", 'mountpoint="/"')
-END, FULL = one("certificate_not_after_timestamp_seconds", 'subject="a"'), one("disk_time_to_full_seconds", 'mountpoint="/"')
-OTHER_END = one("certificate_not_after_timestamp_seconds", 'subject="b"')
+END, FULL = (
+    one("certificate_not_after_timestamp_seconds", 'subject="a",purpose="exporter"'),
+    one("disk_time_to_full_seconds", 'mountpoint="/"'),
+)
+OTHER_END = one("certificate_not_after_timestamp_seconds", 'subject="b",purpose="exporter"')
 OTHER_FULL = one("disk_time_to_full_seconds", 'mountpoint="/var"')
 OLDEST = one("patch_oldest_security_timestamp_seconds")
 REBOOT, STALE = one("patch_reboot_required"), two("patch_stale_services")
@@ -118,8 +126,11 @@ CASES: dict[str, Case] = {
         5 * MINUTE,
         firing=2,
     ),
+    # Two of three; one of three: a node that has not read the newest commits, or lies.
     "QuorumMarginZero": Case(
-        {one("quorum_margin_power"): "0x400", two("quorum_margin_power"): "1x400"}, {one("quorum_margin_power"): "1x400"}, MINUTE
+        {MARGIN: "0x400", two("quorum_margin_power"): "-1x400", MARGIN.replace('"a"', '"c"'): "1x400"},
+        {MARGIN: "0x400", two("quorum_margin_power"): "1x400", MARGIN.replace('"a"', '"c"'): "1x400"},
+        MINUTE,
     ),
     # One that was away for 90 blocks is back for six minutes.
     "ValidatorMissesBlocks": Case(
@@ -186,7 +197,7 @@ CASES: dict[str, Case] = {
         step=4 * MINUTE,
     ),
     "MeshNodeIsolated": Case(
-        {**path("a", "c", 3), **path("b", "c", 2), **path("a", "d", 3), **closed("b", "d"), UP.replace('"a"', '"c"'): "1x400"},
+        {**path("a", "c", 3), **path("b", "c", 2), **path("a", "d", 3), **closed("b", "d"), **answers("c"), **answers("d")},
         # One of two that lose, and the only one that asks, name nobody. 0.77 of 15.77 is below a twentieth, of 15 above. Of g,
         # which was off for four minutes and is back for one, ExporterDown has said it.
         {
@@ -197,6 +208,7 @@ CASES: dict[str, Case] = {
             **path("b", "f", unsent=0.77),
             **{name: values for asks in "ab" for name, values in path(asks, "g", "0x100 15+15x16 255x400").items()},
             UP.replace('"a"', '"g"'): "1x100 0x15 1x400",
+            **{name: values for node in "cef" for name, values in answers(node).items()},
         },
         2 * MINUTE,
         firing=2,
@@ -255,6 +267,20 @@ CASES: dict[str, Case] = {
     "RepositoryDown": Case({REPOSITORY_UNIT: "0x400"}, {REPOSITORY_UNIT: "1x400", LOG_HOST_UNIT: "0x400"}, 2 * MINUTE),
     "StoreFills": Case({FREE: "9x400", SIZE_OF: "100x400"}, {FREE: "10x400", SIZE_OF: "100x400"}, 15 * MINUTE),
     "MonitorPartDown": Case({'up{job="monitor"}': "0x400"}, {'up{job="monitor"}': "1x400", UP: "0x400"}, 2 * MINUTE),
+    # Each of the three; one message that failed and then did not; and what a host calls the same.
+    "MonitorFails": Case(
+        dict.fromkeys(OF_MONITORS, "0+1x400"),
+        {UNDELIVERED: "0x100 1x400", DROPPED: "7x400", UNJUDGED.replace('job="monitor"', HOST): "0+1x400"},
+        5 * MINUTE,
+        firing=3,
+    ),
+    # Four in the file, one asked; of two both are asked, though one does not answer.
+    "HostsUnwatched": Case(
+        {HOSTS: "4x400", UP: "1x400", 'up{job="monitor"}': "1x400"},
+        {HOSTS: "2x400", UP: "1x400", UP.replace("nodeops", "hosts"): "0x400"},
+        30 * MINUTE,
+        late=HOUR,
+    ),
     "DeadMansSwitch": Case({UP: "1x400"}, {}, 0, vanished=1),
 }
 # The whole exporter answers and says nothing of its collectors.

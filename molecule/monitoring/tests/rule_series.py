@@ -53,6 +53,16 @@ def path(observer: str, peer: str, lost: float | str = 0, unsent: float | str = 
     }
 
 
+def own(name: str, labels: str) -> str:
+    """Return a series of one of the monitor's own parts."""
+    return f'{name}{{job="monitor",{labels}}}'
+
+
+def answers(node: str, organisation: str = "o") -> dict[str, str]:
+    """Return the series of a target that answers."""
+    return {f'up{{job="nodeops",network="n",node="{node}",organisation="{organisation}"}}': "1x400"}
+
+
 def closed(observer: str, peer: str) -> dict[str, str]:
     """Return the series of a path on which the kernel sends nothing."""
     return path(observer, peer, unsent=15, sent=0)

@@ -1,5 +1,5 @@
 """The rules with promtool, on the monitor: each alert fires, stays quiet, and does what is meant when series vanish; and each
-way to break a rule is noticed by these cases.
+way to break a rule is noticed by these cases. What one host says of its own alone raises or hides no alert of all.
 """
 
 import json
@@ -11,6 +11,7 @@ import hosts
 import pytest
 import yaml
 from rule_cases import BLIND, CASES
+from rule_forgeries import FORGERIES
 from rule_series import Case
 from tier import FULL
 
@@ -39,6 +40,7 @@ print(json.dumps(dict(zip(cases, said, strict=True))))
 
 def test_every_alert_has_its_cases() -> None:
     assert {rule["alert"] for rule in RULES} == set(CASES)
+    assert set(FORGERIES) <= set(CASES)
 
 
 def lasting(values: str, steps: int) -> str:
@@ -48,9 +50,9 @@ def lasting(values: str, steps: int) -> str:
     return " ".join([*before, last.replace("x400", f"x{steps - taken}")])
 
 
-def group(series: dict[str, str], case: Case, until: int, asked: dict[int, int], alert: str) -> dict[str, Any]:
-    """Return a group of tests on series that last until a second: how many of an alert fire at which second."""
-    count = f'count(ALERTS{{alertname="{alert}",alertstate="firing"}}) or vector(0)'
+def group(series: dict[str, str], case: Case, until: int, asked: dict[int, int], alert: str, which: str = "") -> dict[str, Any]:
+    """Return a group of tests on series that last until a second: how many of an alert (with labels) fire at which second."""
+    count = f'count(ALERTS{{alertname="{alert}",alertstate="firing",{which}}}) or vector(0)'
     found = {name: lasting(values, until // case.step) for name, values in series.items()}
     return {
         "interval": f"{case.step}s",
@@ -80,6 +82,7 @@ def cases_of(alert: str) -> str:
     found = groups(alert, case)
     if alert == "CollectorFailed":
         found.append(group(BLIND.fires, BLIND, BLIND.late, {BLIND.late: 1}, alert))
+    found += [group(one.series, case, case.late, {case.late: one.firing}, alert, one.which) for one in FORGERIES.get(alert, [])]
     return str(yaml.safe_dump({"rule_files": ["RULES"], "evaluation_interval": f"{case.step}s", "tests": found}))
 
 
@@ -105,6 +108,8 @@ def mutants(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"opposite-{number}", {"expr": f"{expression[: found.start(1)]}{OPPOSITE[found[1]]}{expression[found.end(1) :]}"}
     for number, found in enumerate(re.finditer(r" \+ rate\([^)]*\)", expression)):
         yield f"without-{number}", {"expr": expression[: found.start()] + expression[found.end() :]}
+    for number, found in enumerate(re.finditer(r"\b(max|min|group) by \(network, node[^)]*\) ", expression)):
+        yield f"each-series-{number}", {"expr": expression[: found.start()] + expression[found.end() :]}
     if "for" in rule:
         yield "at once", {"for": "0s"}
         yield "too late", {"for": f"{CASES[rule['alert']].late * 3 // 2}s"}
@@ -136,6 +141,7 @@ def test_a_rule_that_is_broken_in_any_of_these_ways_is_noticed() -> None:
         "rules rules.yml",
         "rules ledger_rules.yml",
         "rules host_rules.yml",
+        "rules monitor_rules.yml",
         "rules service.yml",
         "config --syntax-only prometheus.yml",
     ],

@@ -30,8 +30,19 @@ def series() -> list[dict[str, str]]:
             for name, text in zip(NAMES, values, strict=True)
             if text
         ]
-    # Blocks for twenty minutes, then none.
-    return [*found, {"series": 'nodeops_ledger_head_timestamp_seconds{network="n",node="alpha-1"}', "values": "0+30x40 1200x60"}]
+    head = 'nodeops_ledger_head_timestamp_seconds{{network="n",node="{}"{}}}'
+    return [
+        *found,
+        # Blocks for twenty minutes, then none. One says that there are, as often as it likes; three are behind.
+        {"series": head.format("alpha-1", ""), "values": "0+30x40 1200x60"},
+        {"series": head.format("alpha-2", ""), "values": "0+30x40 1200x60"},
+        *({"series": head.format("evil", f',x="{number}"'), "values": "0+30x100"} for number in range(5)),
+        *({"series": head.format(f"behind-{number}", ""), "values": "0x100"} for number in range(3)),
+        *(
+            {"series": f'nodeops_ledger_lag_blocks{{network="n",node="behind-{number}"}}', "values": "21x100"}
+            for number in range(3)
+        ),
+    ]
 
 
 def asked(expression: str, minutes: int, wanted: dict[str, float]) -> dict[str, Any]:

@@ -4,8 +4,10 @@ set -eu
 umask 077
 key=$1 certificate=$2 name=$3 address=$4
 case $address in
-    *:* | *[0-9].*[0-9]) alternatives="DNS:$name,IP:$address" ;;
-    *) alternatives="DNS:$name,DNS:$address" ;;
+    *:*) alternatives="DNS:$name,IP:$address" ;;
+    # A letter makes a name of it, be it one as mon-1.dc-1.
+    *[!0-9.]*) alternatives="DNS:$name,DNS:$address" ;;
+    *) alternatives="DNS:$name,IP:$address" ;;
 esac
 mkdir -p "$(dirname "$key")"
 chmod 0755 "$(dirname "$key")"
@@ -13,7 +15,7 @@ if ! { test -s "$key" && openssl x509 -in "$certificate" -noout -checkend 777600
     test "$(cat "$certificate.for")" = "$alternatives"; } 2>/dev/null; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 730 -keyout "$key.new" -out "$certificate.new" \
         -subj "/CN=$name" -addext "subjectAltName=$alternatives" -addext basicConstraints=critical,CA:FALSE \
-        -addext extendedKeyUsage=serverAuth,clientAuth 2>/dev/null
+        -addext extendedKeyUsage=serverAuth,clientAuth
     chmod 0644 "$certificate.new"
     mv "$key.new" "$key"
     mv "$certificate.new" "$certificate"

@@ -21,7 +21,7 @@ _NAME = re.compile(r"\bnodeops_[a-z][a-z0-9_]*\b")
 _SPEAKERS = ("docs/", "roles/", "molecule/")
 # Ansible's modules, variables and groups have the same beginning.
 _OTHERS = re.compile(
-    r"nodeops_(agent|artifacts|await_height|certificates|choices|document|files|gather|genesis|height|inventory|judge|manages"
+    r"nodeops_(agent|artifacts|await_height|certificates|choices|document|files|gather|genesis|height|inventory|judge|manages|monitoring"
     r"|observe|packages|patch_(?:plain|validator|witness)?|preflight|revision|roll_\w+|trees|trial|turns|unagreed|verb)"
 )
 

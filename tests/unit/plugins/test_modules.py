@@ -61,6 +61,16 @@ def test_check_mode_shows_the_difference_and_writes_nothing(run: Run, tmp_path: 
     assert file.read_text() == "old\n"
 
 
+def test_of_a_secret_no_difference_is_shown(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.conf"
+    file.write_text("hunter1\n")
+    for check in (True, False):
+        answer = run("nodeops_files", check=check, files=[{**owned(file, "hunter2\n"), "secret": True}])
+        assert answer["written"] == [str(file)]
+        assert "hunter" not in json.dumps(answer["diff"])
+    assert file.read_text() == "hunter2\n"
+
+
 def test_mode_alone_is_a_difference(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "a.conf"
     file.write_text("same\n")
