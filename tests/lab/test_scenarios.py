@@ -37,6 +37,7 @@ FULL_BUDGETS = {
     "firewall": 400,
     "hardening": 1500,
     "lifecycle": 720,
+    "membership": 3600,
     "monitoring": 3300,
     "restore": 900,
 }
@@ -57,7 +58,8 @@ def subnet(name: str) -> str:
 
 
 def test_every_scenario_states_its_budget():
-    assert set(BUDGETS) == FOUND
+    # One that is long as a whole has no size for every run.
+    assert set(BUDGETS) | set(FULL_BUDGETS) == FOUND
     assert max(BUDGETS.values()) <= 240
     assert next(iter(BUDGETS)) == FIRST
 
