@@ -40,8 +40,9 @@ FULL_BUDGETS = {
     "membership": 3600,
     "monitoring": 3300,
     "restore": 900,
+    "seven": 7200,
 }
-MOST_SECONDS = 4500
+MOST_SECONDS = 9000
 # All that each said, with what took longest in it.
 SAID = ROOT / "build" / "scenarios"
 
