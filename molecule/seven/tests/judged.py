@@ -2,6 +2,7 @@
 
 import json
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,9 +51,9 @@ class Chain:
         return any(node in votes for votes in self.votes[self.newest(after) + 1 : self.newest(until) + 1])
 
 
-def stops(since: float) -> set[Stop]:
-    """Return all planned stops since a time, of hosts that can be asked: a journal does not outlive its host."""
-    found = hosts.at_once(lambda node: hosts.run(node, _STOPPED.format(since=int(since))).out.split(), hosts.NODES)
+def stops(since: float, nodes: Iterable[str]) -> set[Stop]:
+    """Return all planned stops of nodes since a time. A journal does not outlive its host."""
+    found = hosts.at_once(lambda node: hosts.run(node, _STOPPED.format(since=int(since))).out.split(), nodes)
     return {Stop(float(at), node) for node, times in found.items() for at in times}
 
 

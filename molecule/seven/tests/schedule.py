@@ -1,5 +1,4 @@
-"""A random schedule of operations and faults for real hosts, drawn from its number alone; and what each of them is. Pure but for
-what `hurt`, `heal` and the organisations' controllers do.
+"""A random schedule of operations and faults for real hosts, drawn from its number alone. Pure.
 
 As tests/unit/lifecycle/schedules draws them for a model. A node that lies and a full disk are there only: the one needs another
 program, the other a filesystem for each host.
