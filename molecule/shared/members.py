@@ -171,11 +171,16 @@ class Controller:
 
     def says(self, *words: str, code: int = 0) -> Any:
         """Return what a verb of `nodeops consortium` answers here; it must end with this code."""
+        found, said = self.answers(*words)
+        assert found == code, f"{self.name}: {words}: {found}\n{said}"
+        return json.loads(said)
+
+    def answers(self, *words: str) -> tuple[int, str]:
+        """Return how a verb of `nodeops consortium` ends here, and what it says."""
         nodeops = str(Path(sys.executable).parent / "nodeops")
         line = [nodeops, "consortium", *words, "--inventory", str(self.folder), "--json"]
         done = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == code, f"{self.name}: {words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return json.loads(done.stdout)
+        return done.returncode, done.stdout or done.stderr
 
     def signs(self, *words: str, code: int = 0) -> Any:
         """Return what a verb that signs answers."""
