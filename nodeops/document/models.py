@@ -64,7 +64,8 @@ class Organisation(Model):
 
 class Node(Model):
     """One ledger process on one host. Validators have power >= 1, witnesses have none. `former_node_id` (in quotes): peers knew
-    it by this id once, and its host makes another key. `answers_members`: its RPC also answers the hosts of all nodes.
+    it by this id once, and its host makes another key. `answers_members`: its RPC also answers the hosts of all nodes,
+    which have it prove blocks to them.
     """
 
     organisation: Name

@@ -18,7 +18,7 @@ IpNetwork = IPv4Network | IPv6Network
 Networks = tuple[IpNetwork, ...]
 # Scopes whose own word would not say who is meant.
 _WHO = {"organisation": "nodes of its organisation"}
-_ANSWERS = "a node that begins later has a block proven to it (answers_members in the consortium file)"
+_ANSWERS = "who begins later, and who asks whether a node may stop, has blocks proven (answers_members in the consortium file)"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nodeops.core.errors import NodeopsError, Refused, Timeout
 from nodeops.document.models import NodeDocument
@@ -19,11 +19,16 @@ from nodeops.ledger.node.wait import left_behind
 from nodeops.quorum.policy import Leases, Passage, Request, Standing, Verdict, leave
 from nodeops.receipts import notes
 
+if TYPE_CHECKING:
+    from nodeops.quorum.newest import Compared
+
 # A node that has just come back may sign a few blocks later, and a ledger that starts may not answer yet.
 _PATIENCE_SECONDS = {"closed": 45.0, "silent": 15.0, "stands": 0.0}
 _QUESTION_SECONDS = 3.0
 _BOOK = "forced.jsonl"
 _OPEN: tuple[Verdict, ...] = ("open",)
+# Where this host's own node does not answer there is nothing to compare with.
+_CONFIRMED: tuple[Verdict, ...] = ("open", "wait", "leased", "closed", "stands")
 _LEAST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.5, 10.0
 _REFUSED = {
     "leased": ("others have leases", "wait for their end: nodeops quorum status. Where that cannot be: --force REASON"),
@@ -81,24 +86,59 @@ def observe(node: NodeDocument, driver: Driver) -> Standing:
     )
 
 
-def look(node: NodeDocument, request: Request) -> Passage:
-    """Return whether this node may be restarted now. A ledger that listens nowhere has no peers, so nobody counts on it."""
+def look(node: NodeDocument, request: Request, confirm: Collection[Verdict] = _CONFIRMED) -> Passage:
+    """Return whether this node may be restarted now. A ledger that listens nowhere has no peers, so nobody counts on it.
+
+    This host's own node is asked first. Where that comes to a verdict of `confirm`, it has to prove what it shows, and nodes of
+    other organisations are asked to do so as well: the newest proven block decides.
+    """
     if not is_reachable(node):
         return Passage("open", "the ledger takes no part: it listens nowhere")
-    seen = _seen(node)
-    if seen is not None and seen.moving and seen.own in seen.live:
-        leases = _leases(node, seen)
+    shown, leases = _seen(node, _own_word, None)
+    found = _answer(node, request, shown, leases)
+    return _answer(node, request, *_seen(node, _compared, leases)) if found.verdict in confirm else found
+
+
+def _seen(
+    node: NodeDocument, see: Callable[[NodeDocument], "Compared | None"], leases: Leases | None
+) -> "tuple[Compared | None, Leases | None]":
+    """Return what is seen, and leases, which are read where this node votes and they were not read yet."""
+    found = see(node)
+    if leases is None and found is not None and found.seen.moving and found.seen.own in found.seen.live:
+        leases = _leases(node, found.seen)
         # Leases may take a minute to read, and who was live then may be gone: the answer is of now.
-        seen = _seen(node)
-        seen = replace(seen, leases=leases) if seen else None
-    return replace(leave(request, seen, load_profile(node.ledger.platform).quorum, node.ledger.block_seconds), seen=seen)
+        found = see(node)
+    return found, leases
 
 
-def _seen(node: NodeDocument) -> Standing | None:
+def _answer(node: NodeDocument, request: Request, found: "Compared | None", leases: Leases | None) -> Passage:
+    rule, block_seconds = load_profile(node.ledger.platform).quorum, node.ledger.block_seconds
+    if found is None:
+        return leave(request, None, rule, block_seconds)
+    known = leases or Leases()
+    # Of leases a node that lags may show as little as of blocks: power is left to what is known, its own gives it no right.
+    seen = replace(found.seen, leases=replace(known, since=None) if found.lags else known)
+    passage = leave(request, seen, rule, block_seconds)
+    return replace(passage, why="; ".join(filter(None, [passage.why, found.said()])), seen=found.own)
+
+
+def _own_word(node: NodeDocument) -> "Compared | None":
+    # start-up: whoever imports this room's options need not read what proves a block
+    from nodeops.quorum.newest import Compared
+
     try:
-        return observe(node, driver_for(node, _QUESTION_SECONDS))
+        seen = observe(node, driver_for(node, _QUESTION_SECONDS))
     except NodeopsError:
         return None
+    return Compared(seen, seen)
+
+
+def _compared(node: NodeDocument) -> "Compared | None":
+    # start-up: whoever imports this room's options need not read what proves a block
+    from nodeops.quorum.others import compare
+
+    found = _own_word(node)
+    return compare(node, found.seen) if found else None
 
 
 def _leases(node: NodeDocument, seen: Standing) -> Leases:
@@ -124,13 +164,17 @@ def ask(
     began = time.monotonic()
     verdict, since = "", began
     while True:
-        found, now = look(node, request), time.monotonic()
+        found, now = look(node, request, enough), time.monotonic()
+        verdict, since = (found.verdict, since) if found.verdict == verdict else (found.verdict, now)
+        over = now - since >= _PATIENCE_SECONDS.get(found.verdict, patience_seconds) or now - began >= patience_seconds
+        if over and found.verdict not in enough:
+            # What one node shows does not refuse for good either.
+            found = look(node, request)
         if found.verdict in enough:
             if found.forced:
                 note_forced(node, request.force, found)
             return found
-        verdict, since = (found.verdict, since) if found.verdict == verdict else (found.verdict, now)
-        if now - since >= _PATIENCE_SECONDS.get(found.verdict, patience_seconds) or now - began >= patience_seconds:
+        if over:
             raise _no(node, found, now - began)
         report(f"may not stop yet: {found.why}")
         with let_go():

@@ -1,4 +1,4 @@
-"""What this host's node shows of the whole chain, by node: power, leases, and peers that say something else."""
+"""The whole chain, by node, as this host's node shows it and others prove it: power, leases, and who says something else."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,31 +15,37 @@ from nodeops.quorum.lease.promised import shown_time
 from nodeops.quorum.lease.store import open_leases, validators_by_name
 from nodeops.quorum.lease.view import lease_table, reading_data
 from nodeops.quorum.leave import observe
+from nodeops.quorum.newest import Told
+from nodeops.quorum.others import compare
 from nodeops.quorum.outlook import Outlook, Voter, outlook
 from nodeops.records.backend import knows_authors
 
 # A peer's height is told in the middle of a round; so many blocks more are no disagreement.
 _AHEAD_BLOCKS = 3
+_UNREAD = "quorum.leases"
 
 
 @dataclass(frozen=True)
 class Sight:
-    """The outlook, the book of leases (None where there is none), and what is odd."""
+    """The outlook, the book of leases (None where there is none), what is odd, and who else was asked what it can prove."""
 
     outlook: Outlook
     leases: Reading | None
     findings: Sequence[Finding]
+    asked: Sequence[Told] = ()
 
 
 def looked(node: NodeDocument) -> Sight:
-    """Return what this node shows. Raise HostError when its ledger does not answer."""
+    """Return what this node shows, and by whose blocks it is judged. Raise HostError when its ledger does not answer."""
     driver = driver_for(node)
-    seen = observe(node, driver)
+    shown = observe(node, driver)
+    found = compare(node, shown)
+    seen = found.seen
     addresses = {**validators_by_name(node), node.node.name: seen.own}
     read, findings = _leases(node)
     live = read.book.reserved(read.now) if read else ()
-    found = outlook(seen, node.members, addresses, load_profile(node.ledger.platform).quorum, live)
-    return Sight(found, read, [*findings, *_peers(node, driver, seen.height)])
+    chain = outlook(seen, node.members, addresses, load_profile(node.ledger.platform).quorum, live)
+    return Sight(chain, read, [*found.findings, *findings, *_peers(node, driver, shown.height)], found.asked)
 
 
 def _leases(node: NodeDocument) -> tuple[Reading | None, list[Finding]]:
@@ -49,7 +55,7 @@ def _leases(node: NodeDocument) -> tuple[Reading | None, list[Finding]]:
         return open_leases(node).read(), []
     except NodeopsError as error:
         text = f"leases cannot be read, and count for nothing here: {error.what}"
-        return None, [Finding("quorum.leases", Verdict.WARN, "leases are read with nothing left out", text, error.hint)]
+        return None, [Finding(_UNREAD, Verdict.WARN, "leases are read with nothing left out", text, error.hint)]
 
 
 def _peers(node: NodeDocument, driver: Driver, height: int) -> list[Finding]:
@@ -78,11 +84,18 @@ def status_of(sight: Sight) -> Result:
         "voters": [{**vars(one), "signs": one.signs if found.moving else None} for one in found.voters],
         "may_go": found.may_go(),
         "leases": reading_data(read) if read else None,
+        "asked": [_asked(one) for one in sight.asked],
     }
     rows = [_row(one, sight) for one in found.voters]
     tables = [Table(("node", "organisation", "power", "signs", "lease until", "may go"), rows)]
     tables += lease_table(found.leases, read.now) if read else []
     return Result(data, tables, _lines(sight), [_margin(found), *sight.findings])
+
+
+def _asked(one: Told) -> dict[str, str | int | None]:
+    """Return what another organisation's node came to: the height that it proves, None and why not."""
+    proves = one.height if one.proven else None
+    return {"node": one.name, "organisation": one.organisation, "claims": one.claimed, "proves": proves, "why": one.why}
 
 
 def _power(found: Outlook) -> dict[str, int | None]:
@@ -103,7 +116,7 @@ def _lines(sight: Sight) -> list[str]:
     found = sight.outlook
     moving = f"height {found.height}: {found.counted()}, margin {found.margin}; {_who(found)}"
     lines = [moving if found.moving else f"{found.needed} of {found.total} must sign; who is live nobody can tell"]
-    if sight.leases is None and not sight.findings:
+    if sight.leases is None and all(one.id != _UNREAD for one in sight.findings):
         lines.append("this ledger has no authors, so there are no leases")
     return lines
 

@@ -1,5 +1,6 @@
 """Leases on real hosts: organisations that never talk to each other race for the one place of four validators, and keep to it."""
 
+import time
 from collections.abc import Iterator
 
 import hosts
@@ -9,6 +10,8 @@ import pytest
 RACERS = ("alpha-1", "beta-1", "gamma-1")
 # Long enough for a restart, short enough for a test that fails to be over soon.
 PATIENCE = ("--patience", "240")
+# Blocks that come while nodes are asked one after the other.
+NEAR = 20
 
 
 def acquired(node: str) -> hosts.Said:
@@ -34,6 +37,27 @@ def winner() -> Iterator[str]:
 @pytest.fixture
 def loser(winner: str) -> str:
     return next(node for node in RACERS if node != winner)
+
+
+# Who answers members (consortium.yml) and is of another organisation.
+OTHERS = {"gamma-1": {"alpha-2", "beta-1"}, "beta-1": {"alpha-2"}, "alpha-1": {"beta-1"}}
+
+
+def proven(node: str) -> set[str]:
+    """Return whose nodes prove to a host that they show the chain that its own does."""
+    said = hosts.verb(node, "quorum", "status")
+    verdicts = {one["id"]: one["verdict"] for one in said["findings"]}
+    assert (verdicts["quorum.others"] == "pass") == any(one["proves"] for one in said["asked"]), said
+    assert not verdicts.keys() & {"quorum.own", "quorum.claims"}, said
+    return {one["node"] for one in said["asked"] if one["proves"] and abs(one["proves"] - said["height"]) < NEAR}
+
+
+def test_nodes_of_other_organisations_prove_what_is_shown() -> None:
+    """A busy one may take longer than it is given; then it is asked again."""
+    until = time.monotonic() + 120
+    while (found := hosts.at_once(proven, OTHERS)) != OTHERS:
+        assert time.monotonic() < until, found
+        time.sleep(1)
 
 
 def test_of_three_that_race_one_holds_and_all_nodes_say_so(winner: str) -> None:

@@ -1,7 +1,7 @@
 """Block headers and commits of CometBFT v0.38 as an RPC shows them, and the bytes that are hashed and signed. Pure.
 
 Everything here comes from a node that may lie: shapes, sizes and ranges are checked before use. Sources of the
-encodings: types/block.go (Header.Hash), types/canonical.go and types/vote.go (VoteSignBytes), crypto/merkle/tree.go
+encodings: types/block.go (Header.Hash, Commit.Hash), types/canonical.go and types/vote.go (VoteSignBytes), crypto/merkle/tree.go
 and the .proto files beside them, all at tag v0.38.21.
 """
 
@@ -237,6 +237,17 @@ def header_hash(header: Header) -> bytes:
             _block_id(header.last_block_id),
             *(blob(1, value) for value in hashes),
         ]
+    )
+
+
+def commit_hash(commit: Commit) -> bytes:
+    """Return the hash by which the header of the next block names a commit: the votes that its proposer put into it."""
+    return merkle_root([_slot(one) for one in commit.signatures])
+
+
+def _slot(one: CommitSignature) -> bytes:
+    return (
+        integer(1, one.block_id_flag) + blob(2, one.validator_address) + message(3, _time(one.timestamp)) + blob(4, one.signature)
     )
 
 

@@ -17,12 +17,13 @@ prove it, and is verified from the genesis again when it is handed in: whoever c
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from nodeops.core.errors import HostError
 from nodeops.ledger.answers import Validator, ValidatorSet
-from nodeops.ledger.cometbft.blocks import SignedHeader
+from nodeops.ledger.cometbft.blocks import Header, SignedHeader
 from nodeops.ledger.cometbft.proof import ProofError, ProvenBlock, Step, parsed, prove_block, refused, require
 from nodeops.ledger.cometbft.trust import TrustedSet, signers
 
@@ -69,14 +70,21 @@ def light_block(raw: Any, chain: str, validators: Sequence[Validator]) -> LightB
 
     The answer is kept as it was sent, so more than belongs to a header is refused.
     """
-    signed, those = parsed(SignedHeader, raw), TrustedSet(chain, tuple(validators))
-    # Beyond 64 bits, numbers that are not the same would have the same hash.
-    bounded = all(0 < one.power < _POWER_LIMIT for one in validators)
-    named = bounded and those.hash() == signed.header.validators_hash
-    require(named, Step.VALIDATORS, "the validators that the node shows are not those that the header names")
+    signed = parsed(SignedHeader, raw)
+    those = _named(chain, validators, signed.header.validators_hash)
     most = _HEADER_BYTES + _VOTE_BYTES * len(validators)
     require(len(json.dumps(raw)) <= most, Step.ANSWER, f"the signed header has more than {most} bytes")
     return LightBlock(raw, signed, those)
+
+
+def _named(chain: str, validators: Sequence[Validator], named: bytes) -> TrustedSet:
+    """Return validators as a set. Raise ProofError when they are not those of a hash that a header names."""
+    those = TrustedSet(chain, tuple(validators))
+    # Beyond 64 bits, numbers that are not the same would have the same hash.
+    bounded = all(0 < one.power < _POWER_LIMIT for one in validators)
+    same = bounded and those.hash() == named
+    require(same, Step.VALIDATORS, "the validators that the node shows are not those that the header names")
+    return those
 
 
 @dataclass(frozen=True)
@@ -136,6 +144,12 @@ class Follower:
         if kept and not self._resume(kept):
             keep(())
 
+    def through(self, source: Source) -> "Follower":
+        """Return one that goes on from what was followed so far, through another node."""
+        other = copy(self)
+        other.source, other._sets, other._way = source, dict(self._sets), list(self._way)
+        return other
+
     def _resume(self, kept: Sequence[LightBlock]) -> bool:
         way = [at_genesis(self.genesis)]
         try:
@@ -162,6 +176,12 @@ class Follower:
         if reached.height == height:
             return prove_block(answer, height, reached.validators)
         return self._walk(reached, self._light(answer, height))
+
+    def next_validators(self, header: Header) -> TrustedSet:
+        """Return who validates right above a block whose header is proven. Raise ProofError where the node shows others."""
+        height, named = header.height + 1, header.next_validators_hash
+        known = self._sets.get(named)
+        return known or _named(self.genesis.chain, self._validators(height), named)
 
     def _place(self, height: int) -> int:
         """Return which of the places that were reached is the last one up to a height."""
@@ -206,8 +226,10 @@ class Follower:
         same = (signed.header.chain_id, signed.header.height) == (self.genesis.chain, height)
         require(same, Step.CHAIN_AND_HEIGHT, f"the node sent another block than {height} of chain {self.genesis.chain}")
         known = self._sets.get(signed.header.validators_hash)
-        told = known.validators if known else self._ask(height, lambda: self.source.validators(height).validators)
-        return light_block(raw, self.genesis.chain, told)
+        return light_block(raw, self.genesis.chain, known.validators if known else self._validators(height))
+
+    def _validators(self, height: int) -> Sequence[Validator]:
+        return self._ask(height, lambda: self.source.validators(height).validators)
 
     def _header(self, height: int) -> dict[str, Any]:
         return self._ask(height, lambda: self.source.signed_header(height))

@@ -38,13 +38,14 @@ class OversizedError(HostError):
 class Rpc:
     """Calls to one address. Holds no connection, so threads may share it.
 
-    `timeout_seconds` is the whole time one call may take, `max_bytes` the largest body that is read, but of
-    a block and its results, which are larger.
+    `timeout_seconds` is the whole time one call may take, `until` the moment of `time.monotonic` at which all of them end,
+    `max_bytes` the largest body that is read, but of a block and its results, which are larger.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float = 5.0, max_bytes: int = 8 << 20) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float = 5.0, max_bytes: int = 8 << 20, until: float = float("inf")) -> None:
         self.url = url
         self.timeout_seconds = timeout_seconds
+        self.until = until
         self.max_bytes = max_bytes
         self._host, self._port = _address(url)
 
@@ -85,7 +86,7 @@ class Rpc:
         return max(self.max_bytes, _LARGE_ANSWERS.get(method, 0))
 
     def _deadline(self) -> float:
-        return time.monotonic() + self.timeout_seconds
+        return min(self.until, time.monotonic() + self.timeout_seconds)
 
     def _attempts(self, method: str) -> Retrying:
         return Retrying(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
@@ -139,7 +139,7 @@ class Chain:
             raise LookupError(f"height {height} must be less than or equal to the current blockchain height")
         return {"signed_header": self.signed_header(int(height)), "canonical": True}
 
-    def _validators(self, height: str, page: str, per_page: str) -> dict[str, Any]:
+    def _validators(self, page: str, per_page: str, height: str = "") -> dict[str, Any]:
         assert (page, per_page) == ("1", "100")
         told = [
             {
@@ -149,7 +149,7 @@ class Chain:
             }
             for seat in self.seats
         ]
-        return {"block_height": height, "validators": told, "total": str(len(told))}
+        return {"block_height": height or str(len(self.blocks) + 1), "validators": told, "total": str(len(told))}
 
     def _tx(self, hash: str, prove: bool) -> dict[str, Any]:  # noqa: A002 - the RPC's name
         assert prove
@@ -205,20 +205,32 @@ def vote(seat: Seat, commit: Commit, chain: str, time: str, flag: int = 2) -> di
     return {"block_id_flag": flag, "validator_address": seat.address, "timestamp": time, "signature": signature}
 
 
+class Answering(Protocol):
+    """Whatever stands for a node."""
+
+    def answer(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the result of a call. Raise LookupError for an error of the ledger's own."""
+
+
 @contextmanager
-def served(chain: Chain, lie: Lie | None = None) -> Iterator[int]:
+def served(chain: Answering, lie: Lie | None = None) -> Iterator[int]:
     """Serve a chain's answers on a loopback socket and yield its port; `lie` may alter every answer."""
+
+    def body(request: dict[str, Any]) -> dict[str, Any]:
+        answered: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
+        try:
+            result = chain.answer(request["method"], request["params"])
+            return {**answered, "result": lie(request["method"], result) if lie else result}
+        except LookupError as error:
+            return {**answered, "error": {"code": -32603, "message": "Internal error", "data": str(error.args[0])}}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            body: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
-            try:
-                result = chain.answer(request["method"], request["params"])
-                body["result"] = lie(request["method"], result) if lie else result
-            except LookupError as error:
-                body["error"] = {"code": -32603, "message": "Internal error", "data": str(error.args[0])}
-            data = json.dumps(body).encode()
+            batch = request if isinstance(request, list) else [request]
+            bodies = [body(one) for one in batch]
+            # A batch of one is answered as if it were no batch.
+            data = json.dumps(bodies if len(bodies) > 1 else bodies[0]).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

@@ -9,7 +9,8 @@ from nodeops.cli import main
 from nodeops.core.errors import HostError
 from nodeops.document.models import NodeDocument
 from nodeops.ledger.cometbft.kept import open_follower
-from tests.unit.ledger.cometbft.test_follow import CHAIN, NEWEST, Node, raw_set
+from nodeops.ledger.cometbft.proof import ProofError
+from tests.unit.ledger.cometbft.test_follow import CHAIN, HEADERS, NEWEST, Node, followed, follower, raw_set
 from tests.unit.ledger.network_made import CHAIN as RECORDED
 from tests.unit.ledger.network_made import document
 from tests.unit.records.chain import Chain, served
@@ -30,6 +31,19 @@ def test_the_second_time_is_one_question(tmp_path: Path) -> None:
     assert open_follower(host(tmp_path), second).block(NEWEST).height == NEWEST
     assert second.asked == [NEWEST]
     assert len(first.asked) > 5
+
+
+def test_several_nodes_go_on_from_one_way_and_none_is_led_by_what_another_shows() -> None:
+    base, liar, honest = follower(Node(), followed()), Node(), Node()
+    liar.lie(NEWEST, HEADERS[NEWEST - 1], None)
+    with pytest.raises(ProofError):
+        base.through(liar).block(NEWEST)
+    assert base.through(honest).block(NEWEST).height == NEWEST
+    assert honest.asked == [NEWEST]
+    first, again = follower(Node()), Node()
+    first.through(Node()).block(NEWEST)
+    assert first.through(again).block(NEWEST).height == NEWEST
+    assert len(again.asked) > 5
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"\xff" * 100])
