@@ -97,7 +97,7 @@ def _alerts() -> object:
     severity = {"critical": ("critical", ILL), "warning": ("warning", ODD)}
     # An alert of the whole network has no node; the newest value says since when it fires.
     since = f"time() - ALERTS_FOR_STATE and ignoring (alertstate) {FIRING}"
-    query = f"sort_desc(max by (severity, alertname, organisation, node) ({since}))"
+    query = f"max by (severity, alertname, organisation, node) ({since})"
     return rows(
         "What is wrong now",
         "Alerts that fire, and for how long; a click on the name opens its runbook. Empty when all is well.",
@@ -109,6 +109,8 @@ def _alerts() -> object:
         ],
         [Column("For", query, unit="s", decimals=0, width=110)],
         height=7,
+        # By their names critical stands before warning.
+        order=[("Severity", False), ("For", True)],
         none="all is well",
     )
 

@@ -145,7 +145,10 @@ def bars(title: str, says: str, query: str, unit: str, found: Steps, legend: str
 
 
 def rows(title: str, says: str, labels: Sequence[Column], columns: Sequence[Column], **more: Any) -> table.Panel:
-    """Return a table: a row for each combination of the labels, a column for each query; what is unknown stays empty."""
+    """Return a table: a row for each combination of the labels, a column for each query; what is unknown stays empty.
+
+    `order` in `more`: the titles of columns by which rows stand, the first one first, and whether each falls.
+    """
     panel = table.Panel().title(title).description(says).datasource(SOURCE).unit("none")
     panel = panel.height(more.get("height", 8)).span(more.get("width", 24)).cell_height(kinds.TableCellHeight.SM)
     for at, column in enumerate(columns):
@@ -154,6 +157,8 @@ def rows(title: str, says: str, labels: Sequence[Column], columns: Sequence[Colu
         panel = panel.override_by_name(column.title, list(_looks(column)))
     for transformation in _joined(labels, columns, more.get("hidden", ())):
         panel = panel.with_transformation(transformation)
+    if order := more.get("order"):
+        panel = panel.sort_by([common.TableSortByFieldState().display_name(name).desc(falling) for name, falling in order])
     return panel.no_value(more["none"]) if "none" in more else panel
 
 

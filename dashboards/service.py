@@ -115,7 +115,7 @@ def _nodes() -> list[object]:
                 Column("1 day", f"{by} ({kept(_SERVED, '1d')})", unit="percentunit", decimals=2),
                 Column("30 days", f"{by} ({kept(_SERVED, '30d')})", unit="percentunit", decimals=3),
                 Column("Budget left", f"{by} ({left(kept(_SERVED, '30d'))})", unit="percentunit", steps=_BUDGET, decimals=0),
-                Column("Bad time, 30 days", f"{by} ({bad})", unit="s", decimals=0),
+                Column("Bad, 30 days", f"{by} ({bad})", unit="s", decimals=0),
                 Column("Votes, 1 day", f"{signed} / ({signed} + {missed} > 0)", unit="percentunit", decimals=2),
             ],
             width=16,

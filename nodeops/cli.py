@@ -39,6 +39,7 @@ _ALL_VERBS: dict[str, tuple[str, str]] = {
     "patch": ("nodeops.lifecycle.patch.cli", "Updates of this host's system: status, plan, apply, wait, history."),
     "quorum": ("nodeops.quorum.cli", "What the chain can spare: may this node stop?"),
     "record": ("nodeops.records.cli", "Put hashes of records on the ledger, and verify records against them."),
+    "sla": ("nodeops.sla.cli", "Service levels: check a contract, state what the chain says of a month, verify a statement."),
     "status": ("nodeops.status.cli", "This host at a glance."),
 }
 _PACKAGE = Path(__file__).parent

@@ -48,7 +48,7 @@ function Rows(panel) {
   seen(panel, frame?.length ?? 0);
   if (!frame) return nothing(panel);
   data.cacheFieldDisplayNames([frame]);
-  return <TableNG data={frame} width={panel.width} height={panel.height} cellHeight={panel.options.cellHeight} initialSortBy={[]} noHeader={false}
+  return <TableNG data={frame} width={panel.width} height={panel.height} cellHeight={panel.options.cellHeight} initialSortBy={panel.options.sortBy ?? []} noHeader={false}
     showTypeIcons={false} enablePagination={false} enableVirtualization={false} frozenColumns={0} fieldConfig={panel.fieldConfig}
     structureRev={panel.data.structureRev} timeRange={panel.timeRange}/>;
 }

@@ -101,13 +101,13 @@ def main() -> int:
     asked.add_argument("--inventory", type=Path, required=True, help="lab that is up and has a monitor")
     asked.add_argument("--minutes", type=int, default=15, help="how far to look back")
     asked.add_argument("--node", required=True, help="node of the dashboard of one node")
-    asked.add_argument("names", nargs="*", default=list(SIZES), choices=list(SIZES))
+    asked.add_argument("--only", action="append", choices=list(SIZES), help="one of them; again for more (default: all)")
     given = asked.parse_args()
     PICTURES.mkdir(parents=True, exist_ok=True)
     monitor = Monitor(given.inventory.resolve())
     try:
         with served(monitor) as address:
-            faults = [fault for name in given.names for fault in taken(name, address, given.minutes, given.node)]
+            faults = [fault for name in given.only or SIZES for fault in taken(name, address, given.minutes, given.node)]
     finally:
         monitor.close()
     sys.stderr.writelines(f"FAILED {fault}\n" for fault in faults)

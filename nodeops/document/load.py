@@ -165,4 +165,4 @@ def _allowed_keys(model: type[BaseModel], location: Sequence[str | int]) -> list
         kind = (
             next((one for one in get_args(kind) if hasattr(one, "model_fields")), kind) if type(None) in get_args(kind) else kind
         )
-    return list(getattr(kind, "model_fields", {}))
+    return [field.alias or name for name, field in getattr(kind, "model_fields", {}).items()]

@@ -6,9 +6,14 @@ from datetime import UTC, datetime
 from importlib import resources
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from pydantic import TypeAdapter, ValidationError
+
+from nodeops.core.errors import InputError
 from nodeops.core.finding import Finding, Verdict
+from nodeops.core.printable import printable
 from nodeops.core.units import size
 from nodeops.document.facts import Filesystem, HostFacts, Listener, Login
+from nodeops.document.fields import Address
 from nodeops.document.models import HostDocument, Model, NodeDocument, Port
 from nodeops.document.names_rules import judge_names
 
@@ -220,6 +225,36 @@ def _synchronised(observed: HostFacts) -> Finding:
     actual = "not synchronised" if observed.time_synchronised is False else "cannot tell"
     hint = "name time servers that this host can reach (host_time_servers); see timedatectl timesync-status"
     return Finding("clock-synchronised", Verdict.WARN, expected, actual, hint)
+
+
+def check_time_servers(servers: object) -> None:
+    """Raise InputError unless this is a list of host names and addresses: they become words of one line of a host's settings."""
+    allowed = "a list of host names and IP addresses, such as [ntp.example.org, 192.0.2.1]"
+    hint = "mend it in group_vars or host_vars; [] keeps the time servers that hosts have"
+    if not isinstance(servers, list):
+        raise InputError("is not a list", where="host_time_servers", allowed=allowed, hint=hint)
+    for server in servers:
+        if problem := _no_time_server(server):
+            what = f"'{printable(server, 100)}' {problem}"
+            raise InputError(what, where="host_time_servers", allowed=allowed, hint=hint)
+
+
+def _no_time_server(server: object) -> str:
+    """Return why something is no time server, nothing for one that is. Clouds have theirs at an IPv4 address of the link."""
+    if isinstance(server, str) and _is_address_of_link(server):
+        return ""
+    try:
+        TypeAdapter(Address).validate_python(server, strict=True)
+    except ValidationError as error:
+        return error.errors(include_input=False, include_url=False)[0]["msg"].removeprefix("Value error, ")
+    return ""
+
+
+def _is_address_of_link(server: str) -> bool:
+    try:
+        return IPv4Address(server).is_link_local
+    except ValueError:
+        return False
 
 
 def _operators(document: HostDocument, login: Login | None) -> Iterator[Finding]:

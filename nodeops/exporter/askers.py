@@ -4,7 +4,7 @@ So monitors watch each other without a port of their own: each asks the same hos
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from nodeops.document.models import HostDocument
@@ -12,10 +12,14 @@ from nodeops.metrics.collector import Collector, Sample
 
 
 class Askers:
-    """The names of clients that were let in, each with the time (Unix seconds) of its newest question."""
+    """The names of clients that are let in, each with the time (Unix seconds) of its newest question."""
 
     def __init__(self) -> None:
         self._newest: dict[str, float] = {}
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Take down who is let in from now on: one that never asks is missed as well, and so is one that died before."""
+        self._newest = dict.fromkeys(names, time.time()) | self._newest
 
     def note(self, certificate: Mapping[str, Any]) -> None:
         """Note a question. The certificate is as `ssl.SSLSocket.getpeercert` gives it; its first DNS name is whose it is, for
@@ -26,7 +30,7 @@ class Askers:
             self._newest[names[0]] = time.time()
 
     def look(self, _: HostDocument) -> Iterator[Sample]:
-        """Yield when each last asked."""
+        """Yield when each last asked, or was first let in."""
         for name, at in sorted(self._newest.items()):
             yield Sample("exporter_asked_timestamp_seconds", at, {"client": name})
 

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -17,6 +18,15 @@ VALID_DAYS, RENEW_DAYS = 730, 90
 _EARLIER = timedelta(hours=1)
 _MOST_BYTES = 16 << 10
 _HINT = "get the file again from the organisation that runs this host; do not edit it"
+# What cryptography raises for bytes that somebody made to be read wrongly.
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -68,7 +78,8 @@ def fits(certificate: bytes, key: bytes, name: str, address: str, now: datetime)
 
 def checked(pem: bytes, name: str, address: str, where: str) -> x509.Certificate:
     """Return a certificate that may stand for a host. Raise InputError for one that says another name or address, that may
-    sign others, or that is not one certificate.
+    sign others, that has a key of another kind than `new_key` or one that its holder did not sign it with, or that is not
+    one certificate.
     """
     try:
         found = x509.load_pem_x509_certificates(pem) if len(pem) <= _MOST_BYTES else []
@@ -76,8 +87,15 @@ def checked(pem: bytes, name: str, address: str, where: str) -> x509.Certificate
             raise InputError("is not one certificate", where=where, hint=_HINT)
         said = found[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         signs = found[0].extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (ValueError, x509.ExtensionNotFound) as error:
+        key = found[0].public_key()
+    except _UNREADABLE as error:
         raise InputError(f"is not a certificate: {printable(str(error))}", where=where, hint=_HINT) from error
+    # Members that probe each other make a key of both: one of another kind fits none of theirs.
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise InputError("has a key of another kind", where=where, allowed="P-256", hint=_HINT)
+    if not signed_by_itself(found[0]):
+        what = "is not signed with its own key: whoever made it does not have that key"
+        raise InputError(what, where=where, hint=_HINT)
     if signs:
         raise InputError("is the certificate of an authority: whoever it signs would be let in", where=where, hint=_HINT)
     if set(said) != set(_alternatives(name, address)):
@@ -85,10 +103,32 @@ def checked(pem: bytes, name: str, address: str, where: str) -> x509.Certificate
     return found[0]
 
 
+def signed_by_itself(certificate: x509.Certificate) -> bool:
+    """Tell whether who made a certificate has its key, so that nobody shows the key of another as its own."""
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def public_key(pem: str) -> bytes:
+    """Return the public key in a checked certificate, so that it can be compared."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return x509.load_pem_x509_certificate(pem.encode()).public_key().public_bytes(serialization.Encoding.DER, form)
+
+
 def ends(bundle: bytes) -> list[tuple[str, float]]:
     """Return the name in each certificate of a bundle, and when it ends (Unix seconds)."""
     found = x509.load_pem_x509_certificates(bundle) if bundle.strip() else []
     return [(_common_name(one), one.not_valid_after_utc.timestamp()) for one in found]
+
+
+def names(bundle: bytes) -> list[str]:
+    """Return the first DNS name in each certificate of a bundle that has one: whose it is."""
+    found = x509.load_pem_x509_certificates(bundle) if bundle.strip() else []
+    said = (one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value for one in found)
+    return [all_of_one[0] for one in said if (all_of_one := one.get_values_for_type(x509.DNSName))]
 
 
 def _common_name(certificate: x509.Certificate) -> str:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from nodeops.core.errors import InputError
 from nodeops.document.models import Consortium, Monitor, Node, Repository
-from nodeops.exporter.certificates import checked
+from nodeops.exporter.certificates import checked, public_key
 from nodeops.host.files import write_atomic
 
 FOLDER = "certificates"
@@ -35,7 +35,8 @@ def publish(
     """Write what managed hosts showed, and return all certificates that the inventory folder then holds.
 
     `shown` are certificates by host; `kind` is the folder of theirs, FOLDER, LOG_HOSTS or EXPORTERS. One that a managed host made
-    anew replaces the old one. Raise InputError for one that does not stand for its host alone, before anything is written.
+    anew replaces the old one. Raise InputError for one that does not stand for its host alone, and for a key that two hosts
+    show, before anything is written.
     """
     hosts: dict[str, Host] = {**consortium.nodes, **consortium.monitors, **consortium.repositories}
     if unknown := sorted(set(shown) - set(hosts)):
@@ -43,6 +44,7 @@ def publish(
     shown = {name: _plain(pem, name, hosts[name], f"the certificate that {name} showed") for name, pem in shown.items()}
     written = {name: pem for name, pem in shown.items() if _kept(folder / kind, name) != pem}
     held = dict(_held(folder / kind, hosts, shown))
+    _refuse_shared_keys(folder / kind, held)
     if written and not dry_run:
         (folder / kind).mkdir(exist_ok=True)
         for name, pem in written.items():
@@ -71,6 +73,17 @@ def _held(folder: Path, hosts: Mapping[str, Host], shown: Mapping[str, str]) -> 
         pem = shown.get(name) or _kept(folder, name)
         if pem:
             yield name, _plain(pem, name, host, str(folder / f"{name}.pem"))
+
+
+def _refuse_shared_keys(folder: Path, held: Mapping[str, str]) -> None:
+    owners: dict[bytes, str] = {}
+    for name, pem in held.items():
+        other = owners.setdefault(public_key(pem), name)
+        if other != name:
+            hint = (
+                "one host was copied from the other, or has its key: remove the key of the one that is wrong, run site.yml there"
+            )
+            raise InputError(f"{other} and {name} show the same key", where=str(folder), allowed="a key of each host", hint=hint)
 
 
 def _plain(pem: str, name: str, host: Host, where: str) -> str:

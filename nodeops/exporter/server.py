@@ -1,11 +1,15 @@
 """Serve what was collected: to monitors over TLS that asks for their certificate, to this host over a socket of its own.
 
-Three pages and nothing else; a limit on what is asked at once, on how long a client may take, and on how much it may say.
+Three pages and nothing else; a limit on who is connected and what is asked at once, on how long a client may take, and on how
+much it may say.
 """
 
 import asyncio
 import logging
+import socket
 import ssl
+import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +17,17 @@ from typing import Any, cast
 
 from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
 from tornado.netutil import bind_unix_socket
 from tornado.web import Application, RequestHandler
 
+from nodeops.core.printable import printable
 from nodeops.exporter.askers import Askers
 from nodeops.exporter.cache import Runner
+from nodeops.exporter.certificates import names
+from nodeops.exporter.guests import Guests
 from nodeops.exporter.text_files import TextFileLook
 from nodeops.host.units.notify import notify
 from nodeops.metrics.exposition import families
@@ -27,9 +36,14 @@ from nodeops.metrics.exposition import families
 MOST_AT_ONCE = 4
 # From the connection to the end of the request's head: TLS included, and longer than monitors pause between scrapes.
 IDLE_SECONDS = 20.0
+# A silent connection takes some 50 kB until it is cut off: all of them fit into the unit's memory, and into its LimitNOFILE.
+MOST_CONNECTIONS = 256
+# A monitor has one; with its people and a second Prometheus beside it, some more.
+MOST_EACH = 16
 _HEADER_BYTES = 8 << 10
 _BACKLOG = 512
 _WATCHDOG_SECONDS = 10.0
+_COMPLAINT_SECONDS, _BREATH_SECONDS = 60.0, 0.1
 
 
 class Exporter:
@@ -148,11 +162,53 @@ def tls(place: Place) -> ssl.SSLContext:
     return context
 
 
+class _Server(HTTPServer):
+    """Closes the connections that are too many before TLS takes memory or processor for them."""
+
+    guests: Guests
+
+    def _handle_connection(self, connection: socket.socket, address: Any) -> None:
+        if self.guests.full(_host(address)):
+            connection.close()
+        else:
+            super()._handle_connection(connection, address)
+
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        self.guests.came(_host(address))
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: object) -> None:
+        super().on_close(server_conn)
+        self.guests.left(_host(cast("Any", cast("HTTP1ServerConnection", server_conn).context).address))
+
+
+def _host(address: Any) -> str:
+    """Return the host in an address; one of the socket of this host has none."""
+    return str(address[0]) if isinstance(address, tuple) else ""
+
+
+class _Complaints:
+    """Says what went wrong in the loop, once a minute: a host without free descriptors fails at each turn of it."""
+
+    def __init__(self) -> None:
+        self._said = -_COMPLAINT_SECONDS
+
+    def __call__(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        now, error = time.monotonic(), context.get("exception")
+        if now - self._said >= _COMPLAINT_SECONDS:
+            self._said = now
+            sys.stderr.write(f"{context['message']}: {printable(repr(error))}\n")
+            sys.stderr.flush()
+        if isinstance(error, OSError):
+            # Whoever connects still waits to be taken in: without a pause the loop would ask for a descriptor for ever.
+            time.sleep(_BREATH_SECONDS)
+
+
 def _server(exporter: Exporter, context: ssl.SSLContext | None, idle_seconds: float) -> HTTPServer:
     given = {"exporter": exporter}
     pages = [("/metrics", _Metrics, given), ("/livez", _Live, given), ("/readyz", _Ready, given)]
     application = Application(pages, default_handler_class=_Nothing, default_handler_args=given, log_function=lambda _: None)
-    return HTTPServer(
+    server = _Server(
         application,
         ssl_options=context,
         idle_connection_timeout=idle_seconds,
@@ -160,12 +216,17 @@ def _server(exporter: Exporter, context: ssl.SSLContext | None, idle_seconds: fl
         max_header_size=_HEADER_BYTES,
         max_body_size=0,
     )
+    # The socket of this host has no addresses; who may open it is root and the exporter.
+    server.guests = Guests(MOST_CONNECTIONS, MOST_EACH if context else MOST_CONNECTIONS)
+    return server
 
 
 async def serve(exporter: Exporter, place: Place) -> None:
     """Serve until the process is ended. Raise OSError when an address is taken, ssl.SSLError for files that do not fit."""
     # What strangers send is their own trouble: one line each would let them fill the journal.
     logging.getLogger("tornado").setLevel(logging.CRITICAL)
+    asyncio.get_running_loop().set_exception_handler(_Complaints())
+    exporter.askers.expect(names(place.monitors.read_bytes()))
     exporter.start()
     local, public = (_server(exporter, context, place.idle_seconds) for context in (None, tls(place)))
     local.add_socket(bind_unix_socket(str(place.socket), mode=0o600, backlog=_BACKLOG))

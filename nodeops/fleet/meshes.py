@@ -12,7 +12,7 @@ from nodeops.document.profile import Quorum, load_profile
 from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
 from nodeops.fleet.table import Seen as Network
 from nodeops.mesh.seen import Measured, Seen
-from nodeops.mesh.verdict import Standing, blames, is_noisy, pairs, standing, view
+from nodeops.mesh.verdict import Standing, Trouble, blames, is_noisy, pairs, standing, view
 from nodeops.mesh.view import findings, ledger_findings, lost, milliseconds
 from nodeops.mesh.votes import Voter, judged
 
@@ -45,11 +45,12 @@ def mesh_report(replies: Sequence[Reply], nodes: Sequence[str], votes: Votes | N
     answers = {reply.node: answer_of(reply) for reply in replies}
     seen = {node: said for node, said in answers.items() if isinstance(said, Seen)}
     views: dict[str, dict[str, Standing]] = {node: _known(view(said), nodes) for node, said in seen.items()}
-    # A node whose prober does not run is silent for everyone, though its network may be fine.
-    noisy = frozenset(node for node, said in answers.items() if isinstance(said, str) or is_noisy(said))
-    causes = blames(views, noisy)
+    troubles = dict(_troubles(replies, seen))
+    causes = blames(views, troubles)
     connections = (one for node, said in seen.items() for one in ledger_findings(_of_members(node, said, nodes)))
-    explained = judged(votes.voters, pairs(views), causes, votes.rule) if votes else ()
+    # A node whose prober does not run is silent for everyone, though its network may be fine.
+    measured = {pair: said for pair, said in pairs(views).items() if not any(troubles.get(end) == "prober" for end in pair)}
+    explained = judged(votes.voters, measured, causes, votes.rule) if votes else ()
     data: dict[str, Any] = {
         "nodes": {
             node: {"error": said} if isinstance(said, str) else said.model_dump(mode="json") for node, said in answers.items()
@@ -62,6 +63,18 @@ def mesh_report(replies: Sequence[Reply], nodes: Sequence[str], votes: Votes | N
         lines=["", "a row asks a column: median round trip of the last minute, and what was lost of it"],
         findings=[*_silent(answers), *findings(causes, views), *explained, *connections],
     )
+
+
+def _troubles(replies: Sequence[Reply], seen: Mapping[str, Seen]) -> Iterator[tuple[str, Trouble]]:
+    """Yield what is known of a node besides its paths. A login that is refused, or an answer that is late, says nothing of it."""
+    for reply in replies:
+        if said := seen.get(reply.node):
+            if is_noisy(said):
+                yield reply.node, "host"
+        elif reply.state is State.DEAD:
+            yield reply.node, "gone"
+        elif reply.state is State.ANSWERED:
+            yield reply.node, "prober"
 
 
 def votes_of(seen: Network) -> Votes | None:

@@ -13,6 +13,7 @@ import typer
 from nodeops.console import JsonFlag, finite
 from nodeops.core.result import Result
 from nodeops.document.inventory import chosen
+from nodeops.document.resolve import host_ports
 from nodeops.fleet.ask import AnswerOption, ConnectOption, Fleet, InventoryOption, NodeOption, fleet_of, on_host
 from nodeops.fleet.crew import Crew
 from nodeops.fleet.reply import Reply
@@ -22,17 +23,22 @@ from nodeops.fleet.watch import watch
 
 _ANSWER_SECONDS = 10.0
 # As the monitoring role sets a monitor up: root asks with the certificate that Alertmanager knows (roles/monitoring/vars).
-_ASK_ALERTS = shlex.join([
-    "sudo", "-n", "amtool", "alert", "query", "--output=json",
-    "--http.config.file=/etc/prometheus/nodeops/client.yml", "--alertmanager.url=https://127.0.0.1:9093",
-])  # fmt: skip
+_CERTIFICATE = "/etc/prometheus/nodeops/client.yml"
+
+
+def _ask_alerts() -> str:
+    """Return the command that a monitor is asked what fires with."""
+    port = host_ports("monitor")["alertmanager"]
+    url = f"https://{port.bind}:{port.port}"
+    amtool = ["amtool", "alert", "query", "--output=json", f"--http.config.file={_CERTIFICATE}", f"--alertmanager.url={url}"]
+    return shlex.join(["sudo", "-n", *amtool])
 
 
 class _Monitor(Host):
     """A monitor among the hosts that are asked: it has no nodeops of its own, so it hears a question of its own."""
 
     def run(self, command: str) -> Reply:  # noqa: ARG002 - that is what nodes are asked
-        return super().run(_ASK_ALERTS)
+        return super().run(_ask_alerts())
 
 
 @dataclass

@@ -72,8 +72,9 @@ class Driver(Protocol):
     def signed_header(self, height: int) -> dict[str, Any]:
         """Return the header of a height and the commit that signs it, raw, for the verifier of records to judge."""
 
-    def signed_headers(self, first: int, last: int) -> list[Any]:
-        """Return the same of the heights `first` to `last`, newest first."""
+    def signed_headers(self, first: int, last: int) -> Iterator[Any]:
+        """Yield the same of the heights `first` to `last`, newest first. Below the newest block the commit is the one that the
+        chain kept: that in the block above."""
 
     def state(self, path: str, data: bytes = b"", *, height: int = 0, prove: bool = False) -> dict[str, Any]:
         """Return the application's answer to a question about its state, raw. At height 0 it is about the newest state.

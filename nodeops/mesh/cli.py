@@ -35,8 +35,10 @@ def show(document: DocumentOption = None, as_json: JsonFlag = False) -> None:
 def report(found: Seen) -> Result:
     """Return what one node sees, with its own view of whose fault it is."""
     views = {found.node: view(found)}
-    causes = blames(views, frozenset([found.node] if is_noisy(found) else []))
-    refused = f"refused: {found.strangers} from strangers, {found.forged} forged, {found.too_many} too many"
+    causes = blames(views, {found.node: "host"} if is_noisy(found) else {})
+    refused = (
+        f"refused: {found.strangers} from strangers, {found.forged} forged, {found.repeated} repeated, {found.too_many} too many"
+    )
     noise = f"this host to itself: {milliseconds(found.noise.rtt_median)}, p99 {milliseconds(found.noise.rtt_p99)}"
     return Result(
         found.model_dump(mode="json"),

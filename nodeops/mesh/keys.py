@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDH, EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from nodeops.core.errors import InputError
+from nodeops.core.printable import printable
 
 _PURPOSE = b"nodeops mesh probe 1"
 
@@ -44,18 +46,26 @@ def own_mark(key: EllipticCurvePrivateKey) -> bytes:
     return _mark(key.public_key())
 
 
-def shared(key: EllipticCurvePrivateKey, certificates: Mapping[str, str]) -> dict[str, Shared]:
-    """Return the shared key of each peer by its name. Raise InputError for a certificate that fits no key of ours."""
-    return {name: _shared(key, pem, name) for name, pem in certificates.items()}
+def shared(key: EllipticCurvePrivateKey, certificates: Mapping[str, str]) -> tuple[dict[str, Shared], dict[str, str]]:
+    """Return the shared key of each peer by its name, and of those that have none why: the certificate of one harms no other."""
+    found, refused = {}, {}
+    for name, pem in certificates.items():
+        try:
+            found[name] = _shared(key, pem)
+        except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
+            refused[name] = printable(str(error))
+    return found, refused
 
 
-def _shared(key: EllipticCurvePrivateKey, pem: str, name: str) -> Shared:
-    try:
-        other = x509.load_pem_x509_certificate(pem.encode()).public_key()
-    except ValueError as error:
-        raise InputError(f"the certificate of {name} cannot be read", where="certificates", hint="run site.yml") from error
+def _shared(key: EllipticCurvePrivateKey, pem: str) -> Shared:
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    other = certificate.public_key()
     if not isinstance(other, EllipticCurvePublicKey) or other.curve.name != key.curve.name:
-        raise InputError(f"the certificate of {name} has a key of another kind", where="certificates", allowed=key.curve.name)
+        raise ValueError(f"its key is of another kind than {key.curve.name}")
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except InvalidSignature as error:
+        raise ValueError("it is not signed with its own key, so it may hold another member's") from error
     secret = key.exchange(ECDH(), other)
     # Whose packet it is stands in the packet; both marks in the key's purpose bind it to these two keys.
     both = b"".join(sorted((_mark(other), own_mark(key))))

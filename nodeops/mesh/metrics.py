@@ -16,7 +16,7 @@ def look(document: NodeDocument) -> Iterator[Sample]:
         yield from _path(one, {"peer": name})
     if found.noise.rtt_p99 is not None:
         yield Sample("mesh_noise_seconds", found.noise.rtt_p99)
-    for reason in ("strangers", "forged", "too_many"):
+    for reason in ("strangers", "forged", "repeated", "too_many"):
         yield Sample("mesh_packets_refused_total", getattr(found, reason), {"reason": reason})
 
 

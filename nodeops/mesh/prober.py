@@ -1,6 +1,7 @@
 """Ask each peer once a second over UDP and answer the members that ask: one process, one thread, no memory that grows.
 
-Nothing is sent to anybody but members, at the addresses of the consortium file; an answer is as large as its question.
+Nothing is sent to anybody but members, at the addresses of the consortium file and the mesh port; an answer is as large as its
+question, and each question gets one.
 """
 
 import heapq
@@ -16,6 +17,7 @@ from ipaddress import ip_address
 
 from nodeops.mesh.carried import Carriage
 from nodeops.mesh.keys import Shared
+from nodeops.mesh.once import Once
 from nodeops.mesh.packet import ANSWER, QUESTION, Packet, opened, packed, sender
 from nodeops.mesh.window import Window
 
@@ -40,6 +42,7 @@ class Peer:
     asked: bool
     window: Window = field(default_factory=Window)
     carriage: Carriage = field(default_factory=Carriage)
+    questions: Once = field(default_factory=Once)
     _allowance: float = _ANSWERS_AT_ONCE
     _allowed_at: float = 0.0
 
@@ -55,10 +58,11 @@ class Peer:
 
 @dataclass
 class Refused:
-    """Packets that were not believed, and questions that were too many."""
+    """Packets that were not believed, and questions that came before or were too many."""
 
     strangers: int = 0
     forged: int = 0
+    repeated: int = 0
     too_many: int = 0
 
 
@@ -87,7 +91,10 @@ class Prober:
         self.peers = {peer.name: peer for peer in peers}
         self.refused = Refused()
         self._own, self._run, self._port = own, os.urandom(8), port
-        self._by_mark = {peer.shared.mark: peer for peer in peers}
+        # Two members may show one key, when one was copied from the other: then the address tells whose a packet is.
+        self._by_mark: dict[bytes, list[Peer]] = {}
+        for peer in peers:
+            self._by_mark.setdefault(peer.shared.mark, []).append(peer)
         self._sockets = {one.family: one for one in sockets}
         self._number = 0
         # Number -> when it was sent, by the wall clock (nanoseconds) and by the one that nobody sets (seconds).
@@ -155,33 +162,39 @@ class Prober:
     def _receive(self, one: socket.socket) -> None:
         for _ in range(_AT_ONCE):
             try:
-                data, extra, _, (address, port, *_) = one.recvmsg(256, _ROOM_FOR_STAMP)
+                data, extra, _, (address, *_) = one.recvmsg(256, _ROOM_FOR_STAMP)
             except BlockingIOError:
                 return
             except OSError:
                 # What a host on the way answered to an earlier packet: that one is lost, which is counted.
                 continue
-            self._take(data, address, port, _stamped(extra))
+            self._take(data, address, _stamped(extra))
 
-    def _take(self, data: bytes, address: str, port: int, stamp: int) -> None:
-        peer = self._by_mark.get(sender(data) or b"")
-        if peer is None or address not in peer.addresses:
+    def _take(self, data: bytes, address: str, stamp: int) -> None:
+        marked = self._by_mark.get(sender(data) or b"", ())
+        peer = next((one for one in marked if address in one.addresses), None)
+        if peer is None:
             self.refused.strangers += 1
             return
         packet = opened(data, peer.shared.key)
         if packet is None:
             self.refused.forged += 1
         elif packet.kind == QUESTION:
-            self._answer(peer, packet, (address, port), stamp)
+            self._answer(peer, packet, address, stamp)
         elif packet.run == self._run:
             self._heard(peer, packet, stamp)
 
-    def _answer(self, peer: Peer, packet: Packet, to: tuple[str, int], stamp: int) -> None:
+    def _answer(self, peer: Peer, packet: Packet, address: str, stamp: int) -> None:
+        # First: what somebody sends again must not use up what the member may ask.
+        if not peer.questions.take(packet.run, packet.number):
+            self.refused.repeated += 1
+            return
         if not peer.may_ask(time.monotonic()):
             self.refused.too_many += 1
             return
         hold = max(0, time.time_ns() - stamp)
-        self._send(packed(Packet(ANSWER, self._own, packet.run, packet.number, hold), peer.shared.key), *to)
+        # Members ask from the port that they are asked at: nothing else on a member's host ever gets an answer.
+        self._send(packed(Packet(ANSWER, self._own, packet.run, packet.number, hold), peer.shared.key), address, self._port)
 
     def _heard(self, peer: Peer, packet: Packet, stamp: int) -> None:
         now, sent = time.monotonic(), self._sent.get(packet.number)

@@ -52,4 +52,6 @@ class Seen(BaseModel):
     without_certificate: list[str]
     strangers: _Count
     forged: _Count
+    # An older prober does not tell them apart.
+    repeated: _Count = 0
     too_many: _Count

@@ -37,7 +37,7 @@ def serve(document: NodeDocument, handed: Path) -> None:
 
 
 def known_peers(document: NodeDocument, handed: Path) -> tuple[list[Peer], list[str]]:
-    """Return this node and all members whose certificate is known, and the names of the others that it should ask."""
+    """Return this node and all members whose certificate is known and good, and the names of the others that it should ask."""
     key = keys.private_key((handed / "key.pem").read_bytes(), document.paths["exporter_key"])
     try:
         certificates = json.loads((handed / "peers.json").read_bytes())
@@ -45,7 +45,9 @@ def known_peers(document: NodeDocument, handed: Path) -> tuple[list[Peer], list[
         raise InputError("is not JSON", where=document.paths["mesh_peers"], hint="run site.yml") from error
     own = document.node.name
     asked = peers(own, [member.name for member in document.members])
-    shared = keys.shared(key, {name: pem for name, pem in certificates.items() if name != own})
+    shared, refused = keys.shared(key, {name: pem for name, pem in certificates.items() if name != own})
+    for name, why in refused.items():
+        warn(f"{name} is not asked and not answered: its certificate is refused: {why}")
     addresses = addresses_of(document)
     itself = Peer(SELF, _LOOPBACK, keys.Shared(keys.own_mark(key), os.urandom(32)), asked=True)
     found = [

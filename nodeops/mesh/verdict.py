@@ -23,14 +23,18 @@ _BLAMED_SHARE, _LEAST_ILL = 0.5, 2
 
 Standing = Literal["fine", "lossy", "slow", "silent", "unknown"]
 Pair = tuple[str, str]
+# What is known of a node besides its paths: its host is slow to itself, its prober does not run, nobody reached it at all.
+Trouble = Literal["host", "prober", "gone"]
 _ORDER: tuple[Standing, ...] = ("unknown", "fine", "slow", "lossy", "silent")
 
 
 @dataclass(frozen=True)
 class Blame:
-    """One cause: a node's "uplink", its "host", or a "path" between two. `paths` are the ill paths that it explains."""
+    """One cause: a node's "uplink", what is known of the node instead, or a "path" between two. `paths` are the ill paths that it
+    explains.
+    """
 
-    kind: Literal["host", "uplink", "path"]
+    kind: Literal["uplink", "path"] | Trouble
     nodes: tuple[str, ...]
     paths: tuple[Pair, ...]
     standing: Standing
@@ -57,20 +61,20 @@ def pairs(views: Mapping[str, Mapping[str, Standing]]) -> dict[Pair, Standing]:
     return found
 
 
-def blames(views: Mapping[str, Mapping[str, Standing]], noisy: frozenset[str] = frozenset()) -> list[Blame]:
+def blames(views: Mapping[str, Mapping[str, Standing]], troubles: Mapping[str, Trouble] | None = None) -> list[Blame]:
     """Return the causes that explain all ill paths, the one that explains most first.
 
     `views` are what each observer says of its peers; an observer that could not be asked is absent, and judged by the others.
-    `noisy` are nodes whose hosts are slow to themselves.
+    `troubles` are what is known of nodes besides.
     """
     known = {pair: said for pair, said in pairs(views).items() if said != "unknown"}
-    found = list(_nodes(known, noisy))
+    found = list(_nodes(known, troubles or {}))
     explained = {pair for blame in found for pair in blame.paths}
     rest = sorted(pair for pair, said in known.items() if _ill(said) and pair not in explained)
     return [*found, *(Blame("path", pair, (pair,), known[pair]) for pair in rest)]
 
 
-def _nodes(known: Mapping[Pair, Standing], noisy: frozenset[str]) -> Iterator[Blame]:
+def _nodes(known: Mapping[Pair, Standing], troubles: Mapping[str, Trouble]) -> Iterator[Blame]:
     """Blame the node with the largest share of ill paths, take its paths away, and go on while one has more than half."""
     left = dict(known)
     while left:
@@ -79,7 +83,11 @@ def _nodes(known: Mapping[Pair, Standing], noisy: frozenset[str]) -> Iterator[Bl
         if len(ill) < _LEAST_ILL or len(ill) / every <= _BLAMED_SHARE:
             return
         worst = max((left[pair] for pair in ill), key=_ORDER.index)
-        yield Blame("host" if name in noisy else "uplink", (name,), tuple(sorted(ill)), worst)
+        trouble = troubles.get(name)
+        # Who answers anybody is not gone, though it did not answer here.
+        if trouble == "gone" and any(left[pair] != "silent" for pair in left if name in pair):
+            trouble = None
+        yield Blame(trouble or "uplink", (name,), tuple(sorted(ill)), worst)
         left = {pair: said for pair, said in left.items() if name not in pair}
 
 

@@ -13,11 +13,15 @@ _LEAST_SEGMENTS, _LEAST_RETRANSMITTED, _RETRANSMITTED_RATIO = 100, 5, 0.02
 _WORST_FIRST: tuple[Standing, ...] = ("silent", "lossy", "slow", "unknown", "fine")
 _WORDS = {
     "host": ("a host that answers itself quickly", "is slow to itself, so its figures and its votes come late"),
+    "prober": ("a prober that answers", "its prober does not run, so nothing is known of its network"),
+    "gone": ("a host that answers somebody", "it answers neither here nor the others: the host or its uplink is gone"),
     "uplink": ("a node that reaches the others", "most of its paths are ill: its network, its host, or its prober"),
     "path": ("a path that carries what is sent", "the network between the two"),
 }
 _HINTS = {
     "host": "look at processor, memory and disk of that host: nodeops metrics show; docs/mesh.md",
+    "prober": "systemctl status nodeops-mesh there; playbooks/mesh.yml starts it; docs/mesh.md",
+    "gone": "is the host up? Ask its console or its provider; docs/mesh.md",
     "uplink": "look at that host's network first; the others see each other; docs/mesh.md",
     "path": "tell both providers, with the figures of both sides; docs/mesh.md",
 }

@@ -9,13 +9,14 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from pydantic import ValidationError
 
+from nodeops.core.errors import InputError
 from nodeops.core.finding import failures
 from nodeops.core.printable import printable
 from nodeops.document.facts import HostFacts
 from nodeops.document.host import read_document
 from nodeops.document.models import HostDocument, NodeDocument
 from nodeops.document.names_rules import names_of
-from nodeops.document.preflight import judge_host
+from nodeops.document.preflight import check_time_servers, judge_host
 from nodeops.fleet.ansible.words import explained
 from nodeops.host import names
 
@@ -23,7 +24,7 @@ from nodeops.host import names
 class ActionModule(ActionBase):
     """Run the module nodeops_observe on the host; a door to nodeops.document.preflight."""
 
-    _VALID_ARGS = frozenset({"document", "packages"})
+    _VALID_ARGS = frozenset({"document", "packages", "time_servers"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Return what nodeops_observe saw and the `findings`; fail when one of them fails."""
@@ -32,8 +33,14 @@ class ActionModule(ActionBase):
             {
                 "document": {"type": "dict", "required": True},
                 "packages": {"type": "list", "elements": "str", "default": []},
+                # As it is written: a text would be made a list here, and not where it is used.
+                "time_servers": {"type": "raw", "default": []},
             }
         )
+        try:
+            check_time_servers(given["time_servers"])
+        except InputError as error:
+            return {"failed": True, "msg": str(error)}
         document = read_document(json.dumps(given["document"]))
         # The module beside this action, be that in a collection or in the checkout.
         observe = self._task.resolved_action.replace("nodeops_preflight", "nodeops_observe")

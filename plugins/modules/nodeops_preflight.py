@@ -10,6 +10,7 @@ description:
 options:
   document: {description: The node document., type: dict, required: true}
   packages: {description: Debian packages to look for., type: list, elements: str, default: []}
+  time_servers: {description: Time servers the host would be given, each a host name or an address., type: raw, default: []}
 """
 
 RETURN = r"""

@@ -233,8 +233,8 @@ def header_hash(header: Header) -> bytes:
             integer(1, header.version.block) + integer(2, header.version.app),
             blob(1, header.chain_id.encode()),
             integer(1, header.height),
-            _time(header.time),
-            _block_id(header.last_block_id),
+            encoded_time(header.time),
+            encoded_block_id(header.last_block_id),
             *(blob(1, value) for value in hashes),
         ]
     )
@@ -246,9 +246,8 @@ def commit_hash(commit: Commit) -> bytes:
 
 
 def _slot(one: CommitSignature) -> bytes:
-    return (
-        integer(1, one.block_id_flag) + blob(2, one.validator_address) + message(3, _time(one.timestamp)) + blob(4, one.signature)
-    )
+    address, signature = blob(2, one.validator_address), blob(4, one.signature)
+    return integer(1, one.block_id_flag) + address + message(3, encoded_time(one.timestamp)) + signature
 
 
 def vote_sign_bytes(chain: str, commit: Commit, timestamp: Timestamp) -> bytes:
@@ -257,15 +256,17 @@ def vote_sign_bytes(chain: str, commit: Commit, timestamp: Timestamp) -> bytes:
         integer(1, _PRECOMMIT)
         + fixed64(2, commit.height)
         + fixed64(3, commit.round)
-        + message(4, _block_id(commit.block_id))
-        + message(5, _time(timestamp))
+        + message(4, encoded_block_id(commit.block_id))
+        + message(5, encoded_time(timestamp))
         + blob(6, chain.encode())
     )
 
 
-def _block_id(block: BlockId) -> bytes:
+def encoded_block_id(block: BlockId) -> bytes:
+    """Return the encoding of a block id (proto/tendermint/types/types.proto, BlockID)."""
     return blob(1, block.hash) + message(2, integer(1, block.parts.total) + blob(2, block.parts.hash))
 
 
-def _time(moment: Timestamp) -> bytes:
+def encoded_time(moment: Timestamp) -> bytes:
+    """Return the encoding of a point in time (google/protobuf/timestamp.proto)."""
     return integer(1, moment.seconds) + integer(2, moment.nanos)

@@ -212,10 +212,11 @@ class CometBft:
             raise self._lie("commit", "no signed header")
         return header
 
-    def signed_headers(self, first: int, last: int) -> list[Any]:
-        """Return `signed_header` of the answers of `commit` for the heights `first` to `last`, newest first, raw."""
-        asked = [self.rpc.call_many("commit", [{"height": height} for height in batch]) for batch in _batches(first, last)]
-        return [one.get("signed_header") for answers in asked for one in answers]
+    def signed_headers(self, first: int, last: int) -> Iterator[Any]:
+        """Yield `signed_header` of the answers of `commit` for the heights `first` to `last`, newest first, raw."""
+        for heights in _batches(first, last):
+            answers = self.rpc.call_many("commit", [{"height": height} for height in heights])
+            yield from (one.get("signed_header") for one in answers)
 
     def state(self, path: str, data: bytes = b"", *, height: int = 0, prove: bool = False) -> dict[str, Any]:
         """Return `response` of the answer of `abci_query`, raw. HostError when the application refuses the question."""

@@ -6,7 +6,7 @@ more than 2/3 are left. What the block above holds of it is settled: its header 
 node can choose only how old the newest block is that it shows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -22,7 +22,7 @@ from nodeops.ledger.cometbft.proof import Step, parsed, require
 class Headers(Protocol):
     """The part of a driver that is asked, besides the follower's. Nothing it says is believed without a proof."""
 
-    def signed_headers(self, first: int, last: int) -> list[Any]:
+    def signed_headers(self, first: int, last: int) -> Iterable[Any]:
         """Return the headers of heights and the commits that sign them, newest first, raw."""
 
 
@@ -42,7 +42,7 @@ def recorded(follower: Follower, source: Headers, height: int, commits: int) -> 
     Raise ProofError with the failed step, HostError and Timeout as the node does.
     """
     first = max(follower.genesis.first_height, height - commits)
-    answers = source.signed_headers(first, height)
+    answers = list(source.signed_headers(first, height))
     top = follower.prove(answers[0] if answers else None, height)
     headers = list(linked((one.get("header") if isinstance(one, dict) else None for one in answers), top, first))
     voted = frozenset(voter for voters in _settled(headers, answers) for voter in voters)

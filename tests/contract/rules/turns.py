@@ -75,6 +75,7 @@ DOES_NOT = {
     "quorum lease renew": _CHAIN,
     "record account": _CHAIN,
     "record add": _CHAIN,
+    "sla statement": "reads the host, and writes the file that it is given",
 }
 # Rooms that no host is given, or whose verbs only ask.
 ROOMS_ELSEWHERE = {"artifact", "document", "fleet", "lab", "metrics", "status"}
@@ -88,7 +89,7 @@ LOOKS = {
     "ledger checkpoint", "ledger peers", "ledger status", "ledger validators", "ledger verify", "ledger wait",
     "lifecycle plan", "lifecycle ready", "log-host show", "logs show", "logs stats", "mesh show", "patch history", "patch plan",
     "patch wait", "quorum check", "quorum history", "quorum lease list", "quorum status", "record authors",
-    "record show", "record verify",
+    "record show", "record verify", "sla check", "sla verify",
 }  # fmt: skip
 
 

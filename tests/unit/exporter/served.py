@@ -57,9 +57,9 @@ class Served:
     server: Client
     monitor: Client
 
-    def connect(self) -> socket.socket:
-        """Return a connection without TLS."""
-        return socket.create_connection((ADDRESS, self.place.port), timeout=WAIT)
+    def connect(self, source: str = ADDRESS) -> socket.socket:
+        """Return a connection without TLS, from an address."""
+        return socket.create_connection((ADDRESS, self.place.port), timeout=WAIT, source_address=(source, 0))
 
     def ask(self, page: str = "/metrics", method: str = "GET", **headers: str) -> tuple[int, str]:
         """Return status and text that the monitor gets."""

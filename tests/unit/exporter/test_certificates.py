@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from nodeops.core.errors import InputError
 from nodeops.exporter import certificates
 from nodeops.exporter.publish import publish
+from tests.unit.exporter.strange import strange
 from tests.unit.firewall.samples import consortium
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -81,6 +83,52 @@ def test_a_certificate_that_would_let_in_somebody_else_is_refused(tmp_path, pem)
     with pytest.raises(InputError, match=r"mon.pem"):
         publish(tmp_path, consortium(), {"a-1": made()[0].decode()})
     assert not (tmp_path / "certificates/a-1.pem").exists()
+
+
+OTHER_KINDS = {"RSA": rsa.generate_private_key(65537, 2048), "P-384": ec.generate_private_key(ec.SECP384R1())}
+
+
+@pytest.mark.parametrize("key", OTHER_KINDS.values(), ids=OTHER_KINDS)
+def test_a_key_that_no_prober_can_share_with_is_refused(tmp_path, key):
+    (tmp_path / "certificates").mkdir()
+    (tmp_path / "certificates/b-1.pem").write_bytes(strange("b-1", "2001:db8::1", key))
+    with pytest.raises(InputError, match=r"key of another kind") as said:
+        publish(tmp_path, consortium(), {"a-1": made()[0].decode()})
+    assert (said.value.where, said.value.allowed) == (str(tmp_path / "certificates/b-1.pem"), "P-256")
+    assert not (tmp_path / "certificates/a-1.pem").exists()
+
+
+def test_the_key_of_another_host_is_refused_for_who_shows_it_cannot_sign_with_it(tmp_path):
+    honest, evil = certificates.new_key(), certificates.new_key()
+    (tmp_path / "certificates").mkdir()
+    (tmp_path / "certificates/b-1.pem").write_bytes(strange("b-1", "2001:db8::1", holds=honest, signs=evil))
+    shown = certificates.self_signed("a-1", "10.0.0.1", honest, NOW).decode()
+    with pytest.raises(InputError, match=r"b-1.pem: is not signed with its own key"):
+        publish(tmp_path, consortium(), {"a-1": shown})
+    assert not (tmp_path / "certificates/a-1.pem").exists()
+
+
+def test_a_key_that_two_hosts_have_is_refused_and_both_are_named(tmp_path):
+    """As after a host was copied whole: nobody here can tell which of the two it belongs to."""
+    key = certificates.new_key()
+    shown = {name: certificates.self_signed(name, f"10.0.0.{name[-1]}", key, NOW).decode() for name in ("a-1", "a-2")}
+    with pytest.raises(InputError, match="a-1 and a-2 show the same key"):
+        publish(tmp_path, consortium(), shown)
+    assert not (tmp_path / "certificates").exists()
+    assert publish(tmp_path, consortium(), {"a-1": shown["a-1"]}).nodes == {"a-1": shown["a-1"]}
+
+
+def test_extensions_that_stand_twice_are_refused_not_raised(tmp_path, monkeypatch):
+    """What a member made by hand is an error of its file, whatever the library calls it."""
+    twice = certificates.x509.DuplicateExtension("twice", certificates.x509.BasicConstraints.oid)
+    for raised in (twice, certificates.x509.InvalidVersion("7", 7), certificates.UnsupportedAlgorithm("gost")):
+
+        def read(_: bytes, raised: Exception = raised) -> None:
+            raise raised
+
+        monkeypatch.setattr(certificates.x509, "load_pem_x509_certificates", read)
+        with pytest.raises(InputError, match="is not a certificate"):
+            certificates.checked(made()[0], "a-1", "10.0.0.1", "file")
 
 
 def test_an_authority_is_refused(tmp_path, monkeypatch):

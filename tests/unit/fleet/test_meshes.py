@@ -42,6 +42,31 @@ def test_votes_that_a_lossy_uplink_costs_are_laid_at_it_and_others_are_not() -> 
     assert found["mesh.votes.wi-1"].verdict is Verdict.WARN
 
 
+def silent(*, host: Reply) -> dict[str, str]:
+    """What is said where one host answers like that, and the three others hear nothing of it."""
+    name = host.node.replace("-", "_")
+    replies = [host, *(sees(node, **{name: 60}) for node in NODES if node != host.node)]
+    return {one.id: one.actual for one in mesh_report(replies, list(NODES), votes_of(network(**{name: 5}))).findings}
+
+
+def test_a_host_that_nobody_reaches_is_gone_not_slow() -> None:
+    found = silent(host=Reply("wi-1", State.DEAD, error="no route to host"))
+    assert set(found) == {"wi-1.mesh", "mesh.gone.wi-1", "mesh.votes.wi-1"}
+    assert "it answers neither here nor the others: the host or its uplink is gone" in found["mesh.gone.wi-1"]
+    assert "explained by silence" in found["mesh.votes.wi-1"]
+
+
+def test_a_host_whose_prober_does_not_run_is_named_so_and_its_network_blamed_for_no_vote() -> None:
+    found = silent(host=Reply("wi-1", State.ANSWERED, 3, "", "host: the prober never ran since the boot"))
+    assert "its prober does not run" in found["mesh.prober.wi-1"]
+    assert "not explained by the network" in found["mesh.votes.wi-1"]
+
+
+def test_a_host_that_refused_our_login_may_have_any_ill() -> None:
+    found = silent(host=Reply("wi-1", State.LOGIN, error="no key of ours"))
+    assert "its network, its host, or its prober" in found["mesh.uplink.wi-1"]
+
+
 def test_where_all_vote_nothing_is_said_of_votes() -> None:
     replies = [sees(node) for node in NODES]
     assert [one.id for one in mesh_report(replies, list(NODES), votes_of(network())).findings] == ["mesh"]

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from nodeops.core.result import Result
+from nodeops.document.resolve import host_ports
+from nodeops.fleet import top_cli
 from nodeops.fleet.reply import Reply, State
 from nodeops.fleet.top import COLUMNS, WINDOW_SECONDS, Counted, Metrics, alerts_of, counters_of, metrics_of, top_report
 from nodeops.metrics.catalogue import catalogue
@@ -179,3 +181,10 @@ def test_nodes_and_monitors_are_asked_each_their_own(
     assert [one["labels"]["alertname"] for one in last["alerts"]] == ["LedgerDown"]
     assert {command for server in nodes for command in server.commands} == {"sudo -n /usr/local/bin/nodeops metrics show --json"}
     assert all(command.startswith("sudo -n amtool alert query --output=json") for command in monitor.commands)
+
+
+def test_a_monitor_is_asked_at_the_port_that_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "--alertmanager.url=https://127.0.0.1:9093" in top_cli._ask_alerts().split()
+    moved = {"alertmanager": host_ports("monitor")["alertmanager"].model_copy(update={"port": 1})}
+    monkeypatch.setattr(top_cli, "host_ports", lambda kind: {"monitor": moved}[kind])
+    assert "--alertmanager.url=https://127.0.0.1:1" in top_cli._ask_alerts().split()

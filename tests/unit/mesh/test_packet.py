@@ -11,6 +11,7 @@ from nodeops.core.errors import InputError
 from nodeops.exporter.certificates import key_text, new_key, self_signed
 from nodeops.mesh import keys
 from nodeops.mesh.packet import ANSWER, QUESTION, SIZE, Packet, opened, packed, sender
+from tests.unit.exporter.strange import strange
 
 KEY = b"k" * 32
 PACKET = Packet(QUESTION, b"12345678", b"runrunru", 7, 0)
@@ -50,8 +51,8 @@ def certificate(key, name="node-1"):
 
 def test_two_have_one_key_and_a_third_has_another():
     one, two, three = new_key(), new_key(), new_key()
-    ours = keys.shared(one, {"two": certificate(two), "three": certificate(three)})
-    theirs = keys.shared(two, {"one": certificate(one)})
+    ours, _ = keys.shared(one, {"two": certificate(two), "three": certificate(three)})
+    theirs, _ = keys.shared(two, {"one": certificate(one)})
     assert ours["two"].key == theirs["one"].key != ours["three"].key
     assert (ours["two"].mark, theirs["one"].mark) == (keys.own_mark(two), keys.own_mark(one))
 
@@ -61,16 +62,21 @@ def test_a_renewed_certificate_of_the_same_key_changes_nothing():
     assert keys.shared(one, {"two": certificate(two)}) == keys.shared(one, {"two": certificate(two, "renamed")})
 
 
-@pytest.mark.parametrize(
-    ("pem", "said"),
-    [
-        ("not a certificate", "cannot be read"),
-        (certificate(ec.generate_private_key(ec.SECP384R1())), "another kind"),
-    ],
-)
-def test_a_certificate_that_fits_no_key_is_named(pem, said):
-    with pytest.raises(InputError, match=said):
-        keys.shared(new_key(), {"node-2": pem})
+STRANGE = {
+    "not a certificate": ("not a certificate", "Unable to load PEM"),
+    "not even a text": (7, "no attribute"),
+    "P-384": (certificate(ec.generate_private_key(ec.SECP384R1())), "another kind than secp256r1"),
+    "RSA": (strange("node-2", "10.0.0.2", rsa.generate_private_key(65537, 2048)).decode(), "another kind than secp256r1"),
+}
+STRANGE["the key of another"] = (strange("node-2", "10.0.0.2", new_key(), new_key()).decode(), "not signed with its own key")
+
+
+@pytest.mark.parametrize(("pem", "said"), STRANGE.values(), ids=STRANGE)
+def test_a_certificate_that_fits_no_key_is_left_out_alone_and_named(pem, said):
+    found, refused = keys.shared(new_key(), {"node-2": pem, "node-3": certificate(new_key())})
+    assert set(found) == {"node-3"}
+    assert set(refused) == {"node-2"}
+    assert said in refused["node-2"]
 
 
 def test_a_key_is_read_or_refused():

@@ -20,7 +20,7 @@ from nodeops.mesh.prober import SELF, Peer, Prober, open_sockets, round_trip
 from tests.filesystems.disks import child, ended
 
 PORT = 9656
-ONE, TWO, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.9"
+ONE, TWO, COPY, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.9"
 KEY = b"k" * 32
 MARKS = {ONE: b"one-----", TWO: b"two-----"}
 _NEW_NETWORK = 0x40000000
@@ -132,7 +132,6 @@ def test_loss_is_what_was_lost_to_the_packet(lost, monkeypatch):
 
 
 @needs_nft
-@needs_nft
 def test_a_question_that_the_kernel_does_not_send_is_no_lost_packet_and_no_fine_path():
     def work() -> None:
         # As a host without a route: the call fails, and no packet leaves.
@@ -162,11 +161,15 @@ def test_who_measures_alone_is_silent_and_knows_its_own_noise():
     alone(work)
 
 
+def asked(number: int, run: bytes = b"r" * 8) -> bytes:
+    return packed(Packet(QUESTION, MARKS[TWO], run, number), KEY)
+
+
 @needs_nft
 def test_nobody_but_a_member_gets_an_answer_and_no_answer_is_larger():
     def work() -> None:
-        one = Running(ONE, TWO)
-        question = packed(Packet(QUESTION, MARKS[TWO], b"r" * 8, 1), KEY)
+        one = Running(ONE, TWO, asks=False)
+        question = asked(1)
         member, stranger = sender(TWO), sender(STRANGER)
         # A member's own packet, sent again by somebody else: to answer it would make the host a reflector.
         stranger.sendto(question, (ONE, PORT))
@@ -180,27 +183,81 @@ def test_nobody_but_a_member_gets_an_answer_and_no_answer_is_larger():
         answer = member.recv(4096)
         assert len(answer) == SIZE
         assert not received(stranger)
-        for _ in range(200):
-            member.sendto(question, (ONE, PORT))
+        for number in range(200):
+            member.sendto(asked(2 + number), (ONE, PORT))
         time.sleep(0.3)
         assert len(received(member)) < 40
         one.stop()
         refused = one.prober.refused
-        assert (refused.strangers, refused.forged) == (4, 1)
+        assert (refused.strangers, refused.forged, refused.repeated) == (4, 1, 0)
         assert refused.too_many > 150
 
     alone(work)
 
 
-def sender(address: str) -> socket.socket:
+@needs_nft
+def test_what_was_seen_and_is_sent_again_gets_nothing_and_costs_the_member_nothing():
+    """By somebody on the way, in the member's name: its questions, those of its earlier run too, over and over."""
+
+    def work() -> None:
+        one = Running(ONE, TWO, asks=False)
+        member = sender(TWO)
+        recorded = [asked(number, run) for run in (b"earlier-", b"now-----") for number in (1, 2)]
+        for packet in [*recorded, *recorded * 100]:
+            member.sendto(packet, (ONE, PORT))
+        until(lambda: one.prober.refused.repeated == 400)
+        assert len(received(member)) == len(recorded)
+        for number in range(20):
+            member.sendto(asked(3 + number, b"now-----"), (ONE, PORT))
+        assert [len(member.recv(4096)) for _ in range(20)] == [SIZE] * 20
+        one.stop()
+        assert one.prober.refused.too_many == 0
+
+    alone(work)
+
+
+@needs_nft
+def test_an_answer_goes_to_the_prober_of_a_member_and_to_no_other_program_there():
+    def work() -> None:
+        one = Running(ONE, TWO, asks=False)
+        member, other = sender(TWO), sender(TWO, 53)
+        other.sendto(asked(1), (ONE, PORT))
+        assert len(member.recv(4096)) == SIZE
+        assert not received(other)
+        one.stop()
+
+    alone(work)
+
+
+@needs_nft
+def test_a_member_with_the_key_of_another_takes_nothing_from_it():
+    """As a host that was copied whole: its packets are its own by its address, whoever is listed last."""
+
+    def work() -> None:
+        itself = Peer(SELF, (ONE,), Shared(MARKS[ONE], os.urandom(32)), asked=True)
+        members = [itself, *(Peer(at, (at,), Shared(MARKS[TWO], KEY), asked=False) for at in (TWO, COPY))]
+        one = Prober(MARKS[ONE], members, open_sockets(ONE, PORT, members), PORT)
+        ticks = iter(range(20))
+        question = packed(Packet(QUESTION, MARKS[TWO], b"r" * 8, 1), KEY)
+        member = sender(TWO)
+        member.sendto(question, (ONE, PORT))
+        with pytest.raises(StopIteration):
+            one.run(lambda: next(ticks))
+        assert len(member.recv(4096)) == SIZE
+        assert one.refused.strangers == 0
+
+    alone(work)
+
+
+def sender(address: str, port: int = PORT) -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind((address, PORT if address == STRANGER else 40000))
+    made.bind((address, port))
     made.settimeout(60)
     return made
 
 
 def received(one: socket.socket) -> list[bytes]:
-    """Return the probes that came, without the questions that a prober asks by itself."""
+    """Return what came."""
     one.setblocking(False)
     found = []
     try:

@@ -1,16 +1,21 @@
 """What the prober's unit does at each look at the ledger's connections, and where the kernel shows none."""
 
 import errno
+import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from nodeops.exporter.certificates import key_text, new_key, self_signed
 from nodeops.mesh import status, tcp, unit
 from nodeops.mesh.carried import Connection
 from nodeops.mesh.keys import Shared
 from nodeops.mesh.prober import SELF, Peer, Refused
+from tests.unit.exporter.strange import strange
 from tests.unit.firewall.samples import document
 
 
@@ -51,3 +56,26 @@ def test_a_kernel_that_fails_once_is_asked_again_named_once_and_nothing_old_is_s
     looks: list[list[Connection] | OSError] = [carrying(5), carrying(9), broken, broken, broken, carrying(20), broken]
     assert [look(one) for one in looks] == [0, 4, 4, 4, None, 15, 15]
     assert capsys.readouterr().err.count("no such module") == 2
+
+
+def handed(folder: Path, **strange_ones: bytes) -> Path:
+    """Write what systemd hands to the prober of a-1: its key, and the certificates of a-2 and b-1 or what stands for them."""
+    key, now = new_key(), datetime.now(UTC)
+    good = {
+        "a-1": self_signed("a-1", "10.0.0.1", key, now),
+        "a-2": self_signed("a-2", "10.0.0.2", new_key(), now),
+        "b-1": self_signed("b-1", "2001:db8::1", new_key(), now),
+    }
+    found = {**good, **{name.replace("_", "-"): pem for name, pem in strange_ones.items()}}
+    (folder / "key.pem").write_bytes(key_text(key))
+    (folder / "peers.json").write_text(json.dumps({name: pem.decode() for name, pem in found.items()}))
+    return folder
+
+
+def test_one_bad_certificate_of_a_member_stops_no_prober(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = strange("b-1", "2001:db8::1", rsa.generate_private_key(65537, 2048))
+    found, missing = unit.known_peers(document(), handed(tmp_path, b_1=bad))
+    assert [one.name for one in found] == [SELF, "a-2"]
+    # b-2 has published none; both are shown as `no certificate`.
+    assert missing == ["b-1", "b-2"]
+    assert "b-1 is not asked and not answered: its certificate is refused: its key is of another kind" in capsys.readouterr().err

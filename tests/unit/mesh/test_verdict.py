@@ -86,8 +86,23 @@ def test_a_node_that_nobody_could_ask_is_judged_by_the_others():
     assert [(one.kind, one.nodes, one.standing) for one in blames(views)] == [("uplink", ("c",), "silent")]
 
 
-def test_a_host_that_is_slow_to_itself_is_the_host():
-    assert [one.kind for one in blames(whole(of("c")), frozenset("c"))] == ["host"]
+@pytest.mark.parametrize(
+    ("said", "known", "kind"),
+    [
+        ("lossy", "host", "host"),
+        ("silent", "prober", "prober"),
+        ("silent", "gone", "gone"),
+        # We did not reach it, and it answers others now and then.
+        ("lossy", "gone", "uplink"),
+    ],
+)
+def test_what_is_known_of_a_node_names_the_cause(said, known, kind):
+    assert [one.kind for one in blames(whole(of("c"), said=said), {"c": known})] == [kind]
+
+
+def test_a_node_that_one_other_hears_is_not_gone():
+    views = whole(of("c")[1:], said="silent")
+    assert [(one.kind, one.nodes) for one in blames(views, {"c": "gone"})] == [("uplink", ("c",))]
 
 
 def test_a_path_is_as_ill_as_its_worse_end_says():
