@@ -91,6 +91,11 @@ def _told(told: Mapping[str, Mark], own: Mark, known: Known) -> Finding:
     """Return whether a revision is in force by what nodes tell. What one of several says alone changes no host: it may have been
     taken over."""
     newest = max(told.values(), key=lambda mark: mark.revision)
+    # A newcomer that is still catching up, or a chain that stands: without new blocks they cannot tell of what came since.
+    if not known.votes and newest.revision < own.revision and own.names(known.kept):
+        return Finding(
+            _ID, Verdict.PASS, IN_FORCE, f"{own}: kept here as in force; no node of ours has new blocks, so far {newest}"
+        )
     found = _after(newest, own, known)
     by = [name for name, mark in told.items() if mark.names(newest)]
     held = newest.names(known.founding) or newest.names(known.before) or own.names(known.kept)

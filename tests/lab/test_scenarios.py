@@ -39,12 +39,14 @@ FULL_BUDGETS = {
     "hardening": 1500,
     "ledgerd": 300,
     "lifecycle": 720,
+    "membership": 3600,
     "monitoring": 3300,
     "patch": 480,
     "restart": 360,
     "restore": 900,
+    "seven": 7200,
 }
-MOST_SECONDS = 4500
+MOST_SECONDS = 9000
 # All that each said, with what took longest in it.
 SAID = ROOT / "build" / "scenarios"
 
@@ -61,7 +63,8 @@ def subnet(name: str) -> str:
 
 
 def test_every_scenario_states_its_budget():
-    assert set(BUDGETS) == FOUND
+    # One that is long as a whole has no size for every run.
+    assert set(BUDGETS) | set(FULL_BUDGETS) == FOUND
     assert max(BUDGETS.values()) <= 240
     assert next(iter(BUDGETS)) == FIRST
 

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 
 import pytest
-from members import ORGANISATIONS, Controller
+from members import ORGANISATIONS, Controller, founding
 
 
 @pytest.fixture(scope="session")
 def controllers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Controller]:
     folder = tmp_path_factory.mktemp("controllers")
     agreed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {name: Controller(folder, name, agreed) for name in ORGANISATIONS}
+    return {name: Controller(folder, name, founding(agreed)) for name in ORGANISATIONS}
 
 
 @pytest.fixture

@@ -8,11 +8,9 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import hosts
-from members import Controller
+from members import Controller, each
 
 PATIENCE_SECONDS = 300
 KEYS = "/var/lib/ledger/keys"
@@ -20,12 +18,6 @@ KEYS = "/var/lib/ledger/keys"
 LEFT_OUT = "hardening,exporter,mesh,backup,patch"
 Members = dict[str, Controller]
 Done = subprocess.CompletedProcess[str]
-
-
-def each(members: Members, work: Callable[[Controller], Done]) -> dict[str, Done]:
-    """Return what each does, all at the same time: nobody waits for another."""
-    with ThreadPoolExecutor(len(members)) as pool:
-        return dict(zip(members, pool.map(work, members.values()), strict=True))
 
 
 def flat(done: Done) -> str:
@@ -50,7 +42,7 @@ def fingerprint(words: str) -> str:
 
 
 def test_each_makes_its_own_keys_and_publishes_their_public_halves(controllers: Members) -> None:
-    for name, done in each(controllers, lambda one: one.plays("site.yml", "--tags", "ledger")).items():
+    for name, done in each(controllers.values(), lambda one: one.plays("site.yml", "--tags", "ledger")).items():
         assert done.returncode != 0
         own = controllers[name].nodes
         for node in hosts.NODES:
@@ -66,7 +58,7 @@ def test_each_would_make_the_same_genesis(controllers: Members) -> None:
     members = list(controllers.values())
     for one in members:
         one.publishes_to(*(other for other in members if other is not one))
-    said = each(controllers, lambda one: one.plays("site.yml", "--check", "--tags", "ledger"))
+    said = each(controllers.values(), lambda one: one.plays("site.yml", "--check", "--tags", "ledger"))
     (digest,) = {digest_said(done) for done in said.values()}
     for one in members:
         assert not (one.folder / "genesis.json").exists()
@@ -75,7 +67,7 @@ def test_each_would_make_the_same_genesis(controllers: Members) -> None:
 
 
 def test_each_makes_its_hosts_and_the_chain_runs(controllers: Members) -> None:
-    for done in each(controllers, lambda one: one.plays("site.yml", "--skip-tags", LEFT_OUT)).values():
+    for done in each(controllers.values(), lambda one: one.plays("site.yml", "--skip-tags", LEFT_OUT)).values():
         assert done.returncode == 0, done.stdout[-5000:]
     texts = {one.folder / "genesis.json" for one in controllers.values()}
     (found,) = {hashlib.sha256(file.read_bytes()).hexdigest() for file in texts}

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import bad_programs
 import blocks
@@ -18,34 +17,14 @@ import hosts
 import pytest
 import signing
 import stream
+from rolled import NEW, OLD, played, runs, touched, version
 from tier import FULL
 
-OLD, NEW, VOTED = "v0.1.0", "v0.1.1", "v0.2.0"
+VOTED = "v0.2.0"
 # All have the same power, so names decide.
 CANARY = hosts.NODES[0]
 # Of another organisation, and it writes no records.
 LEASED = "beta-1"
-
-
-@contextmanager
-def version(name: str, revision: int = 1) -> Iterator[None]:
-    """Let the consortium file name another version for a while."""
-    file = hosts.SCENARIO / "consortium.yml"
-    right = file.read_text(encoding="utf-8")
-    text = right.replace(f"version: {OLD}", f"version: {name}").replace("revision: 1", f"revision: {revision}")
-    try:
-        file.write_text(text, encoding="utf-8")
-        yield
-    finally:
-        file.write_text(right, encoding="utf-8")
-
-
-def played(playbook: str, named: str, program: Path | None = None, **more: Any) -> tuple[int, str]:
-    """Return how a run with another version in the consortium file ended, and what it said, on one line."""
-    told = {**(builds.artifact(program) if program else {}), **more}
-    with version(named):
-        done = hosts.play(playbook, "-e", json.dumps(told), seconds=1200)
-    return done.returncode, " ".join(done.stdout.split())
 
 
 def killed(folder: Path) -> None:
@@ -79,17 +58,6 @@ def killed_while_it_goes_back(node: str) -> None:
     hosts.must(node, "systemctl kill --signal=KILL going-back.service")
     hosts.verb(LEASED, "quorum", "lease", "release")
     assert runs(node) == {NEW}
-
-
-def runs(*nodes: str) -> set[str]:
-    """Return the versions that processes run, of all nodes where none is named."""
-    line = "basename $(dirname $(readlink /proc/$(systemctl show -p MainPID --value ledger.service)/exe))"
-    return {said.out.strip() for said in hosts.at_once(lambda node: hosts.run(node, line), nodes or hosts.NODES).values()}
-
-
-def touched(since: blocks.Mark) -> list[str]:
-    """Return whose process is another one now."""
-    return [node for node, process in blocks.mark().process.items() if process != since.process[node]]
 
 
 def test_nodes_go_over_one_at_a_time_and_back(tmp_path: Path, record_property: Callable[[str, str], None]) -> None:

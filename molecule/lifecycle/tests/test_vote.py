@@ -8,7 +8,8 @@ import builds
 import hosts
 import stream
 from controllers import Controller
-from test_upgrade import OLD, VOTED, runs
+from rolled import OLD, runs
+from test_upgrade import VOTED
 from tier import FULL
 
 # Until one controller is at the height, on a busy machine: its run begins some blocks before.

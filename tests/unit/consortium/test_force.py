@@ -105,6 +105,11 @@ SIGNED = {
     "no chain, the one before was not kept": (TWO, Known({}, votes=False), Verdict.FAIL, "was not kept"),
 }
 CASES |= SIGNED
+CASES |= {
+    "a newcomer catches up, and it was kept": (TWO, Known({"a": ONE}, **STANDS, kept=TWO), Verdict.PASS, "kept here as in force"),
+    "it catches up, and another was kept": (TWO, Known({"a": ONE}, **STANDS, kept=FORK), Verdict.FAIL, "not agreed"),
+    "nodes have new blocks and tell of the one before": (TWO, Known({"a": ONE}, ONE, True, kept=TWO), Verdict.FAIL, "not agreed"),
+}
 BEHIND, AHEAD = {"a": ONE, "b": TWO, "c": TWO}, {"a": TWO, "b": FORK}
 CASES |= {
     "silent, a newer one was kept": (

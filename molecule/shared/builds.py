@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import slow_start
 import wrong_state
 
 from nodeops.artifacts.cache import cache_folder
@@ -21,6 +22,11 @@ def built(name: str) -> Path:
 def computing_another_state(name: str, folder: Path) -> Path:
     """Return a release whose source was changed in a copy below `folder`: from its first block on its state is another one."""
     return _built(wrong_state.changed(REPOSITORY / "ledgerd", folder), name)
+
+
+def starting_slowly(name: str, folder: Path, seconds: int) -> Path:
+    """Return a release that does nothing for so many seconds when it is started; built once under a name."""
+    return _built(slow_start.changed(REPOSITORY / "ledgerd", folder, seconds), name)
 
 
 def _built(source: Path, name: str) -> Path:

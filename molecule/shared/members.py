@@ -1,4 +1,4 @@
-"""Three organisations at their own controllers, each with its files and keys, reaching its own hosts alone.
+"""Organisations at their own controllers, each with its files and keys, reaching its own hosts alone.
 
 An organisation's made-up key is its name's SHA-256.
 """
@@ -10,7 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-ORGANISATIONS = ("alpha", "beta", "gamma")
+ORGANISATIONS = tuple(hosts.declared("organisations"))
 _ORGANISATION = {name: node["organisation"] for name, node in hosts.declared("nodes").items()}
 _SSH = """
 Host {names}
@@ -50,16 +51,28 @@ def pem(folder: Path, name: str) -> Path:
     return file
 
 
+def founding(genesis_time: str) -> dict[str, Any]:
+    """Return the consortium file of the scenario with the time on which its members agreed."""
+    tree: dict[str, Any] = hosts.declared()
+    tree["ledger"]["genesis_time"] = genesis_time
+    return tree
+
+
+def each(members: Iterable["Controller"], work: Callable[["Controller"], Any]) -> dict[str, Any]:
+    """Return what each does, all at the same time: nobody waits for another."""
+    members = list(members)
+    with ThreadPoolExecutor(len(members)) as pool:
+        return dict(zip([one.name for one in members], pool.map(work, members), strict=True))
+
+
 class Controller:
     """One organisation's controller: the consortium file, choices, and an SSH key that only its own hosts know."""
 
-    def __init__(self, folder: Path, name: str, genesis_time: str) -> None:
+    def __init__(self, folder: Path, name: str, founding: dict[str, Any]) -> None:
         self.name, self.folder = name, folder / name
         self.folder.mkdir()
         self.key = pem(self.folder, name)
-        tree = hosts.declared()
-        tree["ledger"]["genesis_time"] = genesis_time
-        self.file.write_text(yaml.safe_dump(tree), encoding="utf-8")
+        self.file.write_text(yaml.safe_dump(founding), encoding="utf-8")
         shutil.copytree(hosts.SCENARIO / "group_vars", self.folder / "group_vars")
         self._reaches()
 
@@ -119,17 +132,24 @@ class Controller:
 
     def publishes_to(self, *others: "Controller") -> None:
         """Give the identities of the own nodes, and nothing else, to other members."""
+        published = [self.folder / "identities" / f"{node}.yml" for node in self.nodes]
         for other in others:
-            for node in self.nodes:
-                shutil.copy2(self.folder / "identities" / f"{node}.yml", other.folder / "identities")
+            (other.folder / "identities").mkdir(exist_ok=True)
+            for file in filter(Path.is_file, published):
+                shutil.copy2(file, other.folder / "identities")
 
     @property
     def file(self) -> Path:
         return self.folder / "consortium.yml"
 
     @property
+    def tree(self) -> dict[str, Any]:
+        """Return what the file at hand says."""
+        return dict(yaml.safe_load(self.file.read_text(encoding="utf-8")))
+
+    @property
     def revision(self) -> int:
-        return int(yaml.safe_load(self.file.read_text(encoding="utf-8"))["revision"])
+        return int(self.tree["revision"])
 
     def kept(self, revision: int) -> Path:
         return self.folder / "revisions" / f"{revision}.yml"
@@ -144,18 +164,23 @@ class Controller:
 
     def edit(self, change: Callable[[dict[str, Any]], Any]) -> None:
         """Write the next revision, changed."""
-        tree = yaml.safe_load(self.file.read_text(encoding="utf-8"))
+        tree = self.tree
         tree["revision"] += 1
         change(tree)
         self.file.write_text(yaml.safe_dump(tree), encoding="utf-8")
 
     def says(self, *words: str, code: int = 0) -> Any:
         """Return what a verb of `nodeops consortium` answers here; it must end with this code."""
+        found, said = self.answers(*words)
+        assert found == code, f"{self.name}: {words}: {found}\n{said}"
+        return json.loads(said)
+
+    def answers(self, *words: str) -> tuple[int, str]:
+        """Return how a verb of `nodeops consortium` ends here, and what it says."""
         nodeops = str(Path(sys.executable).parent / "nodeops")
         line = [nodeops, "consortium", *words, "--inventory", str(self.folder), "--json"]
         done = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == code, f"{self.name}: {words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return json.loads(done.stdout)
+        return done.returncode, done.stdout or done.stderr
 
     def signs(self, *words: str, code: int = 0) -> Any:
         """Return what a verb that signs answers."""

@@ -1,4 +1,4 @@
-"""Three organisations, each at a controller of its own that manages and reaches its own hosts alone.
+"""Organisations, each at a controller of its own that manages and reaches its own hosts alone; their runs can be killed.
 
 An organisation's made-up key is its name's SHA-256.
 """
@@ -47,16 +47,24 @@ class Controller:
         file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         file.chmod(0o600)
 
+    def wants(self, version: str, told: dict[str, Any]) -> None:
+        """Name another version of the ledger, without a vote, and choose where that comes from."""
+        tree = hosts.declared()
+        tree["ledger"]["version"] = version
+        self._writes(tree, told)
+
     def revises(self, version: str, told: dict[str, Any]) -> None:
         """Take the next revision, with another version of the ledger, and choose where that comes from."""
         tree = hosts.declared()
         tree["revision"] += 1
         tree["ledger"]["version"] = version
+        self._writes(tree, {**told, "nodeops_unagreed": False})
+
+    def _writes(self, tree: dict[str, Any], told: dict[str, Any]) -> None:
         (self.folder / "consortium.yml").write_text(yaml.safe_dump(tree), encoding="utf-8")
-        chosen = self.folder / "group_vars" / "all.yml"
-        choices = yaml.safe_load(chosen.read_text(encoding="utf-8"))
-        own = {**choices, **told, "nodeops_manages": [self.name], "nodeops_unagreed": False}
-        chosen.write_text(yaml.safe_dump(own), encoding="utf-8")
+        chosen = hosts.SCENARIO / "group_vars" / "all.yml"
+        own = {**yaml.safe_load(chosen.read_text(encoding="utf-8")), **told, "nodeops_manages": [self.name]}
+        (self.folder / "group_vars" / "all.yml").write_text(yaml.safe_dump(own), encoding="utf-8")
 
     def signs(self, *words: str) -> Any:
         """Return what a verb of `nodeops consortium` answers that signs with the organisation's key."""
@@ -66,12 +74,14 @@ class Controller:
         assert done.returncode == 0, f"{self.name}: {words}: {done.stdout}\n{done.stderr}"
         return json.loads(done.stdout)
 
-    def begins(self, playbook: str) -> "subprocess.Popen[str]":
-        """Begin a playbook of the project from here; its output is in a file beside the folder."""
-        words = ["ansible-playbook", "-i", str(self.folder / "consortium.yml"), f"playbooks/{playbook}"]
+    def begins(self, playbook: str, *options: str) -> "subprocess.Popen[str]":
+        """Begin a playbook of the project from here, in a session of its own; its output is in a file of the folder."""
+        words = ["ansible-playbook", "-i", str(self.folder / "consortium.yml"), f"playbooks/{playbook}", *options]
         none, both = subprocess.DEVNULL, subprocess.STDOUT
         with self.said.open("w", encoding="utf-8") as said:
-            return subprocess.Popen(words, cwd=hosts.ROOT, stdin=none, stdout=said, stderr=both, text=True)
+            return subprocess.Popen(
+                words, cwd=hosts.ROOT, stdin=none, stdout=said, stderr=both, text=True, start_new_session=True
+            )
 
     @property
     def said(self) -> Path:
