@@ -125,3 +125,12 @@ def test_an_organisation_votes_with_its_new_key_alone(gamma: Controller) -> None
     gamma.key = pem(gamma.folder, "gamma renewed")
     assert gamma.signs("propose", "--dry-run")["changed"]
     gamma.file.write_bytes(gamma.kept(4).read_bytes())
+    assert not gamma.says("rotation", "gamma", "--key", "organisation")["due"]
+
+
+def test_a_host_that_signs_is_not_lost_and_a_key_that_nobody_let_go_stays(alpha: Controller, gamma: Controller) -> None:
+    alpha.takes(gamma)
+    assert failing(alpha.says("lost", "alpha-1", code=1)) == {"lost.silent", "lost.hosts"}
+    for key in ("node", "record"):
+        assert failing(alpha.says("rotation", "alpha-1", "--key", key, code=1)) == {"rotation.let_go"}
+    assert failing(alpha.says("rotation", "alpha", "--key", "organisation", code=1)) == {"rotation.account"}
