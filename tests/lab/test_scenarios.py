@@ -30,6 +30,7 @@ BUDGETS = {
     "restart": 240,
     "restore": 240,
 }
+# Those of membership and seven are guesses: neither was run to its end.
 # Those with more to do in `make test-long`: every host, every release, every moment of a kill, floods of minutes.
 FULL_BUDGETS = {
     FIRST: 400,
