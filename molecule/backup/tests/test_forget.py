@@ -110,13 +110,14 @@ def test_a_flood_of_a_nodes_own_with_false_times_removes_nothing_of_what_was_goo
 
 
 def test_damage_is_evidence_whatever_anybody_says() -> None:
-    pack = hosts.must(REPOSITORY, f"find {DATA}/data -type f -size +1k | head -1").strip()
-    flip = f"chmod u+w {pack}; printf x | dd of={pack} bs=1 seek=99 conv=notrunc status=none"
-    hosts.must(REPOSITORY, f"cp -p {pack} /srv/pack; {flip}")
+    # All packs: one that a backup left half way belongs to nothing, and its damage is none. Eight bytes: one might be the same.
+    flip = "chmod u+w {}; printf damaged! | dd of={} bs=1 seek=99 conv=notrunc status=none"
+    damage = f"find {DATA}/data -type f -size +1k -exec sh -c '{flip}' ';'"
+    hosts.must(REPOSITORY, f"cp -a {DATA}/data /srv/packs; {damage}")
     try:
         assert "forget.integrity" in forgotten("--because", "'somebody says so'", code=4)["error"]["what"]
     finally:
-        hosts.must(REPOSITORY, f"cp -p /srv/pack {pack}")
+        hosts.must(REPOSITORY, f"cp -a /srv/packs/. {DATA}/data; rm -r /srv/packs")
 
 
 def test_words_are_written_down_and_the_server_comes_back_after_a_kill() -> None:
