@@ -1,6 +1,7 @@
 """What two organisations agree on about the service of nodes, and how it is read: strictly, each mistake with its line."""
 
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from nodeops.document.fields import ChainId, Name
 from nodeops.document.load import all_problems, plain, read_source
 from nodeops.document.models import Model
 from nodeops.quorum.lease.bounds import LONGEST_SECONDS
-from nodeops.sla.fractions import fraction, percent
+from nodeops.sla.fractions import percent
 
 SCHEMA = "nodeops.sla/1"
 _HINT = "docs/sla.md says what each key means"
@@ -36,7 +37,7 @@ def _zone(name: str) -> str:
 
 
 def _share(text: str) -> str:
-    if fraction(text) > 1:
+    if Fraction(text) > 1:
         raise ValueError("is more than the whole")
     return text
 

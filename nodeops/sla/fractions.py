@@ -5,12 +5,6 @@ from fractions import Fraction
 _DIGITS = 4
 
 
-def fraction(text: str) -> Fraction:
-    """Return `N/D` as a fraction."""
-    over, _, under = text.partition("/")
-    return Fraction(int(over), int(under))
-
-
 def percent(text: str) -> Fraction:
     """Return a number of percent, as contracts have it, as a share: "99.9" is 999/1000."""
     return Fraction(text) / 100

@@ -11,7 +11,7 @@ from typing import Any
 
 from nodeops.quorum.lease.policy import Lease
 from nodeops.sla.contract import Contract
-from nodeops.sla.fractions import fraction, percent, written
+from nodeops.sla.fractions import percent, written
 from nodeops.sla.tally import State, Tally, excused
 
 SCHEMA, SO_FAR = "nodeops.sla.statement/1", "nodeops.sla.so-far/1"
@@ -72,7 +72,7 @@ class _Node:
         self.contract, self.name, self.measured, self.tally = contract, name, measured, measured.tally
         self.address = contract.service.nodes[name]
         self.node = measured.tally.nodes[self.address]
-        states, self.by = measured.tally.states(self.address, fraction(contract.indicator.validator.votes)), dict[int, Lease]()
+        states, self.by = measured.tally.states(self.address, Fraction(contract.indicator.validator.votes)), dict[int, Lease]()
         if (rule := contract.maintenance) is not None:
             own = [one for one in measured.leases if one.node == name]
             notice, most = rule.notice_minutes * 60, rule.most_minutes * 60

@@ -71,13 +71,13 @@ def light_block(raw: Any, chain: str, validators: Sequence[Validator]) -> LightB
     The answer is kept as it was sent, so more than belongs to a header is refused.
     """
     signed = parsed(SignedHeader, raw)
-    those = _named(chain, validators, signed.header.validators_hash)
+    those = named_set(chain, validators, signed.header.validators_hash)
     most = _HEADER_BYTES + _VOTE_BYTES * len(validators)
     require(len(json.dumps(raw)) <= most, Step.ANSWER, f"the signed header has more than {most} bytes")
     return LightBlock(raw, signed, those)
 
 
-def _named(chain: str, validators: Sequence[Validator], named: bytes) -> TrustedSet:
+def named_set(chain: str, validators: Sequence[Validator], named: bytes) -> TrustedSet:
     """Return validators as a set. Raise ProofError when they are not those of a hash that a header names."""
     those = TrustedSet(chain, tuple(validators))
     # Beyond 64 bits, numbers that are not the same would have the same hash.
@@ -181,7 +181,7 @@ class Follower:
         """Return who validates right above a block whose header is proven. Raise ProofError where the node shows others."""
         height, named = header.height + 1, header.next_validators_hash
         known = self._sets.get(named)
-        return known or _named(self.genesis.chain, self._validators(height), named)
+        return known or named_set(self.genesis.chain, self._validators(height), named)
 
     def _place(self, height: int) -> int:
         """Return which of the places that were reached is the last one up to a height."""

@@ -36,10 +36,14 @@ class TrustedSet:
         """Tell whether a voting power is more than 2/3 of the trusted power, in whole numbers."""
         return 3 * power > 2 * self.power
 
+    @property
+    def ordered(self) -> list[Validator]:
+        """Return them in the chain's order, which is that of the votes in a commit (types/validator_set.go)."""
+        return sorted(self.validators, key=lambda validator: (-validator.power, validator.address))
+
     def hash(self) -> bytes:
         """Return the validators_hash that a header shows while exactly this set validates (types/validator_set.go)."""
-        ordered = sorted(self.validators, key=lambda validator: (-validator.power, validator.address))
-        return merkle_root([message(1, blob(1, one.public_key)) + integer(2, one.power) for one in ordered])
+        return merkle_root([message(1, blob(1, one.public_key)) + integer(2, one.power) for one in self.ordered])
 
 
 class _GenesisValidator(Answer):

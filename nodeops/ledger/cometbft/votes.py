@@ -9,16 +9,15 @@ The votes for the newest block are not fixed yet: each node has seen others. So 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from nodeops.ledger.answers import ValidatorSet
 from nodeops.ledger.cometbft.answers import hexadecimal
-from nodeops.ledger.cometbft.blocks import Commit, Flag, Header, SignedHeader, commit_hash, header_hash
-from nodeops.ledger.cometbft.proof import ProvenBlock, Step, parsed, require
-from nodeops.ledger.cometbft.trust import TrustedSet
-
-# types/validator_set.go: MaxTotalVotingPower. Beyond 64 bits, numbers that are not the same would have the same hash.
-_POWER_LIMIT = 1 << 60
+from nodeops.ledger.cometbft.blocks import Commit, Flag, Header, SignedHeader
+from nodeops.ledger.cometbft.follow import named_set
+from nodeops.ledger.cometbft.linked import linked_signed, settled
+from nodeops.ledger.cometbft.proof import ProvenBlock, Step, require
 
 
 @dataclass(frozen=True)
@@ -44,36 +43,22 @@ class ValidatorSets:
 
     def of(self, header: Header) -> tuple[str, ...]:
         """Return the addresses of a header's validators, in the order of votes. Raise ProofError for others than it names."""
-        if header.validators_hash not in self._known:
-            found = self._ask(header.height).validators
-            bounded = all(0 < one.power < _POWER_LIMIT for one in found)
-            same = bounded and TrustedSet(self._chain, tuple(found)).hash() == header.validators_hash
-            require(same, Step.VALIDATORS, f"the node shows others than the validators that the header of {header.height} names")
-            ordered = sorted(found, key=lambda one: (-one.power, one.address))
-            self._known[header.validators_hash] = tuple(one.address for one in ordered)
-        return self._known[header.validators_hash]
+        named = header.validators_hash
+        if named not in self._known:
+            found = named_set(self._chain, self._ask(header.height).validators, named)
+            self._known[named] = tuple(one.address for one in found.ordered)
+        return self._known[named]
 
 
 def kept_votes(answers: Iterable[Any], top: ProvenBlock, first: int, sets: ValidatorSets) -> Iterator[Votes]:
     """Yield the votes for the blocks below a proven one, down to height `first`. `answers` are a node's signed headers, raw, from
     the proven one's own on. Raise ProofError with the failed step, also when there are too few."""
-    expected, height, above = bytes.fromhex(top.hash), top.height, None
-    for answer in answers:
-        signed = parsed(SignedHeader, answer)
-        header = signed.header
-        require(header.height == height, Step.CHAIN_AND_HEIGHT, f"the node sent another header than that of block {height}")
-        named = header_hash(header) == expected
-        require(named, Step.BLOCK_HEADER, f"block {height} is not the one that the block above it names")
-        if above is not None:
-            yield _votes(signed, above, sets)
-        expected, height, above = header.last_block_id.hash, height - 1, header
-    require(height < first, Step.CHAIN_AND_HEIGHT, f"the node ends its blocks above {first}")
+    for above, below in pairwise(linked_signed(answers, top, first)):
+        yield _votes(below, above.header, sets)
 
 
 def _votes(signed: SignedHeader, above: Header, sets: ValidatorSets) -> Votes:
-    header, commit = signed.header, signed.commit
-    kept = commit_hash(commit) == above.last_commit_hash
-    require(kept, Step.SIGNATURES, f"the votes for block {header.height} are not those that the block above it holds")
+    header, commit = signed.header, settled(signed, above)
     require(header.time < above.time, Step.BLOCK_HEADER, f"block {header.height} is not older than the block above it")
     validators = sets.of(header)
     return Votes(

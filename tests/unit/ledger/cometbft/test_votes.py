@@ -75,7 +75,7 @@ LIES: dict[str, tuple[Lie, str]] = {
     "another proposer": (lambda answers: answers[5]["header"].update(proposer_address="0" * 40), "block 5 is not the one"),
     "another time": (lambda answers: answers[5]["header"].update(time="2026-01-01T00:00:00Z"), "block 5 is not the one"),
     "a block is left out": (lambda answers: answers.pop(5), "another header than that of block 5"),
-    "the lowest block is left out": (lambda answers: answers.pop(1), "the node ends its blocks above 1"),
+    "the lowest block is left out": (lambda answers: answers.pop(1), "the node ends its headers above block 1"),
     "no header": (lambda answers: answers[5].pop("header"), "header"),
 }
 
@@ -96,7 +96,7 @@ def test_a_lie_is_caught(lie: Lie, says: str) -> None:
     ],
 )
 def test_validators_that_a_header_does_not_name_are_refused(validators: list[Validator]) -> None:
-    with pytest.raises(ProofError, match="others than the validators that the header of"):
+    with pytest.raises(ProofError, match="validators that the node shows are not those that the header names"):
         read(shown=lambda height: ValidatorSet(height, validators))
 
 
