@@ -40,10 +40,13 @@ _ALONE = ("-o", "ControlPath=none")
 _LOGIN_SECONDS, _KNOCK_SECONDS = 30, 3
 
 
-# Ours and Debian's timers use the package manager too, and neither apt nor dpkg waits for who has it.
+# Ours and Debian's timers use the package manager too, and neither apt nor dpkg waits for who has it. Now and then apt
+# waits for good for a fetcher that has nothing left to do.
+REFRESH = "timeout 100 apt-get -qq update"
 _UNLOCKED = (
     "( for _ in $(seq 300); do code=0; said=$( ( {line} ) 2>&1 ) || code=$?;"
-    ' [ $code != 0 ] && echo "$said" | grep -qiE \'{busy}\' || break; sleep 1; done; echo "$said"; exit $code )'
+    " [ $code = 124 ] || {{ [ $code != 0 ] && echo \"$said\" | grep -qiE '{busy}'; }} || break;"
+    ' sleep 1; done; echo "$said"; exit $code )'
 )
 _BUSY = "could not get lock|unable to lock|locked by another process|unable to acquire the dpkg|lock could not be acquired"
 

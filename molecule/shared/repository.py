@@ -74,7 +74,7 @@ class Package:
 def publish(node: str, *packages: Package) -> None:
     """Put packages into a host's repository, and refresh its lists."""
     hosts.script(node, BUILD, json.dumps([vars(one) for one in packages]))
-    hosts.must(node, hosts.unlocked("apt-get -qq update"))
+    hosts.must(node, hosts.unlocked(hosts.REFRESH))
 
 
 def set_back(node: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import remote
 from engine import container, docker
-from hosts import LAB
+from hosts import LAB, REFRESH
 
 from nodeops.exporter.certificates import key_text, new_key, self_signed
 
@@ -45,7 +45,7 @@ class LogHost:
             CONTAINER,
             *place,
         )
-        self._sh(f"apt-get -qq update && {_GET} >/dev/null && rm -f /etc/rsyslog.conf && mkdir /etc/log-host")
+        self._sh(f"{REFRESH} && {_GET} >/dev/null && rm -f /etc/rsyslog.conf && mkdir /etc/log-host")
         (receiver,) = re.findall(r"```rsyslog\n(.*?)```", _PAGE, re.DOTALL)
         self._put("/etc/rsyslog.conf", receiver)
         self.start()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import remote
-from hosts import unlocked
+from hosts import REFRESH, unlocked
 
 # One of each release.
 testinfra_hosts = list(remote.NODES)
@@ -91,7 +91,7 @@ def test_an_expired_password_of_root_stops_no_job(host: Any) -> None:
 def test_packages_can_be_installed_and_removed(host: Any) -> None:
     """Their scripts run from /var and /tmp: a mount without exec there breaks them."""
     get = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install debconf-utils hello"
-    host.check_output(unlocked(f"apt-get -qq update && {get}"))
+    host.check_output(unlocked(f"{REFRESH} && {get}"))
     assert host.check_output("hello -g works") == "works"
     host.check_output(unlocked("apt-get -qq -y purge hello debconf-utils"))
 

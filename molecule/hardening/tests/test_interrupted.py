@@ -8,7 +8,7 @@ import pytest
 import remote
 import snapshot
 from conftest import LIGHT, assert_nothing, failing, packages
-from hosts import unlocked
+from hosts import REFRESH, unlocked
 from test_undo import VOLATILE
 from tier import FULL
 
@@ -37,7 +37,7 @@ def with_packages(node: str) -> list[str]:
     remote.apply(node, "undo")
     before = snapshot.take(node)["packages"]
     get = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install"
-    remote.must(node, unlocked(f"apt-get -qq update && {get} {' '.join(PACKAGES)}") if PACKAGES else "true")
+    remote.must(node, unlocked(f"{REFRESH} && {get} {' '.join(PACKAGES)}") if PACKAGES else "true")
     return sorted(snapshot.take(node)["packages"].keys() - before.keys())
 
 

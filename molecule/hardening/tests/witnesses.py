@@ -9,7 +9,7 @@ from typing import Any
 import judgements
 import remote
 import ssh_audit
-from hosts import unlocked
+from hosts import REFRESH, unlocked
 from tier import FULL
 
 # systemd has no opinion about a unit that is a template or a generator's; ours and these are what the issue is about.
@@ -31,7 +31,7 @@ def install(node: str) -> None:
     """Put the witnesses on a host. None of them is anything that one of them judges."""
     packages = ["lynis"] + (["openscap-scanner"] if remote.RELEASE[node] == "debian12" else [])
     get = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install"
-    remote.must(node, unlocked(f"apt-get -qq update && {get} {' '.join(packages)}") + f" && install -d -m 0755 {_KEPT}")
+    remote.must(node, unlocked(f"{REFRESH} && {get} {' '.join(packages)}") + f" && install -d -m 0755 {_KEPT}")
     _install_ssh_audit(node)
 
 

@@ -24,7 +24,7 @@ STATE, KEYS = f"{HOME}/data/priv_validator_state.json", f"{HOME}/keys"
 ZERO = '{"height": "0", "round": 0, "step": 0}'
 WORDS = "its container was removed by this test"
 ENVIRONMENT = "RESTIC_REPOSITORY=/srv/repository\nRESTIC_PASSWORD=only-for-this-test\n"
-RESTIC = "command -v restic >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends restic; }"
+RESTIC = f"command -v restic >/dev/null || {{ {hosts.REFRESH} && apt-get install -y -qq --no-install-recommends restic; }}"
 # A copy of the node outside its unit: the old holder of the key, wherever it may be.
 OLD = """
 set -e

@@ -149,6 +149,23 @@ def test_a_lock_is_waited_for_and_its_holder_is_named(debian, monkeypatch, lock)
     assert debian.installed == {"one"}
 
 
+def test_a_refresh_that_hangs_is_ended_and_begun_once_more(debian, monkeypatch, tmp_path):
+    method, hangs = tmp_path / "file", tmp_path / "hangs"
+    method.write_text(f"#!/bin/sh\nif rm {hangs}; then sleep 1000; fi 2>/dev/null\nexec /usr/lib/apt/methods/file\n")
+    method.chmod(0o755)
+    with (tmp_path / "apt.conf").open("a") as configuration:
+        configuration.write(f'Dir::Bin::Methods::file "{method}";\n')
+    monkeypatch.setattr(packages, "_REFRESH_SECONDS", 3)
+    debian.publish("one")
+    hangs.touch()
+    packages.install(["one"])
+    assert debian.installed == {"one"}
+    assert not hangs.exists()
+    monkeypatch.setattr(packages, "_REFRESH_SECONDS", 1)
+    method.write_text("#!/bin/sh\nsleep 1000\n")
+    assert "did not end within 1 s" in packages.refresh(0)
+
+
 def test_lists_that_somebody_refreshes_are_neither_old_nor_new(debian, monkeypatch):
     monkeypatch.setattr(packages, "_PAUSE_SECONDS", 0.05)
     debian.publish("one")
