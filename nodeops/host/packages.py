@@ -25,7 +25,7 @@ LOCKS = tuple(
 FRESH_SECONDS = 24 * 3600
 # A day's upgrades of a host take minutes, and hold the lock all the time.
 WAIT_SECONDS = 600
-_COMMAND_SECONDS = 840
+_COMMAND_SECONDS, _REFRESH_SECONDS = 840, 240
 _PAUSE_SECONDS = 1.0
 _SETTINGS = (
     "Dpkg::Options::=--force-confold",
@@ -47,7 +47,7 @@ _STALE = re.compile(r"404 |Failed to fetch|Unable to locate package|has no insta
 _HELD = re.compile(r"Held packages were changed|held broken packages")
 _TAIL_CHARACTERS = 1500
 MEND = "an earlier installation was interrupted; mend it, run again"
-_FAILED = 3
+_FAILED, _TOO_LONG = 3, 124
 
 
 class PackagesError(Exception):
@@ -141,13 +141,7 @@ def planned(names: Iterable[str]) -> list[str]:
 
 def _states() -> dict[str, tuple[str, str]]:
     """Return what is wanted of each package that dpkg knows, and how it is."""
-    done = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Want} ${db:Status-Status}\n"],
-        capture_output=True,
-        text=True,
-        timeout=_COMMAND_SECONDS,
-        check=False,
-    )
+    done = _run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Want} ${db:Status-Status}\n"])
     rows = (line.split() for line in done.stdout.splitlines())
     return {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
 
@@ -157,8 +151,14 @@ def _are_fresh() -> bool:
 
 
 def _refresh() -> str:
-    """Refresh the lists. Return an empty text, or what went wrong: lists that are old may still do."""
-    done = apt_get("-o", "APT::Update::Error-Mode=any", "update")
+    """Refresh the lists. Return an empty text, or what went wrong: lists that are old may still do.
+
+    Now and then apt waits for good for a fetcher that has nothing left to do: it is ended and begun once more.
+    """
+    line = ["timeout", str(_REFRESH_SECONDS), "apt-get", *_OPTIONS, "-o", "APT::Update::Error-Mode=any", "update"]
+    done = unlocked(line)
+    if done.returncode == _TOO_LONG and (done := unlocked(line)).returncode == _TOO_LONG:
+        return f"apt-get update did not end within {_REFRESH_SECONDS} s, twice"
     return said(done) if done.returncode else ""
 
 
