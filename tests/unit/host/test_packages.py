@@ -1,6 +1,5 @@
 """The door to packages with the real apt and dpkg, in a root folder and with a mirror of the test's own."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,16 +15,13 @@ import pytest
 from nodeops.host import packages, upgrade
 from nodeops.host.packages import PackagesError
 from tests.tiers import slow
+from tests.unit.host.own_debian import Debian
 
 pytestmark = [
     slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may install packages"),
     pytest.mark.skipif(not shutil.which("apt-get"), reason="this is not Debian"),
 ]
-_CONFIGURATION = """
-Dir "{root}"; Dir::State::status "{root}/var/lib/dpkg/status"; Dir::Etc "etc/apt"; APT::Architecture "amd64";
-Dpkg::Options {{ "--root={root}"; "--force-not-root"; }}; APT::Sandbox::User "root"; Dir::Log "var/log/apt";
-"""
 _HOLD = """
 import fcntl, sys
 file = open(sys.argv[1], "rb+")
@@ -33,44 +29,6 @@ fcntl.lockf(file, fcntl.LOCK_EX)
 print("held", flush=True)
 sys.stdin.read()
 """
-
-
-class Debian:
-    """A root folder with apt and dpkg, and a mirror."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.mirror = root / "root", root / "mirror"
-        for name in ("etc/apt", "var/lib/dpkg/updates", "var/lib/dpkg/info", "var/lib/apt/lists/partial", "var/log/apt"):
-            (self.root / name).mkdir(parents=True)
-        for name in ("var/cache/apt/archives/partial", "etc/apt/preferences.d", "etc/apt/apt.conf.d", "etc/apt/trusted.gpg.d"):
-            (self.root / name).mkdir(parents=True)
-        for name in ("status", "available", "lock", "lock-frontend"):
-            (self.root / "var/lib/dpkg" / name).touch()
-        self.mirror.mkdir()
-        (self.root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:{self.mirror} ./\n")
-        (root / "apt.conf").write_text(_CONFIGURATION.format(root=self.root))
-
-    def publish(self, name: str, version: str = "1", **fields: str) -> None:
-        """Put a package on the mirror, in place of any other version of it."""
-        for old in self.mirror.glob(f"{name}_*.deb*"):
-            old.unlink()
-        built = self.root.parent / f"build-{name}"
-        shutil.rmtree(built, ignore_errors=True)
-        (built / "DEBIAN").mkdir(parents=True)
-        head = {"Package": name, "Version": version, "Architecture": "all", "Maintainer": "t <t@example>", "Description": name}
-        control = "".join(f"{key}: {value}\n" for key, value in {**head, **fields}.items())
-        (built / "DEBIAN/control").write_text(control)
-        deb = self.mirror / f"{name}_{version}_all.deb"
-        subprocess.run(["dpkg-deb", "--build", built, deb], check=True, capture_output=True)
-        digest = hashlib.sha256(deb.read_bytes()).hexdigest()
-        deb.with_suffix(".deb.txt").write_text(
-            f"{control}Filename: ./{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {digest}\n\n"
-        )
-        (self.mirror / "Packages").write_text("".join(each.read_text() for each in sorted(self.mirror.glob("*.txt"))))
-
-    @property
-    def installed(self) -> set[str]:
-        return {name for name, (_, state) in packages._states().items() if state == "installed"}
 
 
 @pytest.fixture
