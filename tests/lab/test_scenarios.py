@@ -40,7 +40,7 @@ FULL_BUDGETS = {
     "hardening": 1500,
     "ledgerd": 300,
     "lifecycle": 720,
-    "membership": 3600,
+    "membership": 1500,
     "monitoring": 3300,
     "patch": 480,
     "restart": 360,
