@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # A node that has just come back may sign a few blocks later, and a ledger that starts may not answer yet.
 _PATIENCE_SECONDS = {"closed": 45.0, "silent": 15.0, "stands": 0.0}
 _QUESTION_SECONDS = 3.0
+# The disk guard waits 15 s for its answer in all.
+_MOST_WATCH_SECONDS, _WATCH_EVERY_SECONDS = 6.0, 0.2
 _BOOK = "forced.jsonl"
 _OPEN: tuple[Verdict, ...] = ("open",)
 # Where this host's own node does not answer there is nothing to compare with.
@@ -70,20 +72,33 @@ class Asked:
 
 
 def observe(node: NodeDocument, driver: Driver) -> Standing:
-    """Return what this node sees of its chain. Raise HostError when its ledger does not answer."""
+    """Return what this node sees of its chain. A chain whose newest block is old is watched for seconds before it counts as one
+    that stands. Raise HostError when its ledger does not answer."""
     seen = driver.status()
     voting = driver.validators() if seen.height else ValidatorSet(0, ())
     live = live_signers(signer_shares(settled_commits(driver, seen), voting)) if seen.height else frozenset[str]()
     age = abs(time.time() - seen.block_time.timestamp()) if seen.block_time else float("inf")
-    moving = age <= stale_after(node.ledger.block_seconds)
+    young = age <= stale_after(node.ledger.block_seconds)
+    behind = not young and left_behind(driver, seen)
+    moving = young or (not behind and _comes(driver, seen.height, node.ledger.block_seconds))
     return Standing(
         height=seen.height,
         moving=moving,
         own=seen.validator_address,
         powers={one.address: one.power for one in voting.validators},
         live=live,
-        behind=not moving and left_behind(driver, seen),
+        behind=behind,
     )
+
+
+def _comes(driver: Driver, height: int, block_seconds: float) -> bool:
+    """Tell whether a block comes while this watches: where this host's clock is wrong, the age of a block says nothing."""
+    until = time.monotonic() + min(2 * block_seconds + 1, _MOST_WATCH_SECONDS)
+    while time.monotonic() < until:
+        time.sleep(_WATCH_EVERY_SECONDS)
+        if driver.status().height > height:
+            return True
+    return False
 
 
 def look(node: NodeDocument, request: Request, confirm: Collection[Verdict] = _CONFIRMED) -> Passage:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from nodeops.quorum import others
+from nodeops.ledger.driver import driver_for
+from nodeops.quorum import leave, others
 from tests.unit.ledger.ledgerd_process import CHAIN
 from tests.unit.ledger.linked_chain import Linked
 from tests.unit.ledger.rpc_server import talking
@@ -78,6 +79,21 @@ def test_a_lying_own_node_that_plays_dead_does_not_keep_its_host_from_a_restart(
     assert (alone.verdict, found.verdict) == ("stands", "open")
     assert "this node shows height 40, beta-1 (beta) proves 100: judged by that" in found.why
     assert found.seen is not None and not found.seen.moving
+
+
+def test_a_chain_whose_blocks_come_does_not_stand_whatever_this_hosts_clock_says(host: Any) -> None:
+    """By the age of its blocks it stands, for an hour."""
+    chain = Linked(name=CHAIN).grow(40, newest_at=datetime.now(UTC) - timedelta(hours=1))
+    asked: list[str] = []
+
+    def grows(method: str, result: Any) -> Any:
+        """Show the block before, until it was asked again."""
+        asked.append(method)
+        return chain.until(39).answer("status", {}) if method == "status" and asked.count("status") == 1 else result
+
+    for lie, moving in ((grows, True), (None, False)):
+        with host(chain, lie) as document:
+            assert leave.observe(document, driver_for(document)).moving is moving
 
 
 def without_peers(method: str, result: Any) -> Any:
