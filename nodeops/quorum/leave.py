@@ -133,8 +133,15 @@ def _answer(node: NodeDocument, request: Request, found: "Compared | None", leas
     known = leases or Leases()
     # Of leases a node that lags may show as little as of blocks: power is left to what is known, its own gives it no right.
     seen = replace(found.seen, leases=replace(known, since=None) if found.lags else known)
-    passage = leave(request, seen, rule, block_seconds)
+    passage = leave(_told_by_this_chain(node, request, seen), seen, rule, block_seconds)
     return replace(passage, why="; ".join(filter(None, [passage.why, found.said()])), seen=found.own)
+
+
+def _told_by_this_chain(node: NodeDocument, request: Request, seen: Standing) -> Request:
+    """Return what is asked. What others may be restarting is counted from this host's file; where the chain has other power by
+    now, that may be more, and turns are waited for."""
+    same = sum(one.power for one in node.members) == sum(seen.powers.values())
+    return request if same else replace(request, elsewhere=None)
 
 
 def _own_word(node: NodeDocument) -> "Compared | None":
