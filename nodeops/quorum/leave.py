@@ -29,7 +29,6 @@ _QUESTION_SECONDS = 3.0
 _MOST_WATCH_SECONDS, _WATCH_EVERY_SECONDS = 6.0, 0.2
 _BOOK = "forced.jsonl"
 _OPEN: tuple[Verdict, ...] = ("open",)
-# Where this host's own node does not answer there is nothing to compare with.
 _CONFIRMED: tuple[Verdict, ...] = ("open", "wait", "leased", "closed", "stands")
 _LEAST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.5, 10.0
 _REFUSED = {
@@ -105,13 +104,15 @@ def look(node: NodeDocument, request: Request, confirm: Collection[Verdict] = _C
     """Return whether this node may be restarted now. A ledger that listens nowhere has no peers, so nobody counts on it.
 
     This host's own node is asked first. Where that comes to a verdict of `confirm`, it has to prove what it shows, and nodes of
-    other organisations are asked to do so as well: the newest proven block decides.
+    other organisations are asked to do so as well: the newest proven block decides. Where it does not answer, they are asked
+    before the word that it may be stopped all the same counts: a node whose RPC hangs may vote, and be needed.
     """
     if not is_reachable(node):
         return Passage("open", "the ledger takes no part: it listens nowhere")
     shown, leases = _seen(node, _own_word, None)
     found = _answer(node, request, shown, leases)
-    return _answer(node, request, *_seen(node, _compared, leases)) if found.verdict in confirm else found
+    asks = found.verdict in confirm if shown is not None else request.chain_stands
+    return _answer(node, request, *_seen(node, _compared, leases)) if asks else found
 
 
 def _seen(
@@ -160,7 +161,23 @@ def _compared(node: NodeDocument) -> "Compared | None":
     from nodeops.quorum.others import compare
 
     found = _own_word(node)
-    return compare(node, found.seen) if found else None
+    if found is not None:
+        return compare(node, found.seen)
+    own = _founder_address(node)
+    told = compare(node, Standing(0, False, own, {}, frozenset())) if own else None
+    # What others prove of this node is what it has to come back to. One that has another key by now, they cannot tell of.
+    return replace(told, own=told.seen) if told is not None and own in told.seen.powers else None
+
+
+def _founder_address(node: NodeDocument) -> str:
+    """Return the address of this host's validator by its genesis, "" for one that is not in it."""
+    # start-up: whoever imports this room's options need not read the ledger's authors
+    from nodeops.quorum.lease.store import validators_by_name
+
+    try:
+        return validators_by_name(node).get(node.node.name, "")
+    except NodeopsError:
+        return ""
 
 
 def _leases(node: NodeDocument, seen: Standing) -> Leases:

@@ -117,7 +117,8 @@ def _by(shown: Standing, newest: Told, own: Told, pace: Pace) -> Standing:
 
 def _own(shown: Standing, own: Told, newest: Told, lags: bool) -> Iterator[Finding]:
     if own.proven is None:
-        text = f"this node proves nothing of what it shows at height {shown.height}: {own.why}"
+        what = f" of what it shows at height {shown.height}" if shown.height else ""
+        text = f"this node proves nothing{what}: {own.why}"
         text += f"; judged by what {newest.shown} proves at height {newest.height}" if newest.proven else ""
         yield Finding("quorum.own", Verdict.WARN, "this node proves what it shows", text, "docs/trust.md; nodeops status")
     elif lags:
