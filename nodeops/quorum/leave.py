@@ -14,8 +14,8 @@ from nodeops.ledger.answers import ValidatorSet
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.live import is_reachable
 from nodeops.ledger.node.observe import settled_commits, signer_shares
-from nodeops.ledger.node.status import live_signers, stale_after
-from nodeops.ledger.node.wait import left_behind
+from nodeops.ledger.node.status import live_signers
+from nodeops.ledger.node.wait import left_behind, moves
 from nodeops.quorum.policy import Leases, Passage, Request, Standing, Verdict, leave
 from nodeops.receipts import notes
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 # A node that has just come back may sign a few blocks later, and a ledger that starts may not answer yet.
 _PATIENCE_SECONDS = {"closed": 45.0, "silent": 15.0, "stands": 0.0}
 _QUESTION_SECONDS = 3.0
-# The disk guard waits 15 s for its answer in all.
-_MOST_WATCH_SECONDS, _WATCH_EVERY_SECONDS = 6.0, 0.2
 _BOOK = "forced.jsonl"
 _OPEN: tuple[Verdict, ...] = ("open",)
 _CONFIRMED: tuple[Verdict, ...] = ("open", "wait", "leased", "closed", "stands")
@@ -76,28 +74,15 @@ def observe(node: NodeDocument, driver: Driver) -> Standing:
     seen = driver.status()
     voting = driver.validators() if seen.height else ValidatorSet(0, ())
     live = live_signers(signer_shares(settled_commits(driver, seen), voting)) if seen.height else frozenset[str]()
-    age = abs(time.time() - seen.block_time.timestamp()) if seen.block_time else float("inf")
-    young = age <= stale_after(node.ledger.block_seconds)
-    behind = not young and left_behind(driver, seen)
-    moving = young or (not behind and _comes(driver, seen.height, node.ledger.block_seconds))
+    moving = moves(driver, seen, node.ledger.block_seconds)
     return Standing(
         height=seen.height,
         moving=moving,
         own=seen.validator_address,
         powers={one.address: one.power for one in voting.validators},
         live=live,
-        behind=behind,
+        behind=not moving and left_behind(driver, seen),
     )
-
-
-def _comes(driver: Driver, height: int, block_seconds: float) -> bool:
-    """Tell whether a block comes while this watches: where this host's clock is wrong, the age of a block says nothing."""
-    until = time.monotonic() + min(2 * block_seconds + 1, _MOST_WATCH_SECONDS)
-    while time.monotonic() < until:
-        time.sleep(_WATCH_EVERY_SECONDS)
-        if driver.status().height > height:
-            return True
-    return False
 
 
 def look(node: NodeDocument, request: Request, confirm: Collection[Verdict] = _CONFIRMED) -> Passage:
