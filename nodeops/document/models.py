@@ -44,7 +44,8 @@ class Ledger(Model):
     platform: Name
     version: Version
     chain: ChainId
-    block_seconds: Annotated[float, Field(ge=0.1, le=600)] = 1.0
+    # Slower, and a healthy node is not back within the time that a restart has, nor its turn within the gate's patience.
+    block_seconds: Annotated[float, Field(ge=0.1, le=10)] = 1.0
     application: Socket | None = None
     genesis_time: Annotated[GenesisTime | None, UNSAID] = None
     state_blocks: Annotated[int | None, Field(ge=10, le=1_000_000), UNSAID] = None

@@ -14,8 +14,8 @@ from nodeops.ledger.answers import ValidatorSet
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.live import is_reachable
 from nodeops.ledger.node.observe import settled_commits, signer_shares
-from nodeops.ledger.node.status import live_signers, stale_after
-from nodeops.ledger.node.wait import left_behind
+from nodeops.ledger.node.status import live_signers
+from nodeops.ledger.node.wait import left_behind, moves
 from nodeops.quorum.policy import Leases, Passage, Request, Standing, Verdict, leave
 from nodeops.receipts import notes
 
@@ -27,7 +27,6 @@ _PATIENCE_SECONDS = {"closed": 45.0, "silent": 15.0, "stands": 0.0}
 _QUESTION_SECONDS = 3.0
 _BOOK = "forced.jsonl"
 _OPEN: tuple[Verdict, ...] = ("open",)
-# Where this host's own node does not answer there is nothing to compare with.
 _CONFIRMED: tuple[Verdict, ...] = ("open", "wait", "leased", "closed", "stands")
 _LEAST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.5, 10.0
 _REFUSED = {
@@ -70,12 +69,12 @@ class Asked:
 
 
 def observe(node: NodeDocument, driver: Driver) -> Standing:
-    """Return what this node sees of its chain. Raise HostError when its ledger does not answer."""
+    """Return what this node sees of its chain. A chain whose newest block is old is watched for seconds before it counts as one
+    that stands. Raise HostError when its ledger does not answer."""
     seen = driver.status()
     voting = driver.validators() if seen.height else ValidatorSet(0, ())
     live = live_signers(signer_shares(settled_commits(driver, seen), voting)) if seen.height else frozenset[str]()
-    age = abs(time.time() - seen.block_time.timestamp()) if seen.block_time else float("inf")
-    moving = age <= stale_after(node.ledger.block_seconds)
+    moving = moves(driver, seen, node.ledger.block_seconds)
     return Standing(
         height=seen.height,
         moving=moving,
@@ -90,13 +89,15 @@ def look(node: NodeDocument, request: Request, confirm: Collection[Verdict] = _C
     """Return whether this node may be restarted now. A ledger that listens nowhere has no peers, so nobody counts on it.
 
     This host's own node is asked first. Where that comes to a verdict of `confirm`, it has to prove what it shows, and nodes of
-    other organisations are asked to do so as well: the newest proven block decides.
+    other organisations are asked to do so as well: the newest proven block decides. Where it does not answer, they are asked
+    before the word that it may be stopped all the same counts: a node whose RPC hangs may vote, and be needed.
     """
     if not is_reachable(node):
         return Passage("open", "the ledger takes no part: it listens nowhere")
     shown, leases = _seen(node, _own_word, None)
     found = _answer(node, request, shown, leases)
-    return _answer(node, request, *_seen(node, _compared, leases)) if found.verdict in confirm else found
+    asks = found.verdict in confirm if shown is not None else request.chain_stands
+    return _answer(node, request, *_seen(node, _compared, leases)) if asks else found
 
 
 def _seen(
@@ -118,8 +119,15 @@ def _answer(node: NodeDocument, request: Request, found: "Compared | None", leas
     known = leases or Leases()
     # Of leases a node that lags may show as little as of blocks: power is left to what is known, its own gives it no right.
     seen = replace(found.seen, leases=replace(known, since=None) if found.lags else known)
-    passage = leave(request, seen, rule, block_seconds)
+    passage = leave(_told_by_this_chain(node, request, seen), seen, rule, block_seconds)
     return replace(passage, why="; ".join(filter(None, [passage.why, found.said()])), seen=found.own)
+
+
+def _told_by_this_chain(node: NodeDocument, request: Request, seen: Standing) -> Request:
+    """Return what is asked. What others may be restarting is counted from this host's file; where the chain has other power by
+    now, that may be more, and turns are waited for."""
+    same = sum(one.power for one in node.members) == sum(seen.powers.values())
+    return request if same else replace(request, elsewhere=None)
 
 
 def _own_word(node: NodeDocument) -> "Compared | None":
@@ -138,7 +146,23 @@ def _compared(node: NodeDocument) -> "Compared | None":
     from nodeops.quorum.others import compare
 
     found = _own_word(node)
-    return compare(node, found.seen) if found else None
+    if found is not None:
+        return compare(node, found.seen)
+    own = _founder_address(node)
+    told = compare(node, Standing(0, False, own, {}, frozenset())) if own else None
+    # What others prove of this node is what it has to come back to. One that has another key by now, they cannot tell of.
+    return replace(told, own=told.seen) if told is not None and own in told.seen.powers else None
+
+
+def _founder_address(node: NodeDocument) -> str:
+    """Return the address of this host's validator by its genesis, "" for one that is not in it."""
+    # start-up: whoever imports this room's options need not read the ledger's authors
+    from nodeops.quorum.lease.store import validators_by_name
+
+    try:
+        return validators_by_name(node).get(node.node.name, "")
+    except NodeopsError:
+        return ""
 
 
 def _leases(node: NodeDocument, seen: Standing) -> Leases:

@@ -56,6 +56,10 @@ class Pace:
         """Return how many blocks more than another's are no lag."""
         return _AHEAD_BLOCKS + ceil(_AHEAD_SECONDS / self.block_seconds)
 
+    def fresh(self, block: Recorded) -> bool:
+        """Tell whether a block is young by this host's clock, which may be wrong in either direction."""
+        return abs(self.now - block.time.timestamp()) <= self.stale_seconds
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -95,7 +99,7 @@ def compared(shown: Standing, own: Told, others: Sequence[Told], pace: Pace, *, 
     newest = max((own, *others), key=lambda one: one.height)
     seen = _by(shown, newest, own, pace)
     lags = newest is not own and (own.proven is None or newest.height > own.height + pace.ahead)
-    odd = [*_own(shown, own, newest, lags), *_claims(others, seen.height, pace.ahead)]
+    odd = [*_own(shown, own, newest, lags), *_clock(seen, newest, pace), *_claims(others, seen.height, pace.ahead)]
     odd += [] if alone else [_others(own, others)]
     return Compared(seen, shown, others, odd, lags)
 
@@ -104,7 +108,8 @@ def _by(shown: Standing, newest: Told, own: Told, pace: Pace) -> Standing:
     proven = newest.proven
     if proven is None:
         return shown
-    moving = abs(pace.now - proven.time.timestamp()) <= pace.stale_seconds
+    # Where this host's clock is wrong every block is old: that blocks came while it watched is its own node's word.
+    moving = pace.fresh(proven) or (shown.moving and proven.height <= shown.height + pace.ahead)
     missing = shown.own not in proven.voted and proven.height > shown.height + 1
     behind = not moving and (shown.behind if newest is own else missing)
     return replace(shown, height=proven.height, moving=moving, powers=proven.powers, live=proven.voted, behind=behind)
@@ -112,12 +117,20 @@ def _by(shown: Standing, newest: Told, own: Told, pace: Pace) -> Standing:
 
 def _own(shown: Standing, own: Told, newest: Told, lags: bool) -> Iterator[Finding]:
     if own.proven is None:
-        text = f"this node proves nothing of what it shows at height {shown.height}: {own.why}"
+        what = f" of what it shows at height {shown.height}" if shown.height else ""
+        text = f"this node proves nothing{what}: {own.why}"
         text += f"; judged by what {newest.shown} proves at height {newest.height}" if newest.proven else ""
         yield Finding("quorum.own", Verdict.WARN, "this node proves what it shows", text, "docs/trust.md; nodeops status")
     elif lags:
         text = f"this node shows height {own.height}, {newest.shown} proves {newest.height}: judged by that"
         yield Finding("quorum.lags", Verdict.WARN, "nobody proves newer blocks than this node", text, _LIE_HINT)
+
+
+def _clock(seen: Standing, newest: Told, pace: Pace) -> Iterator[Finding]:
+    if newest.proven and seen.moving and not pace.fresh(newest.proven):
+        off = pace.now - newest.proven.time.timestamp()
+        text = f"blocks come, and by this host's clock the newest is {abs(off):.0f} s {'old' if off > 0 else 'ahead'}"
+        yield Finding("quorum.clock", Verdict.WARN, "this host's clock is that of the chain", text, "set it: timedatectl")
 
 
 def _claims(others: Sequence[Told], height: int, ahead: int) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Four real validators of three organisations: what the gate says where this host's own node, or another's, lies or lags."""
 
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from nodeops.ledger.cometbft.driver import CometBft
 from nodeops.ledger.cometbft.rpc import Rpc
 from nodeops.ledger.node.observe import settled_commits
 from nodeops.ledger.node.status import LIVE_WINDOW
-from nodeops.quorum import others
+from nodeops.quorum import leave, others
 from nodeops.quorum.leave import observe
 from nodeops.quorum.others import compare
+from nodeops.quorum.policy import Request
 from tests.lab.ledgerd_net import Net, running, until
 from tests.unit.ledger.ledgerd_process import program
 from tests.unit.ledger.made_keys import identity_of
@@ -121,6 +123,15 @@ def test_another_organisations_node_proves_what_this_one_shows(network: Network)
 def test_a_node_of_another_organisation_that_boasts_is_named_and_changes_nothing(network: Network) -> None:
     found = look(network.host(beta=network.lying("beta-1", boasts)))
     assert (found.verdict, "beta-1 (beta) claims height 1000000000 and proves nothing" in found.why) == ("open", True)
+
+
+def test_a_wrong_clock_does_not_make_a_moving_chain_stand(network: Network, before: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three of four go on, and the operator says that the chain stands, as the age of its blocks does."""
+    assert before
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 3600)
+    found = leave.look(network.host(), Request(chain_stands=True))
+    assert (found.verdict, "blocks come, and by this host's clock the newest is 3" in found.why) == ("closed", True), found.why
 
 
 def test_an_own_node_that_shows_who_was_live_is_outvoted_by_newer_blocks(network: Network, before: Any) -> None:

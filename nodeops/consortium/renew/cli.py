@@ -120,14 +120,20 @@ def _told(at: Session, one: Subject) -> dict[str, str]:
 
 
 def _ids(answer: Mapping[str, Any], one: Subject) -> Iterator[str]:
-    for peer in answer.get("peers") or []:
+    for peer in _objects(answer, "peers"):
         if peer.get("name") == one.name:
             yield str(peer.get("node_id"))
 
 
+def _objects(answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the objects of a list in an answer: a host that was taken over may say anything, and the others are still judged."""
+    found = answer.get(key)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
 def _author_keys(answer: Mapping[str, Any], one: Subject) -> Iterator[str]:
     owner = one.working.nodes[one.name].organisation
-    for author in answer.get("authors") or []:
+    for author in _objects(answer, "authors"):
         same = (author.get("organisation"), author.get("name"), author.get("until")) == (owner, one.name, None)
         if same and author.get("transactions") is not None:
             yield str(author.get("key"))

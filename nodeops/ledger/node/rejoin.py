@@ -12,7 +12,7 @@ from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.node.live import is_reachable
 from nodeops.ledger.node.service import require_running
 from nodeops.ledger.node.status import stale_after
-from nodeops.ledger.node.wait import Goal, votes_above, wait_for
+from nodeops.ledger.node.wait import Goal, moves, votes_above, wait_for
 
 # Long enough for a process that cannot read its configuration to leave again.
 _SETTLE_SECONDS = 0.5
@@ -50,9 +50,7 @@ def part_taken(document: NodeDocument) -> Part | None:
 
 def _part(document: NodeDocument, driver: Driver) -> Part | None:
     status = driver.status()
-    if status.block_time is None:
-        return None
-    if time.time() - status.block_time.timestamp() > stale_after(document.ledger.block_seconds):
+    if not moves(driver, status, document.ledger.block_seconds):
         return None
     return Part(status.height, bool(status.voting_power) and votes_above(driver, status, 0))
 

@@ -10,9 +10,11 @@ from nodeops.core.errors import InputError, NodeopsError, Timeout
 from nodeops.ledger.answers import LedgerStatus
 from nodeops.ledger.driver import Driver
 from nodeops.ledger.node.observe import settled_commits
-from nodeops.ledger.node.status import half_claim, most_claim
+from nodeops.ledger.node.status import half_claim, most_claim, stale_after
 
 _LOOK_EVERY_SECONDS = 0.2
+# The disk guard waits 15 s for an answer of the quorum gate, which watches, too.
+_MOST_WATCH_SECONDS = 6.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,25 @@ def left_behind(driver: Driver, status: LedgerStatus) -> bool:
     if status.catching_up or not status.height or claimed is None:
         return not in_step(driver, status)
     return status.height < claimed - 1
+
+
+def moves(driver: Driver, status: LedgerStatus, block_seconds: float) -> bool:
+    """Tell whether blocks come: the newest is young, or another comes while this watches, because the host's clock may be wrong.
+    Of a node that fetches old blocks nobody can tell."""
+    if status.block_time is None:
+        return False
+    if abs(time.time() - status.block_time.timestamp()) <= stale_after(block_seconds):
+        return True
+    return not left_behind(driver, status) and _comes(driver, status.height, block_seconds)
+
+
+def _comes(driver: Driver, height: int, block_seconds: float) -> bool:
+    until = time.monotonic() + min(2 * block_seconds + 1, _MOST_WATCH_SECONDS)
+    while time.monotonic() < until:
+        time.sleep(_LOOK_EVERY_SECONDS)
+        if driver.status().height > height:
+            return True
+    return False
 
 
 def stands(driver: Driver, status: LedgerStatus, old_seconds: float) -> bool:

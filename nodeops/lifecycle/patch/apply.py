@@ -106,7 +106,8 @@ def apply(work: Run, wait_seconds: float) -> tuple[list[Change], bool]:
         _require_lists()
         plan = _required(work)
         part = _part(work) if plan.changes else None
-        held = hold.begin(work.gate.node, _LEASE_SECONDS, _REASON, work.report) if work.gate and part and part.votes else None
+        leased = work.gate.node if work.gate and part and part.votes else None
+        held = hold.begin(leased, _LEASE_SECONDS, _REASON, work.report) if leased else None
         work = replace(work, gate=LeasedGate(work.gate, held)) if work.gate and held else work
         try:
             with held.renewing() if held else nullcontext():
@@ -114,10 +115,10 @@ def apply(work: Run, wait_seconds: float) -> tuple[list[Change], bool]:
                     done += _changed(work, plan, part)
                 seen, plan = look(work.document, work.asked)
                 memory.record(work.document, seen)
-                return [*done, *_reboot(work, plan, held is not None)], bool(plan.reboot)
+                return [*done, *_reboot(work, plan, leased is not None)], bool(plan.reboot)
         finally:
-            if held and memory.reboot_begun(work.document) is None:
-                hold.end(held.document, _REASON, work.report)
+            if leased and memory.reboot_begun(work.document) is None:
+                hold.end(leased, _REASON, work.report)
 
 
 def _part(work: Run) -> Part | None:
@@ -226,7 +227,7 @@ def _restart_services(plan: Plan) -> list[Change]:
     return [Change(f"restart {unit}", why) for unit, why in plan.services.items()]
 
 
-def _reboot(work: Run, plan: Plan, held: bool) -> Sequence[Change]:
+def _reboot(work: Run, plan: Plan, leased: bool) -> Sequence[Change]:
     """Reboot with leave of the gate, in a moment, so that this verb still answers. A lease lasts until it is over."""
     if not plan.reboot or work.asked.later:
         return []
@@ -234,11 +235,16 @@ def _reboot(work: Run, plan: Plan, held: bool) -> Sequence[Change]:
     if work.gate:
         work.gate.wait(work.report)
     did = {"height": part.height if part else None, "votes": bool(part and part.votes), "services": lasting()}
-    data = {"boot": boot(), **did, "why": list(plan.reboot), "leased": held}
+    data = {"boot": boot(), **did, "why": list(plan.reboot), "leased": leased}
     memory.begin_reboot(work.document, data)
     memory.note(work.document, "reboot", data)
     delay = [f"--on-active={_REBOOT_DELAY_SECONDS}s", "--timer-property=AccuracySec=100ms", "--collect"]
-    run(["systemd-run", "--quiet", *delay, "systemctl", "reboot"], timeout_seconds=_ACTION_SECONDS)
+    try:
+        run(["systemd-run", "--quiet", *delay, "systemctl", "reboot"], timeout_seconds=_ACTION_SECONDS)
+    except HostError:
+        # Nothing will reboot it, so nobody is to wait for that, and its lease ends here.
+        memory.end_reboot(work.document)
+        raise
     return [Change("reboot", "; ".join(plan.reboot))]
 
 
@@ -253,7 +259,7 @@ def await_part(document: HostDocument, timeout_seconds: float, report: Callable[
     until = time.monotonic() + timeout_seconds
     while boot() == begun["boot"]:
         if time.monotonic() >= until:
-            memory.end_reboot(document)
+            _over(document, begun, report)
             raise Timeout("did not reboot", where=document.own.name, hint="nodeops patch apply --reboot asks again")
         report("waiting for the reboot")
         time.sleep(_PAUSE_SECONDS)
@@ -261,11 +267,16 @@ def await_part(document: HostDocument, timeout_seconds: float, report: Callable[
         _listen_and_rejoin(document, begun, max(1.0, until - time.monotonic()), report)
     # A reboot that an older nodeops began remembers no services.
     see_running(begun.get("services", []), max(1.0, until - time.monotonic()), report)
-    memory.end_reboot(document)
     memory.note(document, "rebooted", {"boot": boot()})
+    _over(document, begun, report)
+    return True
+
+
+def _over(document: HostDocument, begun: Mapping[str, Any], report: Callable[[str], None]) -> None:
+    """Forget a reboot that is over, or did not come, and give back the lease that was kept for it."""
+    memory.end_reboot(document)
     if begun.get("leased") and isinstance(document, NodeDocument):
         hold.end(document, _REASON, report)
-    return True
 
 
 def _listen_and_rejoin(node: NodeDocument, begun: Mapping[str, Any], seconds: float, report: Callable[[str], None]) -> None:

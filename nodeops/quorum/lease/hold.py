@@ -52,28 +52,36 @@ class Held:
         """Return how many seconds it holds still."""
         return self.ends - time.monotonic()
 
-    def renew(self) -> None:
-        """Let it end as late as it can. Where that cannot be, `why` says so, and it holds as long as it did."""
+    def renew(self, *, begins: bool = False) -> None:
+        """Let it end as late as it can; where the work `begins`, acquire it. One that a killed run of the same work left is this
+        work's. Where that cannot be, `why` says so, and it holds as long as it did."""
         try:
-            self._renewed()
+            self._renewed(begins)
         except NodeopsError as error:
             self.why = error.what
 
-    def _renewed(self) -> None:
+    def _renewed(self, begins: bool) -> None:
         began = time.monotonic()
         store, pen = open_leases_to_write(self.document)
         with pen.alone(_WRITE_SECONDS):
             read = store.read()
             own = _own(read.book.live(read.now), self.document, self.reason)
-            if own is None:
+            if own is None and not begins:
                 self.ends, self.why = 0.0, "another entry ended it"
                 return
-            step = Renew(node=own.node, seconds=self.seconds, **known_by(read))
-            self.why = objection(read, step, own.organisation) or _written(store, step)
+            step = self._step(read, own is not None)
+            self.why = objection(read, step, self.document.node.organisation) or _written(store, step)
             found = store.read()
+            self.why = self.why or found.unsure
             held = None if found.unsure else _own(found.book.live(found.now), self.document, self.reason)
             # Block time is that of a block before, so it is counted from before the ledger was read.
             self.ends = began + held.until - found.now if held else 0.0
+
+    def _step(self, read: Reading, renews: bool) -> Step:
+        name, known = self.document.node.name, known_by(read)
+        if renews:
+            return Renew(node=name, seconds=self.seconds, **known)
+        return Acquire(node=name, seconds=self.seconds, reason=self.reason, **known)
 
     @contextmanager
     def renewing(self) -> Iterator[None]:
@@ -94,34 +102,30 @@ class Held:
 
 
 def begin(document: NodeDocument, seconds: int, reason: str, report: Callable[[str], None]) -> Held | None:
-    """Acquire a lease on this host's node. Return it, None where there is no new one; `end` gives it back.
+    """Acquire a lease on this host's node, or take over what a killed run left for the same reason. Return it, None where there
+    is none; `end` gives it back.
 
     Without one the work may go on: the gate decides. So where it is not granted or cannot be written, that is reported, no more.
     """
     if not knows_authors(document):
         return None
     report("acquiring a lease")
-    held, began = Held(document, seconds, reason), time.monotonic()
-    try:
-        store, pen = open_leases_to_write(document)
-        with pen.alone(_WRITE_SECONDS):
-            read = store.read()
-            step = Acquire(node=document.node.name, seconds=seconds, reason=reason, **known_by(read))
-            why = objection(read, step, document.node.organisation) or _written(store, step)
-    except NodeopsError as error:
-        why = error.what
-    if why:
-        report(f"no lease: {why}")
-        return None
-    held.ends, held.why = began + seconds, ""
-    return held
+    held = Held(document, seconds, reason)
+    held.renew(begins=True)
+    if not held.why and held.left() > 0:
+        return held
+    report(f"no lease: {held.why}")
+    return None
 
 
 def end(document: NodeDocument, reason: str, report: Callable[[str], None]) -> None:
-    """Release the lease on this host's node that `begin` acquired for a reason; one that somebody else has by now stays.
+    """Release the lease on this host's node that `begin` acquired for a reason; one that somebody else has by now stays. Where
+    there is none there is nothing to do: `begin` may have given up on an entry that a later block took.
 
     One that cannot be released ends by itself, which is reported.
     """
+    if not knows_authors(document):
+        return
     try:
         store, pen = open_leases_to_write(document)
         with pen.alone(_WRITE_SECONDS):

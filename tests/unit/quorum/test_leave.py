@@ -144,3 +144,16 @@ def test_the_gate_asks_the_ledger_for_leases_where_the_node_votes(monkeypatch):
     assert "asked" in leave.look(DOCUMENT, Request()).why
     monkeypatch.setattr(leave, "observe", lambda *_: replace(seen, live=frozenset("B")))
     assert "asked" not in leave.look(DOCUMENT, Request()).why
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(0, "open"), (3, "wait")], ids=["as the file says", "a revision later"])
+def test_where_the_chain_has_other_power_than_the_file_at_hand_turns_are_waited_for(monkeypatch, more, verdict):
+    """How much others may be restarting is counted from the file: before site.yml ran, one that came is not in it."""
+    total = sum(one.power for one in DOCUMENT.members)
+    powers = {"A": 1, "B": total - 1} | ({"C": more} if more else {})
+    # The next turn is that of B.
+    seen = Standing(25, True, "A", powers, frozenset(powers))
+    monkeypatch.setattr(leave, "observe", lambda *_: seen)
+    monkeypatch.setattr(leave, "is_reachable", lambda _: True)
+    monkeypatch.setattr("nodeops.quorum.lease.store.leases_for", lambda *_: Leases())
+    assert leave.look(DOCUMENT, Request(elsewhere=0)).verdict == verdict

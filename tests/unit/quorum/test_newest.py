@@ -92,6 +92,20 @@ CASES = {
         "open",
         ["quorum.own", "quorum.others"],
     ),
+    "the clock of this host is wrong, and blocks came while it watched": (
+        SHOWN,
+        own(proven(100, "ABC", age=3600.0)),
+        [other(proven(101, "ABC", age=3599.0))],
+        "closed",
+        ["quorum.clock"],
+    ),
+    "its own word that blocks come does not go for blocks that it has not": (
+        SHOWN,
+        own(proven(100, age=200.0)),
+        [other(proven(140, "ABC", age=90.0))],
+        "stands",
+        ["quorum.lags"],
+    ),
     "the chain stands for all": (OLD, own(proven(100, age=90.0)), [other(proven(100, age=90.0))], "stands", []),
     "its own word that it is behind is not borne out, and is as good as without others": (
         replace(OLD, behind=True),
@@ -130,6 +144,9 @@ def test_what_is_odd_is_said_with_name_organisation_and_heights() -> None:
         "this node shows height 100, beta-1 (beta) proves 140: judged by that; "
         "beta-2 (beta) claims height 900 and proves nothing: signatures"
     )
+    for age, word in ((3600.0, "3600 s old"), (-90.0, "90 s ahead")):
+        clock = compared(SHOWN, own(proven(100, age=age)), [], PACE, alone=True)
+        assert clock.said() == f"blocks come, and by this host's clock the newest is {word}"
     alone = compared(SHOWN, own(proven(100)), [other(None, None, REFUSED)], PACE)
     assert alone.said() == f"judged by alpha-1 (alpha) alone: beta-1 (beta): {REFUSED}"
     nobody = compared(SHOWN, own(proven(100)), [], PACE)

@@ -4,11 +4,17 @@ import copy
 import socket
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nodeops.quorum import others
+from nodeops.document.models import NodeDocument
+from nodeops.ledger.driver import driver_for
+from nodeops.ledger.node.rejoin import Part
+from nodeops.lifecycle.restart import part_of
+from nodeops.quorum import leave, others
+from nodeops.quorum.policy import Request
 from tests.unit.ledger.ledgerd_process import CHAIN
 from tests.unit.ledger.linked_chain import Linked
 from tests.unit.ledger.rpc_server import talking
@@ -16,6 +22,7 @@ from tests.unit.quorum.other_hosts import STEADY, host, look, look_alone, networ
 from tests.unit.records.chain import Lie
 
 __all__ = ["host", "network", "no_leases"]
+MEND = Request(elsewhere=0, chain_stands=True)
 
 
 def test_all_show_the_same(host: Any, network: Linked) -> None:
@@ -80,6 +87,21 @@ def test_a_lying_own_node_that_plays_dead_does_not_keep_its_host_from_a_restart(
     assert found.seen is not None and not found.seen.moving
 
 
+def test_a_chain_whose_blocks_come_does_not_stand_whatever_this_hosts_clock_says(host: Any) -> None:
+    """By the age of its blocks it stands, for an hour."""
+    chain = Linked(name=CHAIN).grow(40, newest_at=datetime.now(UTC) - timedelta(hours=1))
+    asked: list[str] = []
+
+    def grows(method: str, result: Any) -> Any:
+        """Show the block before, until it was asked again."""
+        asked.append(method)
+        return chain.until(39).answer("status", {}) if method == "status" and asked.count("status") == 1 else result
+
+    for lie, moving in ((grows, True), (None, False)):
+        with host(chain, lie) as document:
+            assert leave.observe(document, driver_for(document)).moving is moving
+
+
 def without_peers(method: str, result: Any) -> Any:
     return {"peers": []} if method == "dump_consensus_state" else result
 
@@ -90,6 +112,43 @@ def test_a_lying_own_node_that_says_it_is_behind_is_needed_as_long_as_it_votes(h
     with host(old.until(30), without_peers, beta_1=(old.as_of(2), None)) as document:
         alone, found = look_alone(document), look(document)
     assert (alone.verdict, found.verdict) == ("open", "closed")
+
+
+def silent(document: NodeDocument) -> NodeDocument:
+    """Return the document of a host whose ledger is there and does not answer."""
+    rpc = document.ledger.ports["rpc"].model_copy(update={"port": 1})
+    ledger = document.ledger.model_copy(update={"ports": {**document.ledger.ports, "rpc": rpc}})
+    return document.model_copy(update={"ledger": ledger})
+
+
+SILENT = {
+    "needed": ((3,), "closed"),
+    "the others do without it": ((), "open"),
+    "it does not vote": ((0,), "open"),
+}
+
+
+@pytest.mark.parametrize(("gone", "verdict"), SILENT.values(), ids=SILENT)
+def test_the_word_for_a_node_that_does_not_answer_counts_as_far_as_others_prove_that_it_may_go(
+    host: Any, gone: tuple[int, ...], verdict: str
+) -> None:
+    chain = Linked(name=CHAIN).grow(30).grow(10, silent=gone)
+    with host(chain, beta_1=(chain.as_of(2), None)) as document:
+        found, unsaid = look(silent(document), MEND), look(silent(document))
+    assert (found.verdict, unsaid.verdict) == (verdict, "silent")
+    assert "this node proves nothing: does not answer: connection refused; judged by what beta-1" in found.why
+    # A restart waits for a block above what others have, and for its vote where it voted.
+    assert part_of(found.seen) == Part(40, votes=0 not in gone)
+
+
+def test_where_nobody_proves_anything_of_a_node_that_does_not_answer_the_word_counts(host: Any, network: Linked) -> None:
+    with host(network) as document:
+        assert look(silent(document), MEND).verdict == "open"
+    other = Linked(name=CHAIN, powers=(1, 1, 1, 1)).grow(40)
+    with host(other, beta_1=(other.as_of(2), None)) as document:
+        genesis = Path(document.ledger.paths["genesis"])
+        genesis.write_text(genesis.read_text().replace('"alpha-1"', '"gone-1"'))
+        assert look(silent(document), MEND).verdict == "open"
 
 
 # What a lying or lagging node of another organisation can do.

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from nodeops.consortium.renew.cli import _QUESTIONS as QUESTIONS
 from nodeops.consortium.renew.rotation import KEYS, Key, Subject, is_due, known, rotation
 from nodeops.core.finding import Verdict, failures
 from nodeops.document.models import Consortium
@@ -92,3 +93,10 @@ def test_a_key_for_records_counts_with_an_account() -> None:
     one = subject("record", BOTH, NEXT)
     assert known(one, {"alpha-1": str(NEXT.record_key)}).verdict is Verdict.PASS
     assert known(one, {"alpha-1": "", "beta-2": str(NEXT.record_key)}).actual.startswith("alpha-1 does not, it is ")
+
+
+@pytest.mark.parametrize("listed", [None, 5, "text", [None, "text", [], {}], {"name": "beta-1"}])
+@pytest.mark.parametrize("key", QUESTIONS)
+def test_a_host_that_answers_what_no_honest_one_does_knows_no_key(key: Key, listed: Any) -> None:
+    _, read = QUESTIONS[key]
+    assert list(read({"peers": listed, "authors": listed}, subject(key, BOTH, NEXT))) == []

@@ -35,28 +35,43 @@ UNIT = systemd.Unit("ledger.service", True, True, "active (running, result succe
 
 
 class Answering:
-    """A driver that has one thing to say."""
+    """A driver that has one thing to say, of a node that has what its one peer has; `grows`: each time a block more."""
 
-    def __init__(self, says: LedgerStatus | HostError, signers: frozenset[str] = frozenset()) -> None:
-        self.says, self.signers = says, signers
+    def __init__(self, says: LedgerStatus | HostError, signers: frozenset[str] = frozenset(), grows: int = 0) -> None:
+        self.says, self.signers, self.grows = says, signers, grows
 
     def status(self) -> LedgerStatus:
         if isinstance(self.says, HostError):
             raise self.says
-        return self.says
+        said, self.says = self.says, replace(self.says, height=self.says.height + self.grows)
+        return said
+
+    def peer_heights(self) -> dict[str, int]:
+        assert isinstance(self.says, LedgerStatus)
+        return {"peer": self.says.height}
 
     def commits(self, first: int, last: int) -> list[BlockCommit]:
         return [BlockCommit(height, "", "", datetime.now(UTC), self.signers) for height in range(last, first - 1, -1)]
 
 
 @pytest.mark.parametrize(
-    ("age_seconds", "height"), [(0, 7), (3600, None), (None, None)], ids=["moves", "stands still", "no block yet"]
+    ("age_seconds", "grows", "catching_up", "height"),
+    [
+        (0, 0, False, 7),
+        (3600, 0, False, None),
+        (3600, 1, False, 7),
+        (-3600, 1, False, 7),
+        (3600, 1, True, None),
+        (None, 0, False, None),
+    ],
+    ids=["moves", "stands still", "this host's clock is ahead", "it is behind", "old blocks are fetched", "no block yet"],
 )
 def test_only_a_chain_that_moves_has_a_height_to_come_back_to(
-    monkeypatch: pytest.MonkeyPatch, age_seconds: float | None, height: int | None
+    monkeypatch: pytest.MonkeyPatch, age_seconds: float | None, grows: int, catching_up: bool, height: int | None
 ) -> None:
     at = None if age_seconds is None else datetime.now(UTC) - timedelta(seconds=age_seconds)
-    monkeypatch.setattr(rejoin, "driver_for", lambda _: Answering(replace(STATUS, block_time=at)))
+    said = Answering(replace(STATUS, block_time=at, catching_up=catching_up), grows=grows)
+    monkeypatch.setattr(rejoin, "driver_for", lambda _: said)
     assert rejoin.moving_height(DOCUMENT) == height
 
 

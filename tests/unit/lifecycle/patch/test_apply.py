@@ -122,6 +122,8 @@ def leases(host, monkeypatch):
             self.ends = max(self.ends, time.monotonic() + host.renewed_for)
 
     def begin(document, seconds, reason, _):
+        if host.lasts is None:
+            return host.done.append("no lease")
         held = Held(document, seconds, reason)
         held.ends, held.why = time.monotonic() + host.lasts, "alpha has had its day"
         host.done.append("lease")
@@ -161,6 +163,29 @@ def test_a_lease_lasts_over_a_reboot(leases):
     leases.booted = "another"
     assert acting.await_part(leases.document, 5, lambda _: None)
     assert leases.done[-1] == "release"
+
+
+def test_an_entry_that_a_later_block_took_is_given_back_too(leases):
+    """Nobody waited for it any longer, so the run goes on without a lease; yet it may hold by the end."""
+    leases.looks, leases.lasts = [PENDING, Seen()], None
+    leases.run()
+    assert (leases.done[:2], leases.done[-1]) == (["no lease", "spare"], "release")
+
+
+def test_a_reboot_that_does_not_come_gives_the_lease_back(leases, monkeypatch):
+    leases.asked, leases.looks = Asked(reboot=True), [Seen(reboot=("a newer kernel",))]
+    leases.run()
+    with pytest.raises(Timeout, match="did not reboot"):
+        acting.await_part(leases.document, 0.05, lambda _: None)
+    assert leases.done[-2:] == ["reboot", "release"]
+
+    def no(*_, **__):
+        raise HostError("systemd does not answer")
+
+    monkeypatch.setattr(acting, "run", no)
+    with pytest.raises(HostError, match="systemd does not answer"):
+        leases.run()
+    assert (leases.done[-1], memory.reboot_begun(leases.document)) == ("release", None)
 
 
 def test_a_lease_that_runs_out_is_renewed_before_the_next_step(leases):

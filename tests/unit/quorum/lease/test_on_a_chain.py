@@ -187,7 +187,6 @@ def test_work_that_takes_long_holds_a_lease_and_goes_on_without_one(hosts: dict[
     told: list[str] = []
     assert hold.begin(own, 600, "patch", told.append)
     assert holders(hosts["billing"]) == ["alpha-1"]
-    assert not hold.begin(own, 600, "patch", told.append)
     assert not hold.begin(other, 600, "patch", told.append)
     assert told[-1] == "no lease: the chain can lose 1 voting power, 1 of it is under leases (alpha-1), 1 is meter's"
     hold.end(own, "a disk", told.append)
@@ -198,6 +197,20 @@ def test_work_that_takes_long_holds_a_lease_and_goes_on_without_one(hosts: dict[
     assert not hold.begin(gone, 600, "patch", told.append)
     hold.end(gone, "patch", told.append)
     assert told[-1].startswith("the lease was not released, and ends by itself: ")
+
+
+def test_the_next_run_takes_over_what_a_killed_one_left_and_gives_it_back(hosts: dict[str, Path]) -> None:
+    """Else the other nodes of a killed run, and all others, would wait for the end of a lease that nobody uses."""
+    own, told = load_node_document(hosts["alpha-1"]), list[str]()
+    killed = hold.begin(own, 60, "patch", told.append)
+    again = hold.begin(own, 600, "patch", told.append)
+    assert killed
+    assert again
+    assert (again.left() > 500, holders(hosts["billing"])) == (True, ["alpha-1"])
+    assert not hold.begin(own, 600, "other work", told.append)
+    assert told[-1] == "no lease: alpha-1 is under a lease already"
+    hold.end(own, "patch", told.append)
+    assert holders(hosts["billing"]) == []
 
 
 def test_work_that_takes_longer_than_its_lease_renews_it_and_stops_when_it_is_gone(hosts: dict[str, Path]) -> None:
