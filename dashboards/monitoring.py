@@ -92,10 +92,11 @@ def _nodes() -> list[object]:
         lines("Samples", "Samples of each scrape.", {"{{node}}": f"scrape_samples_scraped{SCRAPES}"}, "none", width=6, least=0),
         rows(
             "Custom metrics",
-            "Text files that others put there; one that is refused is not exported.",
+            "Text files that others put there; one that is refused is not exported, and of a host with too many some are left out.",
             [Column("Node", "node", link=NODE_PAGE), Column("File", "file")],
             [
                 Column("Read", f"max by (node, file) (nodeops_text_file_up{{{NODES}}})", said=UP),
+                Column("Left out", f"max by (node) (nodeops_text_files_left_out{{{NODES}}}) > 0", steps=NONE_IS_GOOD),
                 Column(
                     "Age", f"time() - max by (node, file) (nodeops_text_file_timestamp_seconds{{{NODES}}})", unit="s", decimals=0
                 ),
