@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards.pages import NODE_PAGE, NODES, page
+from dashboards.pages import NODE_PAGE, NODES, counted, page
 from dashboards.panels import GOOD, ILL, NONE_IS_GOOD, ODD, Column, Steps, lines, number, rows
 
 _AGE = f"time() - nodeops_backup_last_timestamp_seconds{{{NODES}}}"
@@ -26,7 +26,8 @@ def backup() -> Dashboard:
 
 
 def _numbers() -> list[object]:
-    failed, size = (f"sum(nodeops_backup_{name}{{{NODES}}})" for name in ("failed", "size_bytes"))
+    failed, drill_failed = (counted(f"nodeops_backup_{name}{{{NODES}}} == bool 1") for name in ("failed", "drill_failed"))
+    size = f"sum(nodeops_backup_size_bytes{{{NODES}}})"
     without = f'count(up{{job="nodeops",{NODES}}} unless on (network, node) nodeops_backup_last_timestamp_seconds) or vector(0)'
     return [
         number("Nodes without a backup", "Nodes that never made one, or do not answer.", without, "none", NONE_IS_GOOD),
@@ -43,7 +44,7 @@ def _numbers() -> list[object]:
         number(
             "Drills that failed",
             "Nodes whose newest backup could not be read back, or did not fit the chain.",
-            f"sum(nodeops_backup_drill_failed{{{NODES}}})",
+            drill_failed,
             "none",
             NONE_IS_GOOD,
             none="no drill",

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.fleet import SIGNED
 from dashboards.mesh import LOSS
-from dashboards.pages import NETWORK, NODE_PAGE, NODES, page
+from dashboards.pages import NETWORK, NEWEST_BLOCK, NODE_PAGE, NODES, counted, middle, page
 from dashboards.panels import ALL_IS_GOOD, GOOD, ILL, ODD, PLAIN, SOME_IS_ODD, Column, bars, lines, number, rows
 
 _ASKED = f'{NETWORK},peer=~"$node"'
@@ -20,8 +20,12 @@ def consensus() -> Dashboard:
     )
 
 
+def _powers() -> list[str]:
+    return [middle(f"nodeops_quorum_{name}_power{{{NETWORK}}}", "min") for name in ("total", "live", "margin")]
+
+
 def _numbers() -> list[object]:
-    total, live, margin = (f"min(nodeops_quorum_{name}_power{{{NETWORK}}})" for name in ("total", "live", "margin"))
+    total, live, margin = _powers()
     return [
         number("Voting power", "Voting power of all validators.", total, "none", PLAIN, none="chain stands"),
         number("Live", "Power of validators that signed one of the newest commits.", live, "none", PLAIN, none="chain stands"),
@@ -35,16 +39,16 @@ def _numbers() -> list[object]:
         ),
         number(
             "Newest block",
-            "Age of the newest block that any node has.",
-            f"time() - max(nodeops_ledger_head_timestamp_seconds{{{NETWORK}}})",
+            "Age of the newest block that most nodes have, those that are behind left out.",
+            NEWEST_BLOCK,
             "s",
             ((None, GOOD), (30, ODD), (60, ILL)),
             decimals=0,
         ),
         number(
             "Time between blocks",
-            "Seconds a block, over 5 minutes.",
-            f"1 / max(deriv(nodeops_ledger_height_blocks{{{NETWORK}}}[5m]))",
+            "Seconds a block, over 5 minutes, on most nodes.",
+            f"1 / {middle(f'deriv(nodeops_ledger_height_blocks{{{NETWORK}}}[5m])', 'min')}",
             "s",
             PLAIN,
             decimals=2,
@@ -52,7 +56,7 @@ def _numbers() -> list[object]:
         number(
             "Nodes that catch up",
             "Nodes that fetch blocks which others already have; they do not vote.",
-            f"sum(nodeops_ledger_catching_up{{{NETWORK}}})",
+            counted(f"nodeops_ledger_catching_up{{{NETWORK}}} == bool 1"),
             "none",
             SOME_IS_ODD,
         ),
@@ -60,6 +64,7 @@ def _numbers() -> list[object]:
 
 
 def _votes() -> list[object]:
+    total, live, margin = _powers()
     return [
         bars(
             "Blocks signed, 5 min",
@@ -81,11 +86,7 @@ def _votes() -> list[object]:
         lines(
             "Quorum",
             "Power that is live, and what may be lost of it; below 0 no block is made.",
-            {
-                "all": f"min(nodeops_quorum_total_power{{{NETWORK}}})",
-                "live": f"min(nodeops_quorum_live_power{{{NETWORK}}})",
-                "may be lost": f"min(nodeops_quorum_margin_power{{{NETWORK}}})",
-            },
+            {"all": total, "live": live, "may be lost": margin},
             "none",
             width=8,
             least=0,
@@ -95,7 +96,7 @@ def _votes() -> list[object]:
 
 def _network() -> list[object]:
     """Return votes beside paths: what is ill at the same time, on the same node, explains more than either alone."""
-    interval, pause = (f"max(nodeops_consensus_block_{name}_seconds{{{NETWORK}}})" for name in ("interval", "pause"))
+    interval, pause = (middle(f"nodeops_consensus_block_{name}_seconds{{{NETWORK}}}") for name in ("interval", "pause"))
     return [
         lines(
             "Votes missed beside paths",
@@ -120,7 +121,7 @@ def _network() -> list[object]:
         lines(
             "Rounds lost",
             "Rounds a second that came to nothing; each costs the protocol's timeouts.",
-            {"rounds": f"max(rate(nodeops_consensus_lost_rounds_total{{{NETWORK}}}[$__rate_interval]))"},
+            {"rounds": middle(f"rate(nodeops_consensus_lost_rounds_total{{{NETWORK}}}[$__rate_interval])")},
             "none",
             width=8,
             least=0,

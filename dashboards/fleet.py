@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards.pages import EVERY_HOST, NETWORK, NODE_PAGE, page
+from dashboards.pages import EVERY_HOST, NETWORK, NEWEST_BLOCK, NODE_PAGE, middle, page
 from dashboards.panels import (
     ALL_IS_GOOD,
     DAYS_LEFT,
@@ -43,7 +43,6 @@ def fleet() -> Dashboard:
 
 
 def _numbers() -> list[object]:
-    head = f"time() - max(nodeops_ledger_head_timestamp_seconds{{{NETWORK}}})"
     return [
         number(
             "Critical alerts",
@@ -68,16 +67,16 @@ def _numbers() -> list[object]:
         ),
         number(
             "Power that may be lost",
-            "Live voting power that may still be lost before blocks stop; 0 means that the next loss halts the chain.",
-            f"min(nodeops_quorum_margin_power{{{NETWORK}}})",
+            "Live voting power that may be lost before blocks stop, as most nodes see it; 0: the next loss halts the chain.",
+            middle(f"nodeops_quorum_margin_power{{{NETWORK}}}", "min"),
             "none",
             ((None, ILL), (1, GOOD)),
             none="chain stands",
         ),
         number(
             "Newest block",
-            "Age of the newest block that any node has.",
-            head,
+            "Age of the newest block that most nodes have, those that are behind left out.",
+            NEWEST_BLOCK,
             "s",
             ((None, GOOD), (30, ODD), (60, ILL)),
             decimals=0,

@@ -30,7 +30,7 @@ def mesh() -> Dashboard:
 
 
 def _numbers() -> list[object]:
-    silent = f"sum(1 - nodeops_mesh_peer_up{{{NODES}}})"
+    silent = f"sum(nodeops_mesh_peer_up{{{NODES}}} == bool 0)"
     refused = f"sum(rate(nodeops_mesh_packets_refused_total{{{NODES}}}[$__rate_interval]))"
     return [
         number("Silent paths", "Paths on which no probe of the last minute was answered.", silent, "none", NONE_IS_GOOD, width=6),

@@ -7,6 +7,8 @@ from dashboards.pages import EVERY_HOST, NODE_PAGE, NODES, page
 from dashboards.panels import GOOD, ILL, NONE_IS_GOOD, ODD, PLAIN, UP, Column, lines, number, rows
 
 SCRAPES = f"{{{EVERY_HOST},{NODES}}}"
+# A host may call its metrics anything: what Prometheus and Alertmanager say counts from the monitor's own.
+OWN = '{job="monitor"}'
 
 
 def monitoring() -> Dashboard:
@@ -25,14 +27,14 @@ def _numbers() -> list[object]:
         number(
             "Collectors that fail",
             "Parts of nodes that nobody can look at.",
-            f"sum(1 - nodeops_collector_up{{{NODES}}})",
+            f"sum(nodeops_collector_up{{{NODES}}} == bool 0)",
             "none",
             NONE_IS_GOOD,
         ),
         number(
             "Rules that failed",
             "Judgements of rules that failed in the last hour.",
-            "sum(increase(prometheus_rule_evaluation_failures_total[1h]))",
+            f"sum(increase(prometheus_rule_evaluation_failures_total{OWN}[1h]))",
             "none",
             NONE_IS_GOOD,
             decimals=0,
@@ -40,12 +42,12 @@ def _numbers() -> list[object]:
         number(
             "Messages not delivered",
             "Messages of Alertmanager that failed in the last hour.",
-            "sum(increase(alertmanager_notifications_failed_total[1h]))",
+            f"sum(increase(alertmanager_notifications_failed_total{OWN}[1h]))",
             "none",
             NONE_IS_GOOD,
             decimals=0,
         ),
-        number("Series", "Series in the monitor's memory.", "sum(prometheus_tsdb_head_series)", "short", PLAIN),
+        number("Series", "Series in the monitor's memory.", f"sum(prometheus_tsdb_head_series{OWN})", "short", PLAIN),
         number(
             "Dead man's switch",
             "The alert that always fires; without it no alert arrives.",
@@ -92,10 +94,11 @@ def _nodes() -> list[object]:
         lines("Samples", "Samples of each scrape.", {"{{node}}": f"scrape_samples_scraped{SCRAPES}"}, "none", width=6, least=0),
         rows(
             "Custom metrics",
-            "Text files that others put there; one that is refused is not exported.",
+            "Text files that others put there; one that is refused is not exported, and of too many some are left out.",
             [Column("Node", "node", link=NODE_PAGE), Column("File", "file")],
             [
                 Column("Read", f"max by (node, file) (nodeops_text_file_up{{{NODES}}})", said=UP),
+                Column("Left out", f"max by (node) (nodeops_text_files_left_out{{{NODES}}}) > 0", steps=NONE_IS_GOOD),
                 Column(
                     "Age", f"time() - max by (node, file) (nodeops_text_file_timestamp_seconds{{{NODES}}})", unit="s", decimals=0
                 ),
@@ -107,7 +110,7 @@ def _nodes() -> list[object]:
 
 
 def _monitor() -> list[object]:
-    took = 'label_replace(prometheus_rule_group_last_duration_seconds, "group", "$1", "rule_group", ".*;(.*)")'
+    took = f'label_replace(prometheus_rule_group_last_duration_seconds{OWN}, "group", "$1", "rule_group", ".*;(.*)")'
     return [
         Row("The monitor"),
         lines(
@@ -121,7 +124,7 @@ def _monitor() -> list[object]:
         lines(
             "Alerts held",
             "Alerts that Alertmanager holds, by state.",
-            {"{{state}}": "sum by (state) (alertmanager_alerts)"},
+            {"{{state}}": f"sum by (state) (alertmanager_alerts{OWN})"},
             "none",
             width=8,
             least=0,
@@ -130,8 +133,8 @@ def _monitor() -> list[object]:
             "Messages",
             "Messages a second that Alertmanager sends, by kind of receiver.",
             {
-                "{{integration}}": "sum by (integration) (rate(alertmanager_notifications_total[5m])) > 0",
-                "{{integration}} failed": "sum by (integration) (rate(alertmanager_notifications_failed_total[5m])) > 0",
+                "{{integration}}": f"sum by (integration) (rate(alertmanager_notifications_total{OWN}[5m])) > 0",
+                "{{integration}} failed": f"sum by (integration) (rate(alertmanager_notifications_failed_total{OWN}[5m])) > 0",
             },
             "cps",
             width=8,

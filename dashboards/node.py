@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.fleet import SIGNED
-from dashboards.pages import NODES, page
+from dashboards.pages import NETWORK, NODES, middle, page
 from dashboards.panels import ALL_IS_GOOD, DISK, GOOD, ILL, NONE_IS_GOOD, ODD, ON, PLAIN, STAGE, UP, Column, lines, number, rows
 
 
@@ -76,10 +76,10 @@ def _ledger() -> list[object]:
     return [
         lines(
             "Height",
-            "Newest block of this node, and the newest that any node has.",
+            "Newest block of this node, and the newest that most nodes have.",
             {
                 "{{node}}": one("nodeops_ledger_height_blocks"),
-                "best node": 'max(nodeops_ledger_height_blocks{network=~"$network"})',
+                "most nodes": middle(f"nodeops_ledger_height_blocks{{{NETWORK}}}"),
             },
             "none",
             width=8,

@@ -19,6 +19,25 @@ EVERY_HOST = 'job=~"nodeops|hosts"'
 NODE_PAGE = "/d/nodeops-node?var-datasource=${datasource}&var-node=${__value.raw}"
 
 
+def middle(query: str, worst: str = "max") -> str:
+    """Return what the middle one of the nodes says of their network, and of several networks the `worst`: `max` or `min`.
+
+    Every node says it of the same chain, and one of them may lie: the newest head, or the least power, would be what it likes.
+    """
+    return f"{worst} (quantile by (network) (0.5, {worst} by (network, node) ({query})))"
+
+
+def counted(condition: str) -> str:
+    """Return of how many nodes a condition (1 or 0) holds: whatever one says, it is one of them at most and hides no other."""
+    return f"sum(max by (network, node) ({condition}))"
+
+
+# How old the newest block is, as the alert NetworkHalted judges it: who knows that it is behind says nothing of the chain.
+NEWEST_BLOCK = middle(
+    f"time() - nodeops_ledger_head_timestamp_seconds{{{NETWORK}}} unless on (network, node) nodeops_ledger_lag_blocks > 20"
+)
+
+
 def page(name: str, says: str, panels: Sequence[Any], *, nodes: str = "", since: str = "now-3h") -> dashboard.Dashboard:
     """Return a dashboard. `nodes`: `many` hosts or `one` node can be chosen, or none."""
     found = Dashboard(f"nodeops {name}").uid(f"nodeops-{name.replace(' ', '-')}").description(says).tags([TAG]).readonly()

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.fleet import each
-from dashboards.pages import NODE_PAGE, NODES, page
+from dashboards.pages import NODE_PAGE, NODES, counted, page
 from dashboards.panels import (
     ALL_IS_GOOD,
     DAYS_LEFT,
@@ -35,7 +35,7 @@ def _numbers() -> list[object]:
         number(
             "Firewalls off",
             "Nodes whose kernel does not hold the rules.",
-            f"sum(1 - nodeops_firewall_loaded{{{NODES}}})",
+            counted(f"nodeops_firewall_loaded{{{NODES}}} == bool 0"),
             "none",
             NONE_IS_GOOD,
             width=6,

@@ -23,11 +23,11 @@ from tornado.iostream import IOStream
 from tornado.netutil import bind_unix_socket
 from tornado.web import Application, RequestHandler
 
+from nodeops.core.guests import MOST_CONNECTIONS, Guests
 from nodeops.core.printable import printable
 from nodeops.exporter.askers import Askers
 from nodeops.exporter.cache import Runner
 from nodeops.exporter.certificates import names
-from nodeops.exporter.guests import Guests
 from nodeops.exporter.text_files import TextFileLook
 from nodeops.host.units.notify import notify
 from nodeops.metrics.exposition import families
@@ -36,10 +36,6 @@ from nodeops.metrics.exposition import families
 MOST_AT_ONCE = 4
 # From the connection to the end of the request's head: TLS included, and longer than monitors pause between scrapes.
 IDLE_SECONDS = 20.0
-# A silent connection takes some 50 kB until it is cut off: all of them fit into the unit's memory, and into its LimitNOFILE.
-MOST_CONNECTIONS = 256
-# A monitor has one; with its people and a second Prometheus beside it, some more.
-MOST_EACH = 16
 _HEADER_BYTES = 8 << 10
 _BACKLOG = 512
 _WATCHDOG_SECONDS = 10.0
@@ -217,7 +213,7 @@ def _server(exporter: Exporter, context: ssl.SSLContext | None, idle_seconds: fl
         max_body_size=0,
     )
     # The socket of this host has no addresses; who may open it is root and the exporter.
-    server.guests = Guests(MOST_CONNECTIONS, MOST_EACH if context else MOST_CONNECTIONS)
+    server.guests = Guests() if context else Guests(most_each=MOST_CONNECTIONS)
     return server
 
 

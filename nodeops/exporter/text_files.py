@@ -20,6 +20,8 @@ _MOST_FILES = 50
 # Of all files together. A monitor takes some thousand samples of a host and no label that is longer, or it takes nothing of it.
 _MOST_BYTES, _MOST_SAMPLES = 256 << 10, 1000
 _MOST_LABELS, _MOST_NAME_BYTES, _MOST_VALUE_BYTES = 20, 100, 200
+# A file is known by its name alone: two that are cut, or whose letters are replaced, could be one.
+_ALLOWED = f"{_MOST_FILES} files are allowed, with names of at most {_MOST_NAME_BYTES} printable characters"
 # No colon: such a name is a recording rule's. Other characters would be written as "_", and be another name than was judged.
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 # What monitors say themselves: alerts, and how they fared with a host.
@@ -48,12 +50,15 @@ class _Room:
 
 
 def read_all(folder: Path) -> TextFiles:
-    """Return what stands in a folder; nothing when it does not exist. Names that two files have belong to the first."""
-    found = TextFiles([], [], {})
+    """Return what stands in a folder; nothing when it does not exist. Metrics that two files have belong to the first."""
+    files, left_out = _files(folder)
+    found = TextFiles([], [Sample("text_files_left_out", len(left_out))], {})
+    if left_out:
+        found.refused[left_out[0].name] = f"is one of {len(left_out)} that are not read; {_ALLOWED}"
     taken: set[str] = set()
     room = _Room()
-    for path in _files(folder):
-        label = {"file": printable(path.name, 100)}
+    for path in files:
+        label = {"file": path.name}
         try:
             families, written = _read(path, taken, room)
         except (OSError, ValueError) as error:
@@ -67,11 +72,14 @@ def read_all(folder: Path) -> TextFiles:
     return found
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the files that are read, and those of which nothing but their number is told: monitors take no label of each."""
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".prom" and not path.name.startswith("."))[:_MOST_FILES]
+        found = sorted(path for path in folder.iterdir() if path.suffix == ".prom" and not path.name.startswith("."))
     except FileNotFoundError:
-        return []
+        return [], []
+    files = [path for path in found if printable(path.name, _MOST_NAME_BYTES) == path.name][:_MOST_FILES]
+    return files, sorted(set(found) - set(files))
 
 
 def _read(path: Path, taken: set[str], room: _Room) -> tuple[list[Metric], float]:

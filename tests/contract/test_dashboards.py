@@ -5,6 +5,7 @@ import json
 import pytest
 
 from dashboards.generate import FOLDER, written
+from dashboards.pages import NEWEST_BLOCK, counted, middle
 from tests.contract.rules import dashboards, metrics
 from tests.contract.rules.tree import ROOT, assert_kept
 
@@ -33,6 +34,12 @@ PANEL = {
     "gridPos": {"x": 12, "y": 0, "w": 12, "h": 4},
     "targets": [{"expr": "up", "datasource": dashboards.SOURCE}],
 }
+
+
+def asking(query):
+    return {**PANEL, "targets": [{"expr": query, "datasource": dashboards.SOURCE}]}
+
+
 PAGE = {
     "uid": "x",
     "description": "What it shows.",
@@ -51,6 +58,18 @@ BREACHES = {
     "wider than the grid": {"panels": [{**PANEL, "gridPos": {"x": 13, "y": 0, "w": 12, "h": 4}}]},
     "a data source of one server": {"panels": [{**PANEL, "targets": [{"expr": "up", "datasource": {"uid": "P1"}}]}]},
     "nothing asked": {"panels": [{**PANEL, "targets": []}]},
+    **{
+        f"one host that is believed: {query}": {"panels": [asking(query)]}
+        for query in (
+            "time() - max(nodeops_ledger_head_timestamp_seconds)",
+            "max by (network) (nodeops_ledger_height_blocks)",
+            "1 / max(deriv(nodeops_ledger_height_blocks[5m]))",
+            "min (quantile by (network) (0.5, nodeops_quorum_margin_power))",
+            "sum(1 - nodeops_firewall_loaded{})",
+            'sum(nodeops_backup_failed{network=~"$network"})',
+            "sum(increase(alertmanager_notifications_failed_total[1h]))",
+        )
+    },
 }
 
 
@@ -61,6 +80,12 @@ def test_breaches_are_found(plant, change):
 
     assert list(dashboards.faults(page(PAGE))) == []
     assert len(list(dashboards.faults(page({**PAGE, **change})))) == 1
+
+
+def test_what_the_middle_one_of_the_nodes_says_is_no_breach(plant):
+    for query in (middle("nodeops_quorum_margin_power", "min"), NEWEST_BLOCK, counted("nodeops_backup_failed == bool 1")):
+        root = plant({f"{dashboards.FOLDER}/x.json": json.dumps({**PAGE, "panels": [asking(query)]})})
+        assert list(dashboards.faults(root)) == []
 
 
 def test_a_metric_that_nobody_exports_is_found(plant):

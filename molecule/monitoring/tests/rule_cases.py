@@ -63,7 +63,10 @@ CASES: dict[str, Case] = {
         step=4 * MINUTE,
     ),
     "CustomMetricsRefused": Case(
-        {one("text_file_up", 'file="x.prom"'): "0x400"}, {one("text_file_up", 'file="x.prom"'): "1x400"}, 15 * MINUTE
+        {one("text_file_up", 'file="x.prom"'): "0x400", one("text_files_left_out"): "1x400"},
+        {one("text_file_up", 'file="x.prom"'): "1x400", one("text_files_left_out"): "0x400"},
+        15 * MINUTE,
+        firing=2,
     ),
     "BackupOld": Case({BACKUP: f"{-27 * HOUR}x400"}, {BACKUP: f"{-24 * HOUR}x400"}, 10 * MINUTE),
     "BackupFailed": Case({FAILED: "1x400", BACKUP: f"{-4 * HOUR}x400"}, {FAILED: "1x400", BACKUP: f"{-HOUR}x400"}, 10 * MINUTE),

@@ -7,7 +7,10 @@ from typing import Any
 
 import hosts
 import pytest
+import test_rules
+import yaml
 from monitor import WAIT
+from panel_forgeries import AT_MINUTES, FORGERIES
 
 MONITOR = "mon-1"
 FILES = sorted((hosts.ROOT / "roles/dashboards/files").glob("*.json"))
@@ -105,6 +108,28 @@ def test_every_panel_says_something_or_waits_for_a_named_event(answers: dict[tup
     assert silent(answers) == set()
     known = {place[:2] for place in answers} | set(answers)
     assert set(EMPTY) <= known
+
+
+def forged() -> str:
+    """Return promtool's test file of what panels show while one host lies."""
+    asked_of = {place[:2]: query.replace(CHOSEN["$network"], "n").replace(CHOSEN["$node"], ".*") for place, query in queries()}
+    tests = [
+        {
+            "interval": "15s",
+            "input_series": [{"series": name, "values": values} for name, values in series.items()],
+            "promql_expr_test": [
+                {"expr": asked_of[place], "eval_time": f"{AT_MINUTES}m", "exp_samples": [{"labels": "{}", "value": shown}]}
+            ],
+        }
+        for place, cases in FORGERIES.items()
+        for series, shown in cases
+    ]
+    return str(yaml.safe_dump({"rule_files": ["RULES"], "evaluation_interval": "15s", "tests": tests}))
+
+
+def test_what_one_host_says_alone_moves_no_picture_of_all() -> None:
+    said = test_rules.promtool({"forged": (test_rules.only(test_rules.RULES[0]), forged())})["forged"]
+    assert "SUCCESS" in said, said
 
 
 # No Grafana can be installed here: a unit of its name that reads what the data source names, and nothing else of it.

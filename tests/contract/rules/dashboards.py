@@ -1,6 +1,7 @@
 """Dashboards: every panel can be read by a person, provisioned to any Grafana, and drawn on its grid."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,19 @@ FOLDER = "roles/dashboards/files"
 KINDS = {"bargauge", "stat", "table", "timeseries"}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 GRID = 24
+# What every node says of the same chain.
+_OF_THE_CHAIN = re.compile(
+    r"nodeops_(?:quorum_\w+|ledger_(?:head_timestamp_seconds|height_blocks|transactions_total)"
+    r"|consensus_(?:block_(?:interval|pause)_seconds|lost_rounds_total))\b"
+)
+# Of many nodes at once, and not of what the middle one says, each of them once.
+_OF_ANYBODY = re.compile(
+    r"\b(?:max|min|avg|sum)(?: by \((?![^)]*\bnode\b)[^)]*\))? ?\((?!quantile by )"
+    r"|\bquantile by \(network\) \((?!0\.5, (?:max|min) by \(network, node\) )"
+)
+# A flag that is neither 0 nor 1 makes up for another node's.
+_SUM_OF_FLAGS = re.compile(r"\bsum ?\((?:1 - nodeops_|nodeops_\w+_(?:failed|up)\b(?:{[^}]*})?\))")
+_OF_MONITORS = re.compile(r'\b(?:prometheus|alertmanager)_\w+\b(?!{job="monitor")')
 
 
 def dashboards(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -54,3 +68,14 @@ def _panel(panel: dict[str, Any]) -> Iterator[str]:
         yield "does not ask the data source that is chosen"
     if not panel["targets"]:
         yield "asks nothing"
+    yield from (problem for one in panel["targets"] for problem in _trusting(one["expr"]))
+
+
+def _trusting(query: str) -> Iterator[str]:
+    """Yield how one host alone could make a picture of all look well, or ill."""
+    if _OF_THE_CHAIN.search(query) and _OF_ANYBODY.search(query):
+        yield f"believes any node of what all say of the chain, use pages.middle: {query}"
+    if _SUM_OF_FLAGS.search(query):
+        yield f"adds up flags, of which one can be less than 0, ask for == bool: {query}"
+    if _OF_MONITORS.search(query):
+        yield f"takes a host's word for the monitor's, which has the job monitor: {query}"

@@ -2,17 +2,16 @@
 
 import contextlib
 import http.client
-import resource
 import socket
-import ssl
 import subprocess
 import sys
 import time
 
 import pytest
 
+from nodeops.core.guests import MOST_EACH
 from nodeops.exporter.host_metrics import COLLECTOR as HOST
-from nodeops.exporter.server import MOST_CONNECTIONS, MOST_EACH
+from tests.crowd import SOURCES, descriptors, gone
 from tests.unit.exporter.served import ADDRESS, WAIT, context, served, until
 
 # A monitor is served within it on a busy machine too; some tests wait for it to pass.
@@ -23,19 +22,6 @@ SHORT = 2.0
 def impatient(tmp_path_factory):
     with served(tmp_path_factory.mktemp("impatient"), HOST, idle_seconds=SHORT) as found:
         yield found
-
-
-def gone(connection):
-    """Tell whether the other side has closed a connection."""
-    connection.settimeout(0.01)
-    try:
-        return connection.recv(1) == b""
-    except TimeoutError:
-        return False
-    except (ssl.SSLWantReadError, BlockingIOError):
-        return False
-    except OSError:
-        return True
 
 
 def test_silent_clients_keep_nobody_waiting_and_are_cut_off(impatient):
@@ -66,26 +52,10 @@ def answered(server):
         return False
 
 
-@pytest.fixture
-def many_descriptors():
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (12_000, max(before[1], 12_000)))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-ATTACKS = {
-    "from one address": (lambda _: "127.0.0.2", MOST_EACH),
-    "from as many addresses": (lambda number: f"127.1.{number >> 8}.{number & 255}", MOST_CONNECTIONS),
-}
-
-
-@pytest.mark.parametrize(("source", "most"), ATTACKS.values(), ids=ATTACKS)
-def test_five_thousand_idle_connections_are_not_let_in_and_keep_nobody_waiting(impatient, many_descriptors, source, most):
-    idle = [impatient.connect(source(number)) for number in range(5_000)]
-    with contextlib.ExitStack() as closed:
-        for one in idle:
-            closed.enter_context(one)
+@pytest.mark.parametrize(("source", "most"), SOURCES.values(), ids=SOURCES)
+def test_five_thousand_idle_connections_are_not_let_in_and_keep_nobody_waiting(impatient, source, most):
+    with descriptors(12_000), contextlib.ExitStack() as closed:
+        idle = [closed.enter_context(impatient.connect(source(number))) for number in range(5_000)]
         if most == MOST_EACH:
             # Others' places are left free: the monitor is served while they wait.
             assert impatient.ask()[0] == 200

@@ -19,7 +19,9 @@ def values(folder):
 
 
 def test_no_folder_no_files(tmp_path):
-    assert read_all(tmp_path / "absent").samples == []
+    found = read_all(tmp_path / "absent")
+    assert (found.families, found.refused) == ([], {})
+    assert [(one.name, one.value) for one in found.samples] == [("text_files_left_out", 0)]
 
 
 def test_good_files_are_exported_with_their_age(tmp_path):
@@ -29,7 +31,11 @@ def test_good_files_are_exported_with_their_age(tmp_path):
     (tmp_path / ".half-written.prom").write_text("nonsense")
     found = read_all(tmp_path)
     assert [family.name for family in found.families] == ["shop_orders"]
-    assert {(one.name, one.value) for one in found.samples} == {("text_file_up", 1), ("text_file_timestamp_seconds", 1000)}
+    assert {(one.name, one.value) for one in found.samples} == {
+        ("text_file_up", 1),
+        ("text_file_timestamp_seconds", 1000),
+        ("text_files_left_out", 0),
+    }
 
 
 REFUSED = {
@@ -122,5 +128,30 @@ def test_a_refusal_is_said_once(tmp_path, capfd):
     look = TextFileLook()
     moved = node.model_copy(update={"paths": {**node.paths, "exporter_text_files": str(tmp_path)}})
     for _ in range(2):
-        assert len(checked(look(moved), collector(look).name)) == 1
+        assert len(checked(look(moved), collector(look).name)) == 2
     assert capfd.readouterr().err.count("bad.prom is refused") == 1
+
+
+LEFT_OUT = {
+    "fifty": ([f"{number:02}.prom" for number in range(50)], 50, 0),
+    "one more": ([f"{number:02}.prom" for number in range(51)], 50, 1),
+    "a name too long": (["x" * 96 + ".prom", "a.prom"], 1, 1),
+    "two names that begin alike": (["x" * 120 + "1.prom", "x" * 120 + "2.prom", "a.prom"], 1, 2),
+    "a name that steers a terminal": (["\x1b[2J.prom", "a.prom"], 1, 1),
+    "a name that is no text": (["\udcff.prom", "a.prom"], 1, 1),
+}
+
+
+@pytest.mark.parametrize(("names", "read", "left_out"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_files_that_are_not_read_are_counted_and_said_in_one_line(tmp_path, capfd, names, read, left_out):
+    for number, name in enumerate(names):
+        (tmp_path / name).write_text(f"metric_{number} 1\n")
+    node, look = document(), TextFileLook()
+    moved = node.model_copy(update={"paths": {**node.paths, "exporter_text_files": str(tmp_path)}})
+    for _ in range(2):
+        samples = checked(look(moved), collector(look).name)
+    assert [one.value for one in samples if one.name == "text_files_left_out"] == [left_out]
+    assert len(look.families) == read == sum(one.name == "text_file_up" and one.value for one in samples)
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == (1 if left_out else 0)
+    assert all(f"is refused: is one of {left_out} that are not read; 50 files are allowed" in line for line in said)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodeops.exporter.guests import Guests
+from nodeops.core.guests import Guests
 
 CASES = {
     "nobody": ([], "10.0.0.1", False),

@@ -3,6 +3,10 @@
 from collections import Counter
 from ipaddress import IPv6Address, ip_address
 
+# A silent connection takes 50 kB in the exporter, 300 kB in a log host: all of them fit into MemoryMax and LimitNOFILE there.
+MOST_CONNECTIONS = 256
+# Whoever comes rightly has one; with its people, and what died unseen, some more.
+MOST_EACH = 16
 # Whoever has one IPv6 address has as many as its network (RFC 4291: 64 bits of it are the host's).
 _HOST_BITS = 64
 
@@ -10,7 +14,7 @@ _HOST_BITS = 64
 class Guests:
     """Who is connected. `most` and `most_each` are how many may be, in all and from one address."""
 
-    def __init__(self, most: int, most_each: int):
+    def __init__(self, most: int = MOST_CONNECTIONS, most_each: int = MOST_EACH):
         self._most, self._most_each = most, most_each
         self._here: Counter[str] = Counter()
 
