@@ -132,7 +132,7 @@ def clear(
         client = running_engine(say)
         hosts = _hosts(client, lab, nodes or [host.name for host in lab.hosts])
         ended = each(lambda host: _run(client, host, plan.clear_script()).split(), hosts)
-    found = [(host.node, _kind(timer)) for host, timers in zip(hosts, ended, strict=True) for timer in timers]
+    found = [(host.node, name.removeprefix(plan.PREFIX)) for host, names in zip(hosts, ended, strict=True) for name in names]
     changes = [Change(f"fault {kind} of {node}", "asked for", "present", "absent") for node, kind in found]
     emit(Result({"lab": lab.name, "ended": len(found)}, lines=[] if found else ["no fault"], changes=changes), as_json)
 
@@ -147,10 +147,6 @@ def _make(inventory: Path | None, seconds: int, dry_run: bool, as_json: bool, pl
             each(lambda fault: _run(client, hosts[fault.node], fault.script(seconds)), faults)
     changes = [Change(f"host {fault.node}", _lasts(fault, seconds), "well", fault.what) for fault in faults]
     emit(Result({"lab": lab.name, "seconds": seconds, "dry_run": dry_run}, changes=changes), as_json)
-
-
-def _kind(timer: str) -> str:
-    return timer.removeprefix(plan.PREFIX).removesuffix(".timer")
 
 
 def _lasts(fault: Fault, seconds: int) -> str:

@@ -41,10 +41,12 @@ class Fault:
         if not self.undo:
             return self.make
         name = PREFIX + self.what.split()[0]
+        # A file, because a daemon-reload reads the words of a transient unit otherwise than systemd wrote them: ";" as "\\;".
+        file = f"/run/{name}.sh"
+        back = shlex.quote(f"{self.undo}; rm -f {file}")
         arm = (
-            f"systemctl stop --quiet {name}.timer 2>/dev/null; {self.undo}; "
-            f"systemd-run --quiet --collect --unit={name} --on-active={seconds} --timer-property=AccuracySec=100ms "
-            f"sh -c {shlex.quote(self.undo)}"
+            f"systemctl stop --quiet {name}.timer 2>/dev/null; {self.undo}; printf %s {back} >{file} && "
+            f"systemd-run --quiet --collect --unit={name} --on-active={seconds} --timer-property=AccuracySec=100ms sh {file}"
         )
         return f"{arm} && {{ {self.make}; }}"
 
@@ -129,9 +131,9 @@ def fill(node: str, path: str, addresses: Mapping[str, str]) -> list[Fault]:
 
 
 def clear_script() -> str:
-    """Return what ends every fault of a host now: each timer's own way back is run and the timer is gone."""
-    units = f"systemctl list-units --plain --no-legend --all '{PREFIX}*.timer' | cut -d' ' -f1"
-    return f"for timer in $({units}); do systemctl start ${{timer%.timer}}.service; systemctl stop $timer; echo $timer; done"
+    """Return what ends every fault of a host now, and names each: the way back is run, and removes itself."""
+    one = "name=$(basename $file .sh); systemctl stop $name.timer 2>/dev/null; sh $file; echo $name"
+    return f"for file in /run/{PREFIX}*.sh; do if [ -e $file ]; then {one}; fi; done"
 
 
 def _dropping(node: str, what: str, rules: Mapping[str, str]) -> Fault:
