@@ -93,7 +93,13 @@ def measured(inventory: Path, only: str = "") -> list[Rolled]:
     sys.path.insert(0, str(ROOT / "molecule/shared"))
     with tempfile.TemporaryDirectory() as folder:
         found = [one for one in cases(Path(folder)) if only in one.name]
-        return [_rolled(inventory, one, way) for one in found for way in WAYS]
+        return [_told(_rolled(inventory, one, way)) for one in found for way in WAYS]
+
+
+def _told(one: Rolled) -> Rolled:
+    """Say a row when it is there: all of them take half an hour."""
+    sys.stderr.write(f"{one.row()}\n")
+    return one
 
 
 def cases(folder: Path) -> Iterator[Case]:
