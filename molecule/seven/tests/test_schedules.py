@@ -29,6 +29,7 @@ PATIENCE_SECONDS, RUN_SECONDS, MOST_RUNS = 600, 1500, 4
 MANY = int(os.environ.get("NODEOPS_SCHEDULES", "20"))
 _STALE = "sed -i s/NODEOPS_CONFIGURATION=./NODEOPS_CONFIGURATION=x/ /etc/systemd/system/ledger.service; systemctl daemon-reload"
 _REPLACED = "real=$(readlink -f /opt/ledger/current/ledgerd); cp -a $real $real.new; mv $real.new $real"
+_WHOLE = "test -e $(readlink /proc/$(systemctl show -p MainPID --value ledger.service)/exe)"
 _FAULTS = {"isolated": ["isolate"], "slow": ["slow"], "paused": ["pause"], "killed": ["kill"]}
 Run = Any
 
@@ -156,6 +157,11 @@ def all_vote() -> bool:
 
 
 def right(world: World, name: str) -> bool:
+    """Tell whether an organisation's nodes run what it wants, from a program that nobody replaced meanwhile."""
+    return at_goal(world, name) and all(hosts.run(node, _WHOLE).code == 0 for node in world.controllers[name].nodes)
+
+
+def at_goal(world: World, name: str) -> bool:
     nodes, want = world.controllers[name].nodes, world.goal[name]
     installed = {hosts.must(node, "basename $(readlink /opt/ledger/current)").strip() for node in nodes}
     return (installed, runs(*nodes)) == ({want}, {want})
@@ -181,6 +187,11 @@ def nothing_goes_on(world: World) -> bool:
 
 def again(world: World, name: str) -> None:
     one, told = world.controllers[name], builds.artifact(builds.built(NEW))
+    if at_goal(world, name):
+        # A patch that was killed.
+        one.wants(world.goal[name], told if world.goal[name] == NEW else {})
+        world.work[name] = one.begins("patch.yml")
+        return
     if world.goal[name] == NEW:
         one.wants(NEW, told)
         world.work[name] = one.begins("upgrade.yml")
