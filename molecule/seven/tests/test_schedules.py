@@ -29,7 +29,7 @@ PATIENCE_SECONDS, RUN_SECONDS, MOST_RUNS = 600, 1500, 4
 MANY = int(os.environ.get("NODEOPS_SCHEDULES", "20"))
 _STALE = "sed -i s/NODEOPS_CONFIGURATION=./NODEOPS_CONFIGURATION=x/ /etc/systemd/system/ledger.service; systemctl daemon-reload"
 _REPLACED = "real=$(readlink -f /opt/ledger/current/ledgerd); cp -a $real $real.new; mv $real.new $real"
-_WHOLE = "test -e $(readlink /proc/$(systemctl show -p MainPID --value ledger.service)/exe)"
+_WHOLE = 'test -e "$(readlink /proc/$(systemctl show -p MainPID --value ledger.service)/exe)"'
 _FAULTS = {"isolated": ["isolate"], "slow": ["slow"], "paused": ["pause"], "killed": ["kill"]}
 Run = Any
 
