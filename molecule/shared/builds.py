@@ -31,7 +31,8 @@ def starting_slowly(name: str, folder: Path, seconds: int) -> Path:
 
 def _built(source: Path, name: str) -> Path:
     digest = read_source("ledgerd").digest.removeprefix("sha256:")[:16]
-    changed = hashlib.sha256((source / "app.go").read_bytes()).hexdigest()[:16]
+    # What was changed in a copy.
+    changed = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(source.glob("*.go")))).hexdigest()[:16]
     target = cache_folder("artifacts") / ".molecule" / digest / changed / name / "ledgerd"
     if target.is_file():
         return target

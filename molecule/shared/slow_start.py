@@ -11,7 +11,7 @@ import (
 )
 
 func init() {
-	if len(os.Args) > 1 && os.Args[1] == "start" {
+	if len(os.Args) > 1 && os.Args[1] == "node" {
 		time.Sleep(%d * time.Second)
 	}
 }
