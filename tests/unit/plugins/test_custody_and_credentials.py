@@ -1,0 +1,47 @@
+"""What a node answers of its credential and its keys, taken by the roles' own tasks: a node that was taken over harms no other."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.contract.rules.tree import ROOT
+from tests.tiers import slow
+from tests.unit.plugins.test_playbooks import Play, inventory, run, says
+
+HONEST, OTHER = ("{SHA}" + letter * 27 + "=" for letter in "AB")
+ODD = {
+    "a line of another node": f"{HONEST}\nn-2:{OTHER}",
+    "an end of line": f"{HONEST}\n",
+    "a password": "n-2",
+    "two digests": f"{HONEST}{OTHER}",
+}
+
+
+def tasks_of(path: str, module: str) -> list[dict[str, Any]]:
+    """Return a role's tasks that use a module, as they are."""
+    return [task for task in yaml.safe_load((ROOT / path).read_text()) if module in task]
+
+
+def lets_in(shown: str) -> Play:
+    """The role that lets nodes in, up to what it would write, with what n-1 shows of its credential."""
+    members = [{"name": f"n-{number}", "organisation": "a", "address": f"192.0.2.{number}"} for number in (1, 2)]
+    variables = {
+        "node_document": {"repositories": {"n-1": {"organisation": "a"}}, "members": members},
+        "repository_users": {"n-1": shown, "n-2": ""},
+        "repository_sources": [],
+    }
+    tasks = [*tasks_of("roles/repository/tasks/main.yml", "ansible.builtin.assert"), says("lines {{ _repository_lines }}")]
+    files = [str(ROOT / "roles/repository/vars/main.yml")]
+    return {"hosts": "n-1", "gather_facts": False, "vars_files": files, "vars": variables, "tasks": tasks}
+
+
+@slow
+@pytest.mark.parametrize(("shown", "good"), [(HONEST, True), *((one, False) for one in ODD.values())], ids=["a digest", *ODD])
+def test_a_node_is_let_in_by_a_digest_and_names_no_other_node(tmp_path: Path, shown: str, good: bool) -> None:
+    folder = inventory(tmp_path)
+    (folder / "play.json").write_text(yaml.safe_dump([lets_in(shown)]))
+    done = run(folder, folder / "play.json")
+    assert (done.returncode == 0, f"n-1:{HONEST}" in done.stdout) == (good, good), done.stdout + done.stderr
+    assert good or "n-1: what it shows of its credential is no digest" in done.stdout + done.stderr
