@@ -45,3 +45,25 @@ def test_a_node_is_let_in_by_a_digest_and_names_no_other_node(tmp_path: Path, sh
     done = run(folder, folder / "play.json")
     assert (done.returncode == 0, f"n-1:{HONEST}" in done.stdout) == (good, good), done.stdout + done.stderr
     assert good or "n-1: what it shows of its credential is no digest" in done.stdout + done.stderr
+
+
+@slow
+@pytest.mark.parametrize(
+    ("path", "variable"),
+    [
+        ("roles/backup/tasks/install.yml", {"_backup_sealed": "{{ archive }}"}),
+        ("playbooks/tasks/archive_keys.yml", {"__archive_keys": {"answer": {"archive": "{{ archive }}"}}}),
+    ],
+)
+def test_an_archive_that_another_replaces_stays_beside_it(tmp_path: Path, path: str, variable: dict[str, Any]) -> None:
+    """A host that was made anew answers with keys that are none of the node's: those are in the archive that was there."""
+    folder, custody = inventory(tmp_path), tmp_path / "custody"
+    custody.mkdir()
+    play = {"hosts": "n-1", "gather_facts": False, "vars": variable, "tasks": tasks_of(path, "ansible.builtin.copy")}
+    (folder / "play.json").write_text(yaml.safe_dump([{**play, "vars": {**variable, "nodeops_inventory": str(folder)}}]))
+    for archive in ("the node's keys", "the node's keys", "others"):
+        done = run(folder, folder / "play.json", "-e", f'{{"archive": "{archive}"}}')
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (custody / "n-1.age").read_text() == "others"
+    assert [one.read_text() for one in custody.iterdir() if one.name != "n-1.age"] == ["the node's keys"]
+    assert [one.name for one in custody.glob("*.age")] == ["n-1.age"]
