@@ -26,7 +26,7 @@ from nodeops.host.units import systemd
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.founding.genesis import content_digest
 from nodeops.ledger.identity.files import layout
-from nodeops.ledger.node.local import running_release
+from nodeops.ledger.node.local import listens_beside
 from nodeops.ledger.node.wait import Goal, wait_for
 
 Report = Callable[[str], None]
@@ -227,11 +227,11 @@ class Restore:
         )
 
     def _now_held(self, holder: Holder) -> Holder:
-        """Tell where the key is now: a second process of the ledger's binaries may have it open."""
-        binary = Path(self.document.ledger.paths["binary"])
-        unit = systemd.unit(self.document.ledger.unit)
-        alone = unit.pid or running_release(self.document.ledger.paths["binaries"], binary.name) is None
-        return holder if alone else Holder.RUNNING
+        """Tell where the key is now: a second node on this host, which somebody started by hand, may have it in memory."""
+        paths = self.document.ledger.paths
+        own = systemd.unit(self.document.ledger.unit).pid
+        second = listens_beside(paths["binaries"], Path(paths["binary"]).name, own)
+        return Holder.RUNNING if second else holder
 
     def _chain(self) -> Told:
         try:
