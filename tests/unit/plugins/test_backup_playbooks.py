@@ -1,5 +1,6 @@
-"""What a node answers of its credential and its keys, taken by the roles' own tasks: a node that was taken over harms no other."""
+"""Backups by the playbooks' own tasks: what a node answers of credential and keys harms no other; a check changes nothing."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,18 @@ def test_an_archive_that_another_replaces_stays_beside_it(tmp_path: Path, path: 
     assert (custody / "n-1.age").read_text() == "others"
     assert [one.read_text() for one in custody.iterdir() if one.name != "n-1.age"] == ["the node's keys"]
     assert [one.name for one in custody.glob("*.age")] == ["n-1.age"]
+
+
+@slow
+@pytest.mark.parametrize(("words", "asked"), [((), "backup drill --json"), (("--check",), "backup drill --json --dry-run")])
+def test_a_check_of_the_drill_prints_its_steps_and_drills_nothing(tmp_path: Path, words: tuple[str, ...], asked: str) -> None:
+    folder, command = inventory(tmp_path), tmp_path / "nodeops"
+    command.write_text(f'#!/bin/sh\necho "$@" >> {folder}/asked\necho {json.dumps("{}")}\n')
+    command.chmod(0o755)
+    (play,) = yaml.safe_load((ROOT / "playbooks/drill.yml").read_text())
+    tasks = [task for task in play["tasks"] if "nodeops_verb" in task]
+    variables = {"node_document": {"paths": {"command": str(command)}}}
+    (folder / "play.json").write_text(yaml.safe_dump([{**play, "become": False, "tasks": tasks, "vars": variables}]))
+    done = run(folder, folder / "play.json", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted((folder / "asked").read_text().split()) == sorted(asked.split())
