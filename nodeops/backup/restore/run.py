@@ -16,7 +16,7 @@ from nodeops.backup.policy import Snapshot, by_block
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore import receipt
 from nodeops.backup.restore.evidence import Known, newest_headers, own_known, read_witness, told
-from nodeops.backup.restore.plan import ANOTHER, WITHOUT, Decision, Facts, Holder, Mark, Remedy, Told, decide, refusals
+from nodeops.backup.restore.plan import ALIVE, ANOTHER, WITHOUT, Decision, Facts, Holder, Mark, Remedy, Told, decide, refusals
 from nodeops.backup.restore.quarantine import Journal, Quarantine, mark_of
 from nodeops.core.errors import HostError, InputError, NodeopsError, Refused
 from nodeops.core.result import Change
@@ -144,6 +144,7 @@ class Restore:
         self._catch_up()
         self._tell(Step.FENCE)
         facts = self._fence(journal, backup)
+        self._doubt(journal, facts)
         decision = decide(facts, journal.because)
         receipt.begin(self.document, facts, decision, journal.because)
         self._tell(Step.RAISE)
@@ -209,6 +210,12 @@ class Restore:
         )
         facts: Facts = waiting(lambda: self._facts(journal, backup, others, began))
         return facts
+
+    def _doubt(self, journal: Journal, facts: Facts) -> None:
+        """Forget who said that the old holder is dead, and that it was this host, where the chain shows that it signs: once it is
+        silent, the next run must ask anew."""
+        if any(one.id == ALIVE for one in refusals(facts)):
+            self.box.write(replace(journal, holder=Holder.UNKNOWN, because=""))
 
     def _others(self) -> list[Told]:
         return [read_witness(path, self.known) for path in self.order.witnesses]
