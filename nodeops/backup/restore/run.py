@@ -26,6 +26,7 @@ from nodeops.host.units import systemd
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.founding.genesis import content_digest
 from nodeops.ledger.identity.files import layout
+from nodeops.ledger.node.begin import has_blocks
 from nodeops.ledger.node.local import listens_beside
 from nodeops.ledger.node.wait import Goal, wait_for
 
@@ -128,7 +129,7 @@ class Restore:
         enabled, journal = self.enabled(), self.box.journal()
         if enabled:
             return Preview(planned(True), ())
-        journal = journal or Journal(Holder.HERE if self.box.keys_in_place() else Holder.UNKNOWN)
+        journal = journal or Journal(self._first_holder())
         asked = replace(journal, because=self.order.because or journal.because, snapshot=self.order.snapshot or journal.snapshot)
         missing = () if self.box.holds_keys() or self.box.keys_in_place() else ("this node's keys are not here yet",)
         backup = None if asked.snapshot == NO_SNAPSHOT else self._backup_state(asked.snapshot)
@@ -159,8 +160,7 @@ class Restore:
 
     def _quarantine(self) -> Journal:
         old = self.box.journal()
-        # Keys that are in place never left this host, and the unit that has them is about to be stopped.
-        holder = old.holder if old else Holder.HERE if self.box.keys_in_place() else Holder.UNKNOWN
+        holder = old.holder if old else self._first_holder()
         if not (self.box.holds_keys() or self.box.keys_in_place()):
             hint = "the custodian streams them here: docs/restore.md, 'The keys'"
             raise HostError("this node's keys are not here", where=str(self.box.at.keys), hint=hint)
@@ -175,6 +175,11 @@ class Restore:
             self.box.stop()
             self.box.take_keys()
         return journal
+
+    def _first_holder(self) -> Holder:
+        """Keys in place beside blocks never left this host, and the unit that has them is about to be stopped. Without blocks the
+        node never ran here: somebody put them there by hand."""
+        return Holder.HERE if self.box.keys_in_place() and has_blocks(self.document) else Holder.UNKNOWN
 
     def _verify(self, journal: Journal) -> Mark | None:
         self.box.identity(self.known.own_key)
