@@ -69,6 +69,9 @@ def _require_there(paths: Sequence[str]) -> None:
     # restic 0.14 leaves a missing path out with code 0: such a backup would look whole.
     if missing := [path for path in paths if not Path(path).exists()]:
         raise HostError(f"is not there: {', '.join(missing)}", where="backup", hint="run ansible-playbook site.yml, or as root")
+    if links := [path for path in paths if Path(path).is_symlink()]:
+        hint = "put there what it leads to; a folder of another disk is mounted there, not linked"
+        raise HostError(f"is a link, and a backup would hold nothing else: {', '.join(links)}", where="backup", hint=hint)
 
 
 def _tip(document: NodeDocument) -> Tip | None:
@@ -173,7 +176,7 @@ def list_snapshots(document: DocumentOption = None, as_json: JsonFlag = False) -
     """List this node's backups, the oldest first."""
     loaded = load_node_document(document)
     found = _engine(loaded).snapshots(loaded.node.name, None)
-    rows = [[one.id, f"{one.time.astimezone(UTC):%Y-%m-%d %H:%M:%S}", *_shown(one)] for one in found]
+    rows = [[one.id, f"{one.time:%Y-%m-%d %H:%M:%S}", *_shown(one)] for one in found]
     table = Table(["snapshot", "time (UTC)", "height", "class", "revision"], rows)
     emit(Result({"snapshots": [_as_data(one) for one in found]}, tables=[table]), as_json)
 

@@ -151,8 +151,7 @@ def judge_age(snapshots: Sequence[Snapshot], now: datetime, most: timedelta) -> 
     newest = max(snapshots, key=lambda one: one.time)
     age = now - newest.time
     if age < -SKEW:
-        hint = "compare the clocks of this host and of the one that made it"
-        return Finding("backup.age", Verdict.FAIL, expected, f"{newest.id} is {_hours(-age)} in the future", hint)
+        return _of_the_future("backup.age", expected, newest.id, -age)
     verdict = Verdict.PASS if age <= most else Verdict.FAIL
     return Finding("backup.age", verdict, expected, f"{newest.id} is {_hours(age)} old", "nodeops backup run")
 
@@ -170,16 +169,25 @@ def judge_place(repository: str) -> Finding:
 
 
 def judge_last(last: Last | None, error: str, configured: bool, now: datetime, most: timedelta) -> Finding:
-    """Judge what a host remembers: where backups are set up, the newest whole one is young. One that failed since is told."""
+    """Judge what a host remembers: where backups are set up, the newest whole one is young, and not of the future. One that
+    failed since is told."""
     expected = f"a backup of the last {_hours(most)}"
     if not configured:
         return Finding("backup.last", Verdict.NOT_APPLICABLE, expected, "backups are not set up here")
     failed = f"; the last try failed: {error}" if error else ""
     if last is None:
         return Finding("backup.last", Verdict.FAIL if error else Verdict.WARN, expected, f"there is none yet{failed}", _SET_UP)
+    if now - last.time < -SKEW:
+        return _of_the_future("backup.last", expected, last.snapshot, last.time - now)
     old = now - last.time > most
     verdict = Verdict.FAIL if old else Verdict.WARN if error else Verdict.PASS
     return Finding("backup.last", verdict, expected, f"{last.snapshot} is {_hours(now - last.time)} old{failed}", _SET_UP)
+
+
+def _of_the_future(name: str, expected: str, snapshot: str, ahead: timedelta) -> Finding:
+    """Nothing that comes after it would ever look old."""
+    hint = "compare the clocks of this host and of the one that made it; a backup made with the right one mends it"
+    return Finding(name, Verdict.FAIL, expected, f"{snapshot} is {_hours(ahead)} in the future", hint)
 
 
 def _hours(span: timedelta) -> str:

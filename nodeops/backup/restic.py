@@ -5,7 +5,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -205,10 +205,18 @@ def _summary(output: bytes) -> dict[str, Any]:
 
 
 def _snapshot(one: Mapping[str, Any]) -> Snapshot:
+    """Whoever has a node writes what they like: names and paths may be missing."""
     marks = dict(tag.partition("=")[::2] for tag in one.get("tags") or [])
-    # Python reads microseconds, restic writes nanoseconds.
-    time = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", one["time"]))
-    return Snapshot(one["short_id"], one["hostname"], time, marks, one["paths"])
+    return Snapshot(one["short_id"], one.get("hostname", ""), _claimed(one["time"]), marks, one["paths"] or ())
+
+
+def _claimed(time: str) -> datetime:
+    """Return the time that a snapshot claims, the earliest there is for one that the calendar does not have."""
+    try:
+        # Python reads microseconds, restic writes nanoseconds.
+        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", time)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _alive(pid: int) -> bool:

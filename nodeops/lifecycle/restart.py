@@ -49,7 +49,11 @@ def restart(asked: Gate, changes: Sequence[Change], timeout_seconds: float, repo
     try:
         seen_by_gate = asked.wait(report).seen
     except NodeopsError as error:
-        raise _still_running(document, kept, seen, error) from error
+        raise replace(error, what=f"{error.what}{_goes_on(document, kept, seen)}") from error
+    except BaseException:
+        # Ctrl-C, `kill`, a terminal that was closed: it may have waited for minutes.
+        _goes_on(document, kept, seen)
+        raise
     part, work = part_of(seen_by_gate), Restart(document, changes, timeout_seconds, report)
     mark = log_size(document)
     if recompute or held(document):
@@ -78,12 +82,12 @@ def other(kept: Worked | None, seen: Observed) -> Worked | None:
     return kept if kept and kept.configuration != seen.configured else None
 
 
-def _still_running(document: NodeDocument, kept: Worked | None, seen: Observed, error: NodeopsError) -> NodeopsError:
-    """Put the files of the process that goes on running back: what was not tried is not what the next boot starts."""
+def _goes_on(document: NodeDocument, kept: Worked | None, seen: Observed) -> str:
+    """Put the files of the process that goes on running back, and say so: what was not tried is not what the next boot starts."""
     if kept is None or kept.configuration != seen.running:
-        return error
+        return ""
     worked.put_back(document, kept)
-    return replace(error, what=f"{error.what}. It goes on with {kept}, and its files say so again")
+    return f". It goes on with {kept}, and its files say so again"
 
 
 def _went_back(work: Restart, kept: Worked | None, part: Part | None, error: NodeopsError, mark: int) -> NodeopsError:

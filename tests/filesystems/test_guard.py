@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from nodeops.host.usage import filesystems
 from tests.filesystems.disks import disk
 from tests.filesystems.logs import assert_lines, filled, left_free, pieces
 from tests.unit.disk.guard.samples import MIB, guarded, logged
+from tests.unit.host.little_systemd import UNIT, LittleSystemd
 
 
 @pytest.fixture(params=["ext4", "xfs"])
@@ -70,3 +73,24 @@ def test_the_last_ballast_where_the_log_is_stays_for_that(loop, tmp_path):
         guard.tick()
     assert len(ballast.present(live.parent)) == 1, guard.done
     guard.keeper.close()
+
+
+def test_a_disk_that_takes_no_file_does_not_keep_the_node_running(loop, tmp_path, monkeypatch):
+    """State, log and chain data lie on it: the mark that the guard leaves finds no room either."""
+    made = LittleSystemd(tmp_path, "sleep 1000")
+    monkeypatch.setenv("PATH", f"{made.programs}:{os.environ['PATH']}")
+    subprocess.run(["systemctl", "restart", UNIT], check=True)
+    chosen = replace(guarded(loop.folder, loop.folder, unit=UNIT), ballast=[], run=str(tmp_path), status_file=f"{tmp_path}/said")
+    guard = Guard(chosen)
+    guard.start()
+    try:
+        filler = full(loop.folder)
+        guard.tick()
+        assert not made.is_running(), guard.hands.alarms
+        filler.unlink()
+        for _ in range(2):
+            guard.tick()
+        assert f"start {UNIT}" in (made.root / "asked").read_text(), (guard.done, guard.hands.alarms)
+    finally:
+        guard.keeper.close()
+        made.end()

@@ -4,7 +4,9 @@ from rule_series import DAY, HOST, HOUR, MINUTE, UP, Case, answers, closed, foll
 
 COLLECTOR = one("collector_up", 'collector="disk"')
 BACKUP, FAILED = one("backup_last_timestamp_seconds"), one("backup_failed")
+AHEAD, FUTURE = two("backup_last_timestamp_seconds"), f"{30 * DAY}x400"
 DRILLED, DRILL_FAILED = one("backup_drill_timestamp_seconds"), one("backup_drill_failed")
+DRILLED_LATE, DRILLED_AHEAD = (DRILLED.replace('"a"', f'"{node}"') for node in "bc")
 ASKED = 'nodeops_exporter_asked_timestamp_seconds{{network="n",node="{}",client="mon-2"}}'
 MISSED, SIGNED = one("consensus_missed_total"), one("consensus_signed_total")
 RTT = one("mesh_rtt_seconds", 'peer="b",quantile="0.99"')
@@ -68,13 +70,19 @@ CASES: dict[str, Case] = {
         15 * MINUTE,
         firing=2,
     ),
-    "BackupOld": Case({BACKUP: f"{-27 * HOUR}x400"}, {BACKUP: f"{-24 * HOUR}x400"}, 10 * MINUTE),
-    "BackupFailed": Case({FAILED: "1x400", BACKUP: f"{-4 * HOUR}x400"}, {FAILED: "1x400", BACKUP: f"{-HOUR}x400"}, 10 * MINUTE),
-    "RestoreNotProven": Case(
-        {DRILL_FAILED: "1x400", DRILLED: "0x400", two("backup_drill_timestamp_seconds"): f"-{15 * DAY + 1}x400"},
-        {DRILL_FAILED: "0x400", DRILLED: f"-{14 * DAY}x400"},
+    # The clock of another host was ahead when it made its last one.
+    "BackupOld": Case({BACKUP: f"{-27 * HOUR}x400", AHEAD: FUTURE}, {BACKUP: f"{-24 * HOUR}x400"}, 10 * MINUTE, firing=2),
+    "BackupFailed": Case(
+        {FAILED: "1x400", BACKUP: f"{-4 * HOUR}x400", two("backup_failed"): "1x400", AHEAD: FUTURE},
+        {FAILED: "1x400", BACKUP: f"{-HOUR}x400"},
         10 * MINUTE,
         firing=2,
+    ),
+    "RestoreNotProven": Case(
+        {DRILL_FAILED: "1x400", DRILLED: "0x400", DRILLED_LATE: f"-{15 * DAY + 1}x400", DRILLED_AHEAD: FUTURE},
+        {DRILL_FAILED: "0x400", DRILLED: f"-{14 * DAY}x400"},
+        10 * MINUTE,
+        firing=3,
     ),
     "DiskFilling": Case({STAGE: "3x400"}, {STAGE: "2x400"}, MINUTE),
     "DiskFullSoon": Case({FULL: f"{DAY - 1}x400"}, {FULL: f"{DAY + 1}x400"}, 15 * MINUTE),

@@ -112,9 +112,19 @@ def _drilled(document: NodeDocument, engine: Restic, snapshot: Snapshot, scratch
     began = time.monotonic()
     engine.restore(snapshot.id, scratch)
     took = round(time.monotonic() - began, 2)
-    files = {f"/{path.relative_to(scratch)}": _digest(path) for path in sorted(scratch.rglob("*")) if path.is_file()}
+    files = held_files(scratch)
     found = replace(_found(document, snapshot, scratch, files), doubted=doubted)
     return Drill(snapshot, took, lacking_seconds(found, datetime.now(UTC)), files, list(judge(found)))
+
+
+def held_files(scratch: Path) -> dict[str, str]:
+    """Return the digests of the files that a restored backup holds, by path, without links, which are removed.
+
+    A link leads to what is live on this host: where that is gone, the backup would have brought nothing back.
+    """
+    for path in [one for one in scratch.rglob("*") if one.is_symlink()]:
+        path.unlink()
+    return {f"/{path.relative_to(scratch)}": _digest(path) for path in sorted(scratch.rglob("*")) if path.is_file()}
 
 
 def _digest(path: Path) -> str:

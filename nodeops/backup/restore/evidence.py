@@ -78,7 +78,7 @@ def told(node: str, headers: Sequence[Any], facts: Known) -> Told:
 def _height(header: Any, node: str) -> int:
     try:
         return int(header["header"]["height"])
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise InputError("is no signed header", where=node, hint="nodeops backup witness on a node of another member") from error
 
 

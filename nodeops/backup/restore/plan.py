@@ -23,6 +23,8 @@ OTHER_ORGANISATIONS = 2
 # Clocks of members differ by less than that, or preflight has failed.
 _SKEW_SECONDS = 30
 _BLOCK_TIMES = 10
+# The refusal that proves that somebody has the key in use.
+ALIVE = "alive"
 _WORDS = "say why in words: --because '...'; they are written into the book of receipts"
 # By the verb, and by playbooks/restore.yml.
 ANOTHER = "choose another backup by --snapshot ID, or -e restore_snapshot=ID of the playbook"
@@ -164,7 +166,7 @@ def _signatures(facts: Facts) -> Iterator[Refusal]:
     last = max((block.height for block in facts.blocks if block.own), default=0)
     if last > facts.began:
         why = f"this validator signs now: its signature is in block {last}, made after this restore began"
-        yield Refusal("alive", why, Remedy.NONE, "its key is in use somewhere: find that node and stop it for good")
+        yield Refusal(ALIVE, why, Remedy.NONE, "its key is in use somewhere: find that node and stop it for good")
     elif last and facts.tip - last < SILENT_COMMITS:
         why = f"this validator signed block {last}, {facts.tip - last} blocks below the tip"
         yield Refusal("silence", why, Remedy.TIME, f"wait until {SILENT_COMMITS} commits are without it")

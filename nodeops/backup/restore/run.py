@@ -16,7 +16,7 @@ from nodeops.backup.policy import Snapshot, by_block
 from nodeops.backup.restic import Restic
 from nodeops.backup.restore import receipt
 from nodeops.backup.restore.evidence import Known, newest_headers, own_known, read_witness, told
-from nodeops.backup.restore.plan import ANOTHER, WITHOUT, Decision, Facts, Holder, Mark, Remedy, Told, decide, refusals
+from nodeops.backup.restore.plan import ALIVE, ANOTHER, WITHOUT, Decision, Facts, Holder, Mark, Remedy, Told, decide, refusals
 from nodeops.backup.restore.quarantine import Journal, Quarantine, mark_of
 from nodeops.core.errors import HostError, InputError, NodeopsError, Refused
 from nodeops.core.result import Change
@@ -26,7 +26,8 @@ from nodeops.host.units import systemd
 from nodeops.ledger.driver import Driver, driver_for
 from nodeops.ledger.founding.genesis import content_digest
 from nodeops.ledger.identity.files import layout
-from nodeops.ledger.node.local import running_release
+from nodeops.ledger.node.begin import has_blocks
+from nodeops.ledger.node.local import listens_beside
 from nodeops.ledger.node.wait import Goal, wait_for
 
 Report = Callable[[str], None]
@@ -128,7 +129,7 @@ class Restore:
         enabled, journal = self.enabled(), self.box.journal()
         if enabled:
             return Preview(planned(True), ())
-        journal = journal or Journal(Holder.HERE if self.box.keys_in_place() else Holder.UNKNOWN)
+        journal = journal or Journal(self._first_holder())
         asked = replace(journal, because=self.order.because or journal.because, snapshot=self.order.snapshot or journal.snapshot)
         missing = () if self.box.holds_keys() or self.box.keys_in_place() else ("this node's keys are not here yet",)
         backup = None if asked.snapshot == NO_SNAPSHOT else self._backup_state(asked.snapshot)
@@ -144,6 +145,7 @@ class Restore:
         self._catch_up()
         self._tell(Step.FENCE)
         facts = self._fence(journal, backup)
+        self._doubt(journal, facts)
         decision = decide(facts, journal.because)
         receipt.begin(self.document, facts, decision, journal.because)
         self._tell(Step.RAISE)
@@ -158,8 +160,7 @@ class Restore:
 
     def _quarantine(self) -> Journal:
         old = self.box.journal()
-        # Keys that are in place never left this host, and the unit that has them is about to be stopped.
-        holder = old.holder if old else Holder.HERE if self.box.keys_in_place() else Holder.UNKNOWN
+        holder = old.holder if old else self._first_holder()
         if not (self.box.holds_keys() or self.box.keys_in_place()):
             hint = "the custodian streams them here: docs/restore.md, 'The keys'"
             raise HostError("this node's keys are not here", where=str(self.box.at.keys), hint=hint)
@@ -174,6 +175,11 @@ class Restore:
             self.box.stop()
             self.box.take_keys()
         return journal
+
+    def _first_holder(self) -> Holder:
+        """Keys in place beside blocks never left this host, and the unit that has them is about to be stopped. Without blocks the
+        node never ran here: somebody put them there by hand."""
+        return Holder.HERE if self.box.keys_in_place() and has_blocks(self.document) else Holder.UNKNOWN
 
     def _verify(self, journal: Journal) -> Mark | None:
         self.box.identity(self.known.own_key)
@@ -210,6 +216,12 @@ class Restore:
         facts: Facts = waiting(lambda: self._facts(journal, backup, others, began))
         return facts
 
+    def _doubt(self, journal: Journal, facts: Facts) -> None:
+        """Forget who said that the old holder is dead, and that it was this host, where the chain shows that it signs: once it is
+        silent, the next run must ask anew."""
+        if any(one.id == ALIVE for one in refusals(facts)):
+            self.box.write(replace(journal, holder=Holder.UNKNOWN, because=""))
+
     def _others(self) -> list[Told]:
         return [read_witness(path, self.known) for path in self.order.witnesses]
 
@@ -227,11 +239,11 @@ class Restore:
         )
 
     def _now_held(self, holder: Holder) -> Holder:
-        """Tell where the key is now: a second process of the ledger's binaries may have it open."""
-        binary = Path(self.document.ledger.paths["binary"])
-        unit = systemd.unit(self.document.ledger.unit)
-        alone = unit.pid or running_release(self.document.ledger.paths["binaries"], binary.name) is None
-        return holder if alone else Holder.RUNNING
+        """Tell where the key is now: a second node on this host, which somebody started by hand, may have it in memory."""
+        paths = self.document.ledger.paths
+        own = systemd.unit(self.document.ledger.unit).pid
+        second = listens_beside(paths["binaries"], Path(paths["binary"]).name, own)
+        return Holder.RUNNING if second else holder
 
     def _chain(self) -> Told:
         try:

@@ -45,7 +45,7 @@ def require_room(policy: Policy) -> None:
 
     After the guard stopped the node, all must be below the low watermark again; otherwise below the critical one.
     """
-    stopped = Path(policy.stopped_file).exists()
+    stopped = any(Path(one).exists() for one in policy.stopped_files)
     stage = Stage.LOW if stopped else Stage.CRITICAL
     mark = next(one for one in policy.thresholds if one.stage is stage)
     for one in filesystems([Path(policy.watched["data"]), Path(policy.watched["log"])]):

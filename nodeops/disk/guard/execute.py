@@ -24,6 +24,7 @@ from nodeops.logstore.naming import Segment
 JOURNAL = Path("/var/log/journal")
 _VACUUM_SECONDS = 60
 _MEASURE_SECONDS = 5.0
+_MARK_MODE = 0o644
 
 # No plan holds more: the last of the walls, in the hands themselves.
 BLAST = Limits(files=plan.MOST_FILES, size_bytes=plan.MOST_BYTES)
@@ -103,19 +104,28 @@ class Hands:
         yield from ()
 
     def _stop(self, action: Action, places: dict[str, Filesystem]) -> Iterator[str]:
-        """Stop the node in order, and write down why, so that nothing starts it before there is room."""
+        """Write down why, so that nothing starts the node before there is room, and stop it in order, also without a mark."""
         place = places[action.target]
         why = {"mount": place.mount, "free": place.free, "rule": action.rule, "at": time.time()}
-        write_atomic(Path(self.policy.stopped_file), json.dumps(why).encode(), 0o644)
-        systemd.systemctl("stop", self.policy.unit)
+        try:
+            self._mark(json.dumps(why).encode())
+        finally:
+            systemd.systemctl("stop", self.policy.unit)
         yield f"stopped {self.policy.unit}: {place.mount} has {size(place.free)} left"
 
+    def _mark(self, why: bytes) -> None:
+        on_disk, in_memory = map(Path, self.policy.stopped_files)
+        try:
+            write_atomic(on_disk, why, _MARK_MODE)
+        except HostError:
+            write_atomic(in_memory, why, _MARK_MODE)
+
     def _start(self, _: Action, __: dict[str, Filesystem]) -> Iterator[str]:
-        mark = Path(self.policy.stopped_file)
-        # The mark goes last: whatever interrupts this, the next tick starts the node again.
+        # The marks go last: whatever interrupts this, the next tick starts the node again.
         systemd.systemctl("start", self.policy.unit)
-        mark.unlink(missing_ok=True)
-        sync_folder(mark.parent)
+        for mark in map(Path, self.policy.stopped_files):
+            mark.unlink(missing_ok=True)
+            sync_folder(mark.parent)
         yield f"started {self.policy.unit}: there is room again"
 
 

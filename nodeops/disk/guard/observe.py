@@ -116,7 +116,7 @@ class Watch:
         if now - self._saved >= _SAVE_SECONDS:
             self._saved = now
             self.save()
-        stopped = Path(self._policy.stopped_file).exists()
+        stopped = any(Path(one).exists() for one in self._policy.stopped_files)
         situation = self._situation(places, shelf, readable, stopped, asked)
         plan = decided(situation)
         if not situation.quorum.may_stop:

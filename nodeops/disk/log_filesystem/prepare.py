@@ -17,7 +17,8 @@ from nodeops.disk.resolve import policy_of
 from nodeops.document.models import NodeDocument
 from nodeops.host.command import run
 from nodeops.host.files import sync_folder, write_atomic
-from nodeops.host.units import systemd
+from nodeops.host.lock import turn_folder
+from nodeops.host.units import systemd, undo_timer
 from nodeops.ledger.node.rejoin import part_taken, rejoin
 from nodeops.logstore.intents import open_journal
 from nodeops.logstore.naming import STREAM
@@ -25,6 +26,7 @@ from nodeops.logstore.naming import STREAM
 Leave = Callable[[], object]
 _QUICK_SECONDS, _MOVE_SECONDS, _REJOIN_SECONDS = 30, 1800, 300
 _WRITE = "write"
+_BACK = "nodeops-disk-back"
 _UNITS = Path("/etc/systemd/system")
 DOCKER = Path("/etc/docker/daemon.json")
 # The engine's own defaults are no limit at all: a chatty container fills the disk (docs.docker.com, "local" driver).
@@ -97,23 +99,31 @@ def carry_out(document: NodeDocument, changes: Sequence[Change], leave: Leave) -
     if not any(one.startswith(MOUNT) for one in what):
         return
     unit, part = document.ledger.unit, part_taken(document) if STOP in what else None
-    with _stopped(GUARD, STOP_GUARD in what), _stopped(unit, STOP in what):
+    stopped = [name for name, why in ((unit, STOP), (GUARD, STOP_GUARD)) if why in what]
+    with away(stopped, turn_folder(Path(document.paths["state"]))):
         _isolate(document)
     if part is not None:
         rejoin(document, part, _REJOIN_SECONDS, lambda _: None)
 
 
 @contextmanager
-def _stopped(unit: str, needed: bool) -> Iterator[None]:
-    """Keep a unit stopped while the block runs, if that is needed."""
-    if not needed:
+def away(units: Sequence[str], turn: Path) -> Iterator[None]:
+    """Keep units stopped while the block runs, the last of them first. Killed in it, systemd starts them at once: it waits for
+    `turn`, the folder that this process holds while it lives."""
+    if not units:
         yield
         return
-    systemd.systemctl("stop", unit)
+    undo_timer.clear(_BACK)
+    undo_timer.arm(_BACK, ["flock", str(turn), "systemctl", "start", *units], 1, "1s")
     try:
+        for unit in reversed(units):
+            systemd.systemctl("stop", unit)
         yield
     finally:
-        systemd.systemctl("start", unit)
+        try:
+            systemd.systemctl("start", *units)
+        finally:
+            undo_timer.clear(_BACK)
 
 
 def _isolate(document: NodeDocument) -> None:

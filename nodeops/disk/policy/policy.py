@@ -82,9 +82,12 @@ class Policy:
         return f"{self.state}/forecast.json"
 
     @property
-    def stopped_file(self) -> str:
-        """Return the mark that says that the guard stopped the node, and why."""
-        return f"{self.state}/stopped.json"
+    def stopped_files(self) -> tuple[str, str]:
+        """Return where the mark may be that says that the guard stopped the node, and why.
+
+        The second is in memory, for a disk that takes not even a mark. No boot needs it, which starts the node or tries to.
+        """
+        return f"{self.state}/stopped.json", f"{self.run}/stopped.json"
 
 
 def dumped(policy: Policy) -> str:

@@ -1,4 +1,7 @@
-"""What an answer of the quorum gate is worth, and when the gate is asked again. Times in Unix seconds. Pure."""
+"""What an answer of the quorum gate is worth, and when the gate is asked again. Pure.
+
+Times are seconds since boot: a clock that is set would make an answer old, and silence long enough to stop a node that is needed.
+"""
 
 from dataclasses import dataclass
 
@@ -25,7 +28,7 @@ FREE_TO_STOP = Quorum()
 
 @dataclass(frozen=True)
 class Answer:
-    """What the gate said, "" for nothing, and when (Unix seconds)."""
+    """What the gate said, "" for nothing, and when it was heard."""
 
     verdict: str = ""
     why: str = ""
@@ -35,7 +38,7 @@ class Answer:
 def judged(answer: Answer, now: float, since: float, asked: float) -> Quorum:
     """Return what an answer is worth `now`, to a guard that wants to stop the node since `since` and asked last at `asked`."""
     fresh = _FRESH_SECONDS.get(answer.verdict, 0.0)
-    verdict = answer.verdict if abs(now - answer.at) <= fresh else ""
+    verdict = answer.verdict if now - answer.at <= fresh else ""
     if verdict == "open":
         return Quorum(may_stop=True, why=answer.why)
     ask = now - asked >= _EVERY_SECONDS[verdict]

@@ -1,11 +1,12 @@
 """What this host shows of its ledger without asking it: filesystems, the genesis file, the release of the process."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psutil
 
+from nodeops.host.process import process
 from nodeops.ledger.node.status import DiskUse
 
 
@@ -37,8 +38,17 @@ def running_release(binaries: str, name: str) -> str | None:
     The process is asked, not the `current` link, which may have moved since; and not the RPC, which repeats a constant
     of the source (CometBFT v0.38.21 calls itself 0.38.19, version/version.go). None when no such process can be seen.
     """
-    for process in psutil.process_iter(["exe"]):
-        exe = Path(process.info["exe"] or "/")
+    return next((exe.parent.name for _, exe in _running(binaries, name)), None)
+
+
+def listens_beside(binaries: str, name: str, pid: int) -> bool:
+    """Tell whether another process than `pid` runs a `name` of these and listens: a node does, a question to one does not."""
+    found = (process(other) for other, _ in _running(binaries, name) if other != pid)
+    return any(one.listening for one in found if one)
+
+
+def _running(binaries: str, name: str) -> Iterator[tuple[int, Path]]:
+    for one in psutil.process_iter(["exe"]):
+        exe = Path(one.info["exe"] or "/")
         if exe.name == name and exe.parent.parent == Path(binaries):
-            return exe.parent.name
-    return None
+            yield one.pid, exe

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from nodeops.backup import restic
+from nodeops.backup.restore.drill import held_files
 from nodeops.cli import main
+from nodeops.core.digest import sha256
 from nodeops.core.errors import HostError
 from nodeops.host.command import run
 from tests.tiers import slow
@@ -106,6 +108,50 @@ def test_a_backup_that_is_not_whole_does_not_count(host, capsys, monkeypatch):
     codes.append(3)  # a file that was replaced just then is there the next time
     assert asked(host, capsys, "run")[0] == 0
     assert len(asked(host, capsys, "list")[1]["snapshots"]) == 2
+
+
+def test_a_link_is_no_backup_of_what_it_leads_to(host, capsys):
+    genesis = host / "ledger" / "genesis"
+    genesis.rename(host / "moved")
+    genesis.symlink_to(host / "moved")
+    code, said = asked(host, capsys, "run")
+    assert (code, str(genesis) in said["error"]["what"]) == (3, True)
+    assert len(asked(host, capsys, "list")[1]["snapshots"]) == 1
+
+
+def test_what_a_backup_only_links_to_does_not_count_as_brought_back(host, tmp_path):
+    """An older one, or one that somebody who has the node made: restored, its links lead to what is live here."""
+    link, held = host / "ledger" / "genesis", host / "ledger" / "config"
+    link.rename(host / "moved")
+    link.symlink_to(host / "moved")
+    (host / "outside").symlink_to("/")
+    _run_restic(host, "backup", str(host / "ledger"), str(host / "outside"))
+    scratch = tmp_path / "scratch"
+    _run_restic(host, "restore", "latest", "--target", str(scratch))
+    assert (scratch / str(link).lstrip("/")).read_bytes() == link.read_bytes()
+    files = held_files(scratch)
+    assert (str(link) in files, files[str(held)]) == (False, sha256(held.read_bytes()))
+    assert not [one for one in scratch.rglob("*") if one.is_symlink()]
+
+
+ODD = {"short_id": "x", "time": "2026-01-02T03:04:05.123456789Z", "hostname": "cu-1", "tags": None, "paths": ["/a"]}
+
+
+@pytest.mark.parametrize(
+    ("without", "given", "time"),
+    [
+        ("", {}, "2026-01-02 03:04"),
+        ("hostname", {}, "2026-01-02 03:04"),
+        ("", {"paths": None}, "2026-01-02 03:04"),
+        ("", {"time": "0001-01-01T00:00:00+14:00"}, "1-01-01 00:00"),
+        ("", {"time": "9999-12-31T23:59:59-14:00"}, "1-01-01 00:00"),
+        ("", {"time": "2026-01-02T04:04:05+01:00"}, "2026-01-02 03:04"),
+    ],
+)
+def test_no_snapshot_that_somebody_made_up_breaks_a_list(without, given, time):
+    found = restic._snapshot({name: value for name, value in {**ODD, **given}.items() if name != without})
+    assert (f"{found.time:%Y-%m-%d %H:%M}".lstrip("0"), list(found.paths)) == (time, given.get("paths", ["/a"]) or [])
+    assert found.time < datetime.now(UTC) + timedelta(days=1)
 
 
 def test_a_snapshot_that_somebody_removed_is_missed(host, capsys):

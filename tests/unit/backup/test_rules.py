@@ -127,6 +127,9 @@ def test_what_was_made_last_must_be_there(last, verdict):
         (0.5, "down", True, "warn"),
         (1.1, "", True, "fail"),
         (1.1, "down", True, "fail"),
+        # A clock that is a little ahead, and one that was set back by a year.
+        (-0.001, "", True, "pass"),
+        (-365, "", True, "fail"),
     ],
 )
 def test_what_a_host_remembers_is_judged(age, error, configured, verdict):

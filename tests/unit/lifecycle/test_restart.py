@@ -37,7 +37,7 @@ class Host:
         self.kept: Worked | None = KEPT
         self.after = replace(UNIT, pid=0)
         self.standing: Standing | None = MOVES
-        self.gate: NodeopsError | None = None
+        self.gate: BaseException | None = None
         self.ends: list[NodeopsError | None] = [None, None]
         self.expected: Part | None = None
         self.held = False
@@ -211,6 +211,18 @@ def fresh(host: Host) -> None:
 
 def older(host: Host) -> None:
     host.kept = KEPT.model_copy(update={"configuration": "c" * 64})
+
+
+@pytest.mark.parametrize("ended", [SystemExit(143), KeyboardInterrupt()], ids=["kill", "Ctrl-C"])
+def test_who_is_interrupted_at_the_gate_leaves_nothing_untried_for_a_boot(host: Host, ended: BaseException) -> None:
+    host.gate = ended
+    with pytest.raises(type(ended)):
+        host.restart()
+    assert host.done == ["put back"]
+    host.seen = Observed(UNIT, "c" * 64, NEW)
+    with pytest.raises(type(ended)):
+        host.restart()
+    assert host.done == ["put back"]
 
 
 @pytest.mark.parametrize(

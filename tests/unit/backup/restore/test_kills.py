@@ -7,7 +7,7 @@ to start with, and the chain, which stands still at a tip; both are real in mole
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -139,11 +139,12 @@ def fresh(folder: Path, in_place: bool) -> Host:
     binary.write_text(INIT)
     binary.chmod(0o755)
     made = document()
-    ledger = made.ledger.model_copy(update={"paths": {**made.ledger.paths, "binary": str(binary)}})
+    ledger = made.ledger.model_copy(update={"paths": {**made.ledger.paths, "binary": str(binary), "data": str(home / "data")}})
     paths = {**made.paths, "backup_state": str(folder / "state")}
     host = Host(folder, made.model_copy(update={"ledger": ledger, "paths": paths}))
     (home / "data/state.json").write_bytes(USED_STATE)
     if in_place:
+        (home / "data/blockstore.db").mkdir()
         (home / "keys").mkdir()
         for name, content in KEYS.items():
             (home / "keys" / name).write_bytes(content)
@@ -158,6 +159,41 @@ def restored(host: Host) -> Callable[[], None]:
         Standing(host).run()
 
     return work
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["streamed", "in place"])
+def test_words_that_the_chain_proved_wrong_are_asked_for_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool
+) -> None:
+    """Somebody signs with the key after the restore began. Then that one is cut off, and as silent as a dead one."""
+    host = fresh(tmp_path, in_place)
+    monkeypatch.setattr(systemd, "unit", host.unit)
+    monkeypatch.setattr(systemd, "systemctl", host.systemctl)
+    monkeypatch.setattr(Standing, "_chain", lambda _: chain(TIP + 1, own=(TIP + 1,)))
+    with pytest.raises(Refused, match="signs now"):
+        Standing(host).run()
+    monkeypatch.setattr(Standing, "_chain", lambda _: chain(TIP + 99))
+    silent = Standing(host)
+    silent.order = replace(silent.order, because="")
+    with pytest.raises(Refused, match="may be alive and cut off"):
+        silent.run()
+    assert not host.signs()
+    Standing(host).run()
+    assert host.signs()
+
+
+def test_keys_that_somebody_put_in_place_on_a_fresh_host_came_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = fresh(tmp_path, in_place=True)
+    (host.root / "home/data/blockstore.db").rmdir()
+    monkeypatch.setattr(systemd, "unit", host.unit)
+    monkeypatch.setattr(systemd, "systemctl", host.systemctl)
+    work = Standing(host)
+    work.order = replace(work.order, because="")
+    with pytest.raises(Refused, match="nobody has shown that the old holder of the key is dead"):
+        work.run()
+    assert not host.signs()
 
 
 def judge(host: Host) -> None:

@@ -101,7 +101,11 @@ def test_a_tip_that_others_sign_is_caught(chain: Chain) -> None:
         told("n", [strangers(chain)], known(Chain()))
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"node": "n", "headers": 3}', '{"node": "n", "headers": [{}]}', "[" * 99999])
+ENDLESS = '{"node": "n", "headers": [{"header": {"height": 1e999}}]}'
+NO_HEADERS = '{"node": "n", "headers": 3}', '{"node": "n", "headers": [{}]}', ENDLESS
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", *NO_HEADERS, "[" * 99999])
 def test_what_is_no_witness_is_a_clear_error(chain: Chain, tmp_path: Any, text: str) -> None:
     (tmp_path / "w.json").write_text(text)
     with pytest.raises(InputError):

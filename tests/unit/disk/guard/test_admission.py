@@ -24,7 +24,8 @@ def policy(tmp_path, stopped: bool = False):
     if stopped:
         mark.touch()
     watched = {"data": str(tmp_path), "log": str(tmp_path)}
-    return SimpleNamespace(stopped_file=str(mark), thresholds=thresholds({}), watched=watched)
+    marks = (str(mark), str(mark.with_name("in memory")))
+    return SimpleNamespace(stopped_files=marks, thresholds=thresholds({}), watched=watched)
 
 
 @pytest.mark.parametrize(

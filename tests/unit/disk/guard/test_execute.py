@@ -40,7 +40,7 @@ def carried_out(hands: Hands, kind: str, place: Filesystem) -> list[str]:
 
 
 def test_a_node_is_stopped_with_the_reason_written_down_and_started_again(hands, systemd, tmp_path):
-    (place,), mark = filesystems([tmp_path]), Path(hands.policy.stopped_file)
+    (place,), mark = filesystems([tmp_path]), Path(hands.policy.stopped_files[0])
     assert UNIT in carried_out(hands, "stop_node", place)[0]
     assert not systemd.is_running()
     assert json.loads(mark.read_bytes())["mount"] == place.mount
@@ -49,13 +49,33 @@ def test_a_node_is_stopped_with_the_reason_written_down_and_started_again(hands,
     assert (mark.exists(), hands.alarms) == (False, [])
 
 
+def test_a_disk_that_takes_no_mark_does_not_keep_the_node_running(hands, systemd, tmp_path):
+    (place,) = filesystems([tmp_path])
+    folders = [Path(one).parent for one in hands.policy.stopped_files]
+    folders[0].rename(tmp_path / "full")
+    assert UNIT in carried_out(hands, "stop_node", place)[0]
+    assert (systemd.is_running(), (folders[1] / "stopped.json").exists(), hands.alarms) == (False, True, [])
+    folders[0].mkdir()
+    assert len(carried_out(hands, "start_node", place)) == 1
+    assert not (folders[1] / "stopped.json").exists()
+
+
+def test_not_even_a_mark_in_memory_is_needed_to_stop(hands, systemd, tmp_path):
+    (place,) = filesystems([tmp_path])
+    for number, one in enumerate(hands.policy.stopped_files):
+        Path(one).parent.rename(tmp_path / f"full-{number}")
+    assert carried_out(hands, "stop_node", place) == []
+    assert not systemd.is_running()
+    assert [alarm.partition(":")[0] for alarm in hands.alarms] == ["stop node"]
+
+
 def test_a_node_that_cannot_be_started_is_an_alarm_and_stays_marked(hands, systemd, tmp_path):
     (place,) = filesystems([tmp_path])
     carried_out(hands, "stop_node", place)
     (systemd.programs / "systemctl").write_text("#!/bin/sh\nexit 1\n")
     assert carried_out(hands, "start_node", place) == []
     assert len(hands.alarms) == 1
-    assert Path(hands.policy.stopped_file).exists()
+    assert Path(hands.policy.stopped_files[0]).exists()
 
 
 def test_a_step_that_fails_does_not_keep_the_next_from_being_done(hands, systemd, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import pytest
 
@@ -25,7 +26,6 @@ NOW = 1_800_000_000.0
         ("", 0.0, 0.0, 1000.0, False, True),
         ("", 0.0, 3.0, 3.0, False, False),
         ("", 0.0, PATIENCE_SECONDS + 1, 2.0, True, False),
-        ("open", -600.0, 2.0, 1.0, False, False),
         ("nonsense", 1.0, PATIENCE_SECONDS + 1, 2.0, False, False),
     ],
 )
@@ -38,8 +38,8 @@ def test_what_an_answer_is_worth(verdict, age, since, asked, may_stop, ask):
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"verdict": "open"}'])
 def test_what_is_no_answer_is_none(tmp_path, text):
     (tmp_path / "quorum.json").write_text(text)
-    assert read(tmp_path / "quorum.json") is None
-    assert read(tmp_path / "nothing") is None
+    assert read(tmp_path / "quorum.json", NOW) is None
+    assert read(tmp_path / "nothing", NOW) is None
 
 
 def test_an_answer_holds_while_the_next_one_is_on_its_way(tmp_path):
@@ -57,8 +57,29 @@ def test_an_answer_holds_while_the_next_one_is_on_its_way(tmp_path):
     assert (found.may_stop, found.why) == (False, "3 of 4")
 
 
-def test_an_old_answer_opens_nothing(tmp_path):
+@pytest.mark.parametrize("wanted", [True, False])
+def test_an_answer_from_before_the_question_opens_nothing(tmp_path, wanted):
     file = tmp_path / "quorum.json"
+    gate = Gate(file)
+    gate.look(wanted=False)
     file.write_text(json.dumps({"verdict": "open", "why": "4 of 4"}))
-    os.utime(file, (1, 1))
-    assert not Gate(file).look(wanted=True).may_stop
+    asks = Gate(file) if wanted else gate
+    asks.look(wanted=False)
+    assert not asks.look(wanted=True).may_stop
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 20.0, 3600.0])
+def test_a_clock_that_is_set_stops_no_node_and_keeps_none_running(tmp_path, monkeypatch, jump):
+    """The guard asks once: the others need this node. Then NTP sets the clock."""
+    file = tmp_path / "quorum.json"
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    gate = Gate(file)
+    assert gate.look(wanted=True).ask
+    monkeypatch.setattr(time, "time", lambda: NOW + jump)
+    assert not gate.look(wanted=True).may_stop
+    file.write_text(json.dumps({"verdict": "closed", "why": "3 of 4"}))
+    os.utime(file, (NOW + jump, NOW + jump))
+    assert gate.look(wanted=True).why == "3 of 4"
+    file.write_text(json.dumps({"verdict": "open", "why": "4 of 4"}))
+    os.utime(file, (NOW - jump, NOW - jump))
+    assert gate.look(wanted=True).may_stop
