@@ -10,10 +10,10 @@ A, B, C = hosts.NODES[:3]
 AT = 1030.5
 
 
-def seen(**gone_since: int) -> Chain:
-    """Return a chain of sixty blocks, whose validators vote but for those that went at a block."""
-    absent = {node.replace("_", "-"): since for node, since in gone_since.items()}
-    votes = [frozenset(one for one in ALL if place < absent.get(one, 99)) for place in range(60)]
+def seen(**gone: int | range) -> Chain:
+    """Return a chain of sixty blocks, whose validators vote but for those that are gone: since a block, or for some."""
+    absent = {node.replace("_", "-"): one if isinstance(one, range) else range(one, 60) for node, one in gone.items()}
+    votes = [frozenset(one for one in ALL if place not in absent.get(one, ())) for place in range(60)]
     return Chain(1, [1000.0 + place for place in range(60)], votes)
 
 
@@ -33,6 +33,8 @@ def name(node: str) -> str:
         (seen(**{name(B): 10, name(C): 29}), [Stop(1029.0, C)], -1),
         # Stopped and back.
         (seen(**{name(B): 10}), [Stop(1020.0, C)], 0),
+        # Back in the block before the stop, which the gate may have seen.
+        (seen(**{name(B): range(10, 30)}), [Stop(1030.4, C)], 0),
         # Who has no vote costs none.
         (seen(**{name(A): 10, name(B): 10, name(C): 10}), [], None),
     ],
