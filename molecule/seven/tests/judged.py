@@ -68,8 +68,8 @@ def spare(stop: Stop, all_stops: set[Stop], seen: Chain) -> int | None:
     """Return how many validators more than the chain needs were left when a node was stopped; None where the chain stood, or the
     node had no vote.
 
-    Gone are those without a vote in the newest blocks, and those that were stopped before and had not voted since. Blocks that came
-    between the question and the stop may have been seen or not: somebody who came back in them counts.
+    Gone are those without a vote in the newest blocks, and those that were stopped before and had not voted since. Blocks that
+    came between the question and the stop may have been seen or not: somebody who came back in them counts.
     """
     asked = seen.newest(stop.at - _ASKED_SECONDS)
     if asked < LIVE_WINDOW or stop.at - seen.times[asked] > STANDS_SECONDS:
