@@ -121,7 +121,7 @@ test-filesystems: $(READY) test-tools ## The disk guard alone, broken on purpose
 
 # Two lanes of real hosts: tests/lab/conftest.py says what stays in one lane. The first session has what needs neither, and the test that
 # takes the package cache away, which no other lab may miss.
-LANES := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+LANES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 CACHE_TEST := tests/lab/test_packages.py
 # The last lines are pytest's, whatever the linters said before; above them stands what took how long, of both sessions.
 .PHONY: test everything
