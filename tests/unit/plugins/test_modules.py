@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
 from nodeops.host import names
@@ -71,6 +72,18 @@ def test_of_a_secret_no_difference_is_shown(run: Run, tmp_path: Path) -> None:
         assert answer["written"] == [str(file)]
         assert "hunter" not in json.dumps(answer["diff"])
     assert file.read_text() == "hunter2\n"
+
+
+def test_a_secret_is_in_no_log_of_the_host_and_in_no_answer(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(basic, "has_journal", False)
+    monkeypatch.setattr(basic.syslog, "syslog", lambda _, said: logged.append(said))
+    files = [{**owned(tmp_path / "a.conf", "hunter2\n"), "secret": True}]
+    answers = [run("nodeops_files", check=check, files=files) for check in (True, False, False)]
+    answers.append(run("nodeops_files", files=[{**files[0], "content": "hunter3", "validate": "false"}]))
+    assert (answers[-1]["failed"], [one.get("changed") for one in answers]) == (True, [True, True, False, None])
+    assert len(logged) == 4
+    assert "hunter" not in json.dumps([logged, answers])
 
 
 def test_mode_alone_is_a_difference(run: Run, tmp_path: Path) -> None:
