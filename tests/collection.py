@@ -8,8 +8,11 @@ from pathlib import Path
 
 _BIN = Path(sys.executable).parent
 _SECONDS = 600
-# Someone else's ansible.cfg: nothing of ours but the inventory plugin, by its full name.
-_CONFIGURATION = "[defaults]\ncollections_path = {installed}\n[inventory]\nenable_plugins = nodeops.nodeops.consortium\n"
+# Someone else's ansible.cfg: nothing of ours but what docs/collection.md asks for.
+_CONFIGURATION = (
+    "[defaults]\ncollections_path = {installed}\ninject_facts_as_vars = false\n"
+    "[inventory]\nenable_plugins = nodeops.nodeops.consortium\n"
+)
 
 
 def run(

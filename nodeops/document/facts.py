@@ -14,6 +14,8 @@ class Facts(BaseModel):
 
 
 Text = Annotated[str, Field(max_length=_TEXT_LIMIT)]
+# As the kernel counts.
+Count = Annotated[int, Field(ge=0, lt=1 << 64)]
 
 
 class OperatingSystem(Facts):
@@ -27,9 +29,9 @@ class Filesystem(Facts):
     """The room where `path` is, or would be made. Sizes in bytes; inodes are None where the filesystem does not count them."""
 
     path: Text
-    free_bytes: Annotated[int, Field(ge=0)]
-    total_bytes: Annotated[int, Field(ge=0)]
-    free_inodes: int | None = None
+    free_bytes: Count
+    total_bytes: Count
+    free_inodes: Count | None = None
 
 
 class Listener(Facts):

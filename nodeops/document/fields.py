@@ -103,7 +103,8 @@ Words = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 ChainId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,48}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^v?[0-9][0-9A-Za-z.+-]{0,40}$")]
-Socket = Annotated[str, StringConstraints(pattern=r"^(tcp|unix)://\S{1,200}$")]
+# Printable ASCII without blanks, quotes and backslashes: it stands in quotes in the ledger's own configuration.
+Socket = Annotated[str, StringConstraints(pattern=r"^(tcp|unix)://[!#-&(-\[\]-~]{1,200}$")]
 # RFC 3339 in UTC, as Go's time.Time reads it from JSON.
 Instant = Annotated[
     str, StringConstraints(pattern=r"^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\.[0-9]{1,9})?Z$")

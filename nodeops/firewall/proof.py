@@ -7,7 +7,7 @@ import json
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from nodeops.core.errors import NodeopsError, Timeout
@@ -22,10 +22,12 @@ _DIAL_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Before:
-    """The ledger before the change: addresses of its peers, and its height, None when it did not move or not answer."""
+    """The ledger before the change: addresses of its peers, and its height, None when it did not move or not answer; and which
+    ends of those peers, address and port, could be connected to."""
 
     peers: Sequence[str] = ()
     height: int | None = None
+    ends: Sequence[tuple[str, int]] = ()
 
 
 def remember(document: HostDocument, folder: Path) -> Before:
@@ -40,13 +42,16 @@ def _before(document: NodeDocument) -> Before:
         peers = sorted(peer.address for peer in driver_for(document).peers())
     except NodeopsError:
         peers = []
-    return Before(peers, moving_height(document))
+    # A peer that lets nobody connect, and only comes itself, proves nothing afterwards: no member may be in the way of our rules.
+    ends = [end for end, reached in _dialled(_ends(document, peers)) if reached]
+    return Before(peers, moving_height(document), ends)
 
 
 def recalled(folder: Path) -> Before:
     """Return what was remembered; nothing when it was not."""
     try:
-        return Before(**json.loads((folder / _FILE).read_bytes()))
+        found = Before(**json.loads((folder / _FILE).read_bytes()))
+        return replace(found, ends=[(str(address), int(port)) for address, port in found.ends])
     except (OSError, ValueError, TypeError):
         return Before()
 
@@ -81,17 +86,20 @@ def _peers(document: NodeDocument, before: Before) -> Iterator[str]:
         return
     if now < len(before.peers):
         yield f"{now} peers, there were {len(before.peers)}"
-    yield from _dialled(document, before)
+    for (address, port), reached in _dialled(before.ends):
+        if not reached:
+            yield f"no new connection to peer {address} port {port}"
 
 
-def _dialled(document: NodeDocument, before: Before) -> Iterator[str]:
-    """Yield who cannot be connected to anew: an established flow lives on where a new one is refused."""
+def _ends(document: NodeDocument, peers: Sequence[str]) -> list[tuple[str, int]]:
     ports = [port.port for port in document.ledger.ports.values() if port.scope == "members"]
-    ends = [(address, port) for address in sorted(set(before.peers)) for port in ports]
+    return [(address, port) for address in sorted(set(peers)) for port in ports]
+
+
+def _dialled(ends: Sequence[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], bool]]:
+    """Yield who can be connected to anew: an established flow lives on where a new one is refused."""
     with ThreadPoolExecutor(max(1, min(16, len(ends)))) as pool:
-        for (address, port), reached in zip(ends, pool.map(_reaches, ends), strict=True):
-            if not reached:
-                yield f"no new connection to peer {address} port {port}"
+        yield from zip(ends, pool.map(_reaches, ends), strict=True)
 
 
 def _reaches(end: tuple[str, int]) -> bool:

@@ -3,17 +3,31 @@ look like in any answer. Pure.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from nodeops.core.errors import HostError
 from nodeops.core.finding import Verdict
 from nodeops.fleet.reply import Reply, State, json_text, one_line
-from nodeops.ledger.node.status import NodeStatus, parse_status
+from nodeops.ledger.node.status import NodeStatus, Whole, parse_status
 
 _WAITING = "asking"
 _NO_STATUS = "no valid status"
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is no moment of any calendar") from error
+
+
+# Figures and moments that can be counted with: one host's nonsense must not take the table of all others away.
+Figure = Whole
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class SaidFinding(BaseModel):

@@ -1,15 +1,15 @@
 """What hosts say of their backups, as one table, and every finding that does not pass. Pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from nodeops.core.finding import Finding, Verdict
 from nodeops.core.result import Result, Table
 from nodeops.core.units import size
-from nodeops.fleet.answer import SaidFinding
+from nodeops.fleet.answer import Figure, Moment, SaidFinding, Seconds
 from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
 
 COLUMNS = ("node", "newest (UTC)", "age", "backups", "size", "took", "last drill")
@@ -17,7 +17,7 @@ _HINT = "nodeops backup show on that host; playbooks/backup.yml sets up what is 
 
 
 class _Drill(BaseModel):
-    time: AwareDatetime
+    time: Moment
     passed: bool
     note: str
 
@@ -25,10 +25,10 @@ class _Drill(BaseModel):
 class BackupAnswer(BaseModel):
     """What `nodeops backup status --json` answers, as far as it is shown. A host may send anything: it is checked."""
 
-    count: Annotated[int, Field(ge=0)]
-    newest: AwareDatetime | None
-    bytes: Annotated[int, Field(ge=0)] | None
-    seconds: Annotated[float, Field(ge=0)] | None
+    count: Figure
+    newest: Moment | None
+    bytes: Figure | None
+    seconds: Seconds | None
     findings: list[SaidFinding]
     drill: _Drill | None = None
 
@@ -63,7 +63,7 @@ def _row(node: str, said: BackupAnswer | str, now: datetime) -> Sequence[str]:
     hours = (now - said.newest).total_seconds() / 3600
     took = "" if said.seconds is None else f"{said.seconds:.1f} s"
     large = "" if said.bytes is None else size(said.bytes)
-    newest = f"{said.newest.astimezone(UTC):%Y-%m-%d %H:%M}"
+    newest = f"{said.newest:%Y-%m-%d %H:%M}"
     return (node, newest, f"{hours:.1f} h", str(said.count), large, took, _drilled(said.drill, now))
 
 

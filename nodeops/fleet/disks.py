@@ -10,12 +10,11 @@ from nodeops.core.result import Result, Table
 from nodeops.core.units import size
 from nodeops.disk.model import Stage
 from nodeops.disk.view import bar
-from nodeops.fleet.answer import SaidFinding
+from nodeops.fleet.answer import Figure, SaidFinding
 from nodeops.fleet.reply import Reply, State, json_text, one_line, parsed
 
 COLUMNS = ("node", "fullest", "used", "", "free", "stage", "forecast", "log", "sealed")
 _CELL_CHARACTERS = 40
-_Bytes = Annotated[int, Field(ge=0)]
 _Percent = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -28,7 +27,7 @@ class DiskPlace(BaseModel):
 
     mount: str
     used_percent: _Percent
-    free: _Bytes
+    free: Figure
     stage: Literal["normal", "watch", "low", "high", "flood", "critical"]
     forecast: _Forecast
 
@@ -39,8 +38,8 @@ class DiskPlace(BaseModel):
 
 
 class _Log(BaseModel):
-    live_bytes: _Bytes
-    sealed_bytes: _Bytes
+    live_bytes: Figure
+    sealed_bytes: Figure
 
 
 class DiskAnswer(BaseModel):

@@ -146,7 +146,7 @@ def require(folder: Path, token: str, name: str) -> Trial:
     """Return the trial that a token belongs to. Raise Refused when it is over, was undone or is another one."""
     trial = pending(folder)
     if trial is None:
-        hint = f"nodeops {name} status says what is in force; apply again to try again"
+        hint = f"nodeops {name} apply --dry-run says what is not in force; apply again to try again"
         raise Refused("no change is on trial: it was undone when nobody confirmed it in time, or confirmed", name, hint=hint)
     if not secrets.compare_digest(trial.token, token):
         raise Refused("the token belongs to another change", where=name, hint="use the token that the last apply printed")

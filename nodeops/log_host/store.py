@@ -133,11 +133,15 @@ class Store:
         return Today(day, file, os.fstat(file).st_size)
 
     def purge(self) -> None:
-        """Remove the oldest days of every node, also of nodes that left: a clock that jumps takes no more than one."""
+        """Remove the oldest days of every node, also of nodes that left: a clock that jumps takes no more than one, and where it
+        went back, never the day that is written.
+        """
         for folder in self._folder.iterdir():
+            open_now = self.today.get(folder.name)
             days = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
             for old in days[: -self._bounds.days]:
-                old.unlink()
+                if open_now is None or old.stem != open_now.day:
+                    old.unlink()
 
 
 def _line(instant: datetime, message: bytes) -> bytes:

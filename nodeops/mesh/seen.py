@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-_Count = Annotated[int, Field(ge=0)]
+# What a share can be made of: a host that was taken over may say more digits than any float holds.
+_Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 _Seconds = Annotated[float, Field(ge=0, le=1e9)]
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
@@ -26,6 +27,14 @@ except ImportError as error:
     ) from error
 
 
+# What a host answers as a fact would count above group_vars and defaults of roles: one that was taken over could name the binary
+# that all others are given (ledger_artifact), or the folder that is written to (nodeops_inventory).
+_INJECTED = (
+    "facts that hosts answer count as variables here, so a host that was taken over could choose what others are given"
+    "\n  do: inject_facts_as_vars = false in [defaults] of the ansible.cfg in force. Nothing was changed."
+)
+
+
 class ActionModule(ActionBase):
     """A door to nodeops.document.resolve."""
 
@@ -33,7 +42,9 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"inventory", "node", "choices", "jump_for", "sources"})
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Return `document`, and whether its revisions are `agreed` to. Fail with the line of every mistake in its files."""
+        """Return `document`, and whether its revisions are `agreed` to. Fail with the line of every mistake in its files,
+        and where what hosts answer would count as variables.
+        """
         super().run(tmp, task_vars)
         _, given = self.validate_argument_spec(
             {
@@ -44,6 +55,8 @@ class ActionModule(ActionBase):
                 "sources": {"type": "list", "elements": "str", "default": []},
             }
         )
+        if constants.INJECT_FACTS_AS_VARS:
+            return {"failed": True, "msg": _INJECTED}
         folder = Path(given["inventory"])
         # Strict models want plain data, not Ansible's tagged values.
         choices = _passing(json.loads(json.dumps(given["choices"], default=str)), [str(each) for each in given["jump_for"]])

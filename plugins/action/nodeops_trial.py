@@ -34,6 +34,12 @@ def _trial(answer: Any) -> dict[str, Any] | None:
     return {"token": str(trial.get("token")), "seconds": min(trial["seconds"], _MOST_SECONDS)}
 
 
+def _left(apply: list[str], seconds: float) -> str:
+    """Return what becomes of a change whose confirmation failed. A host may have kept it, and the answer was lost."""
+    how = f"nodeops {apply[0]} apply --dry-run on the host tells, with nothing to do where it was kept"
+    return f"Unless the host kept the change all the same, it undoes itself within {seconds:.0f} s: {how}."
+
+
 class ActionModule(ActionBase):
     """Run the verb that applies; when it put a change on trial, confirm it over a new connection while there is time."""
 
@@ -51,8 +57,8 @@ class ActionModule(ActionBase):
             return applied
         confirmed = self._confirm(arguments, trial, task_vars, behind)
         if confirmed.get("failed"):
-            left = f"The change was not confirmed and undoes itself within {trial['seconds']} s."
-            return {**applied, "failed": True, "msg": f"{confirmed['msg']}\n{left}", "confirmation": confirmed.get("answer", {})}
+            msg = f"{confirmed['msg']}\n{_left(arguments['apply'], trial['seconds'])}"
+            return {**applied, "failed": True, "msg": msg, "confirmation": confirmed.get("answer", {})}
         return {**applied, "confirmation": confirmed.get("answer", {})}
 
     def _verb(self, arguments: dict[str, Any], words: list[str], **options: Any) -> dict[str, Any]:

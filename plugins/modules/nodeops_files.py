@@ -51,14 +51,23 @@ options:
     type: list
     elements: list
     default: []
+  readers:
+    description: >-
+      Units that read paths of this task when they start, and not again: paths by unit. One that runs since before one of them
+      was written is C(outdated), in the next run too where this one ends before the unit is started anew.
+    type: dict
+    default: {}
 """
 
 RETURN = r"""
 written: {description: Paths that changed., type: list, returned: always}
+outdated: {description: Readers that must be started anew., type: list, returned: always}
 """
 
 UNITS = "/etc/systemd/system/"
 UNIT_FOLDERS = (".wants", ".requires")
+# By unit: which start of it ran when one of its paths was written last. A boot starts all of them anew, and empties this.
+READERS = "/run/nodeops-readers/"
 
 FILE_OPTIONS = {
     "dest": {"type": "path", "required": True},
@@ -73,14 +82,25 @@ FILE_OPTIONS = {
 LINK_OPTIONS = {"path": {"type": "path", "required": True}, "target": {"type": "str", "required": True}}
 
 
+class QuietModule(AnsibleModule):  # type: ignore[misc]
+    """Repeats nothing of what it was given: Ansible writes all arguments into the log of the host, and into the answer."""
+
+    def _log_invocation(self) -> None:
+        self.log("Invoked; what it writes is not logged: it may hold secrets")
+
+    def _return_formatted(self, kwargs: "dict[str, Any]") -> None:
+        super()._return_formatted({**kwargs, "invocation": {}})
+
+
 def main() -> None:
     """Compare, validate, then move all files into place."""
-    module = AnsibleModule(
+    module = QuietModule(
         {
             "files": {"type": "list", "elements": "dict", "default": [], "options": FILE_OPTIONS},
             "links": {"type": "list", "elements": "dict", "default": [], "options": LINK_OPTIONS},
             "absent": {"type": "list", "elements": "path", "default": []},
             "converge": {"type": "list", "elements": "list", "default": []},
+            "readers": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
@@ -90,7 +110,9 @@ def main() -> None:
     absent = [path for path in module.params["absent"] if os.path.lexists(path)]
     written = [item["dest"] for item in changed] + [item["path"] for item in links] + absent
     diff = [difference(item) for item in changed] + [link_difference(item) for item in links]
+    readers = [unit for unit, paths in module.params["readers"].items() if set(written) & set(paths)]
     if not module.check_mode:
+        note(module, readers)
         write_all(module, changed)
         for item in links:
             replace_link(item)
@@ -99,7 +121,8 @@ def main() -> None:
         reload_units(module, written)
         for words in module.params["converge"]:
             module.run_command([str(word) for word in words], check_rc=True)
-    module.exit_json(changed=bool(written), written=written, diff=diff)
+    outdated = [unit for unit in module.params["readers"] if unit in readers or is_outdated(module, unit)]
+    module.exit_json(changed=bool(written), written=written, diff=diff, outdated=outdated)
 
 
 def refuse_other(module: AnsibleModule, items: "list[dict[str, Any]]") -> None:
@@ -230,6 +253,26 @@ def outdated(module: AnsibleModule, units: "list[str]") -> bool:
     """Tell whether systemd holds one of the units as it was before its file changed."""
     _, out, _ = module.run_command(["systemctl", "show", "--property=NeedDaemonReload", "--", *units], check_rc=True)
     return "NeedDaemonReload=yes" in out
+
+
+def start_of(module: AnsibleModule, unit: str) -> str:
+    """Return what tells one start of a unit from every other; nothing for one that was never started."""
+    _, out, _ = module.run_command(["systemctl", "show", "--property=InvocationID", "--", unit], check_rc=True)
+    return out.strip().partition("=")[2]
+
+
+def note(module: AnsibleModule, units: "list[str]") -> None:
+    """Write down which start of the units runs, before what they read is written: from here on it is an old one."""
+    for unit in units:
+        os.makedirs(READERS, mode=0o700, exist_ok=True)
+        with open(READERS + unit, "w", encoding="ascii") as file:
+            file.write(start_of(module, unit))
+
+
+def is_outdated(module: AnsibleModule, unit: str) -> bool:
+    """Tell whether a unit runs since before what it reads was written. One that never ran then, as in a container, does not."""
+    noted = read(READERS + unit) or b""
+    return noted != b"" and noted.decode() == start_of(module, unit)
 
 
 def replace_link(item: "dict[str, str]") -> None:

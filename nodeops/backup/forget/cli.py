@@ -100,8 +100,13 @@ def _begin_alone(folder: Path) -> None:
         "UMask=0077",
     )
     words = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit=nodeops-forget-{folder.name}"]
-    own = [host_paths()["command"], *sys.argv[1:], "--alone"]
+    own = [host_paths()["command"], *map(_literal, sys.argv[1:]), "--alone"]
     os.execvp(words[0], [*words, *(f"--property={one}" for one in properties), "--", *own])  # noqa: S606 - it takes our place
+
+
+def _literal(word: str) -> str:
+    """Return a word as a unit's command line has it (systemd.service(5)): a dollar begins a variable, in a reason too."""
+    return word.replace("$", "$$")
 
 
 def _require_good(found: Looked, because: str) -> None:

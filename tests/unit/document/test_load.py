@@ -77,6 +77,14 @@ PROBLEMS = {
         "consortium.yml:7: organisations.maker.admins.0: is not an OpenSSH public key",
     ),
     "application": (with_change("chain: battery-1", "chain: battery-1, application: kvstore"), "ledger.application: "),
+    "application that ends its quotes": (
+        with_change("chain: battery-1", "chain: battery-1, application: 'unix:///run/a\"#'"),
+        "ledger.application: ",
+    ),
+    "application of bytes": (
+        with_change("chain: battery-1", 'chain: battery-1, application: "unix:///run/a\\x01"'),
+        "ledger.application: ",
+    ),
     "a list": ("- 1\n", "consortium.yml:1: is not a mapping of keys"),
     "empty": ("", "consortium.yml:1: is not a mapping of keys"),
     "twice the same key": (with_change("  tel-2:", "  tel-1:"), 'consortium.yml:14: found duplicate key "tel-1"'),

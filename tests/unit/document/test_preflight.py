@@ -200,6 +200,8 @@ def test_a_path_that_was_not_observed_is_unknown():
         {"time": "now"},
         {"time": float("nan")},
         {"time": float("inf")},
+        {"filesystems": [disk("/", free=10**400)]},
+        {"filesystems": [disk("/", inodes=-1)]},
         {"systemd": 1},
         {"architecture": "x" * 300},
         {"listening": [listener(70_000)]},

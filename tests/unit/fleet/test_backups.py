@@ -55,8 +55,20 @@ def test_a_repository_that_does_not_answer_is_told_in_the_hosts_own_words() -> N
     ]
 
 
+# What no calendar holds in UTC, what no float holds, and what JSON spells as no number.
+BEYOND = [
+    said(newest="0001-01-01T00:00:00+23:59"),
+    said(newest="9999-12-31T23:59:59-23:59"),
+    said(drill={"time": "9999-12-31T23:59:59-23:59", "passed": True, "note": ""}),
+    said(bytes=10**400),
+    said().replace("1.25", "1e999"),
+]
+
+
 @pytest.mark.parametrize(
-    "text", ["", "x", "[]", said(count=-1), said(newest="2026-11-01T09:30:00"), said(bytes="many"), said("new")]
+    "text", ["", "x", "[]", said(count=-1), said(newest="2026-11-01T09:30:00"), said(bytes="many"), said("new"), *BEYOND]
 )
-def test_what_makes_no_sense_is_no_answer(text: str) -> None:
-    assert report(a=text).exit_code == 1
+def test_what_makes_no_sense_is_no_answer_and_takes_no_other_away(text: str) -> None:
+    result = report(a=text, b=said())
+    assert (result.exit_code, row(result, "b")["age"], "error" in result.data["nodes"]["a"]) == (1, "2.5 h", True)
+    json.dumps(result.data, allow_nan=False)

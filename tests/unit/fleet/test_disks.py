@@ -61,13 +61,16 @@ def test_what_cannot_wait_fails(text: str) -> None:
     assert report(a=said(), b=text).exit_code == 1
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", '{"filesystems": []}', said(place(percent=1e9)), said().replace("normal", "[bold]"), said(place(free=-1))],
-)
-def test_what_makes_no_sense_is_no_answer(text: str) -> None:
-    result = report(a=text)
-    assert result.exit_code == 1
+# What no float holds.
+BEYOND = [said().replace(str(number * MIB), "9" * 400) for number in (100, 3)]
+NONSENSE = ["", "{", "[]", '{"filesystems": []}', said().replace("normal", "[bold]")]
+LIES = [said(place(percent=1e9)), said(place(free=-1))]
+
+
+@pytest.mark.parametrize("text", [*NONSENSE, *LIES, *BEYOND])
+def test_what_makes_no_sense_is_no_answer_and_takes_no_other_away(text: str) -> None:
+    result = report(a=text, b=said())
+    assert (result.exit_code, row(result, "b")["stage"]) == (1, "normal")
     assert "error" in result.data["nodes"]["a"]
 
 

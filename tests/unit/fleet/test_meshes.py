@@ -1,6 +1,7 @@
 """What hosts say of the network and of votes, put together."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from nodeops.core.finding import Verdict
@@ -82,3 +83,10 @@ def test_without_a_status_nobody_knows_who_voted() -> None:
     silent = Seen(consortium(), {"cu-1": answer_of("cu-1", Reply("cu-1", State.DEAD, error="gone"))}, {})
     assert votes_of(silent) is None
     assert mesh_report([sees("cu-1")], list(NODES), None).exit_code == 0
+
+
+def test_figures_that_no_float_holds_are_no_answer_and_take_no_other_away() -> None:
+    honest = sees("cu-1", cu_2=9)
+    lying = replace(honest, stdout=honest.stdout.replace('"recent_lost": 9', f'"recent_lost": {"9" * 400}'))
+    result = mesh_report([lying, sees("cu-2")], list(NODES))
+    assert ("error" in result.data["nodes"]["cu-1"], "error" in result.data["nodes"]["cu-2"]) == (True, False)

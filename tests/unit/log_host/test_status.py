@@ -26,6 +26,7 @@ CASES = {
     "left out": (sender(left_out=7), Verdict.FAIL, "7 lines left out today"),
     "left out once": (sender(left_out_ever=7), Verdict.PASS, "10 B today, 99 B kept"),
     "silent": (sender(last=NOW - 3601), Verdict.FAIL, "nothing came for an hour"),
+    "last heard in the future": (sender(last=NOW + 86400), Verdict.FAIL, "nothing came for an hour"),
     "never": (sender(last=0.0), Verdict.FAIL, "nothing ever came"),
 }
 

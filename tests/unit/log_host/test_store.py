@@ -112,6 +112,18 @@ def test_a_clock_that_jumps_ahead_and_back_costs_no_more_than_a_day(tmp_path, cl
     assert [file.name for file in sorted((tmp_path / "a-1").iterdir())] == ["2026-11-30.log", "2026-12-01.log", "2029-08-25.log"]
 
 
+def test_a_clock_that_went_back_behind_all_days_costs_no_line_and_blames_nobody(tmp_path, clock):
+    store = made(tmp_path, clock)
+    for _ in range(4):
+        store.add("a-1", [b"x"])
+        clock.now += DAY
+    clock.now = NOON - 400 * DAY
+    for word in (b"one", b"two", b"three"):
+        store.add("a-1", [word])
+    assert [line.split(" ", 1)[1] for line in kept(tmp_path, day="2025-10-25").splitlines()] == ["one", "two", "three"]
+    assert store.left_out_ever("a-1") == 0
+
+
 def test_a_disk_that_fills_keeps_what_it_must_keep_free(tmp_path, clock):
     store = made(tmp_path, clock, min_free_bytes=1 << 60)
     store.add("a-1", [b"x"] * 5)

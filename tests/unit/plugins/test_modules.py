@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
 from nodeops.host import names
@@ -20,7 +21,7 @@ Run = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(name: str, check: bool = False, units: str = "", **arguments: Any) -> dict[str, Any]:
+    def call(name: str, check: bool = False, units: str = "", readers_folder: str = "", **arguments: Any) -> dict[str, Any]:
         spec = importlib.util.spec_from_file_location(name, MODULES / f"{name}.py")
         assert spec is not None
         assert spec.loader is not None
@@ -28,6 +29,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         spec.loader.exec_module(module)
         if units:
             module.UNITS = units  # type: ignore[attr-defined]
+        if readers_folder:
+            module.READERS = readers_folder  # type: ignore[attr-defined]
         with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             module.main()
         answer: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -69,6 +72,18 @@ def test_of_a_secret_no_difference_is_shown(run: Run, tmp_path: Path) -> None:
         assert answer["written"] == [str(file)]
         assert "hunter" not in json.dumps(answer["diff"])
     assert file.read_text() == "hunter2\n"
+
+
+def test_a_secret_is_in_no_log_of_the_host_and_in_no_answer(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(basic, "has_journal", False)
+    monkeypatch.setattr(basic.syslog, "syslog", lambda _, said: logged.append(said))
+    files = [{**owned(tmp_path / "a.conf", "hunter2\n"), "secret": True}]
+    answers = [run("nodeops_files", check=check, files=files) for check in (True, False, False)]
+    answers.append(run("nodeops_files", files=[{**files[0], "content": "hunter3", "validate": "false"}]))
+    assert (answers[-1]["failed"], [one.get("changed") for one in answers]) == (True, [True, True, False, None])
+    assert len(logged) == 4
+    assert "hunter" not in json.dumps([logged, answers])
 
 
 def test_mode_alone_is_a_difference(run: Run, tmp_path: Path) -> None:
@@ -175,6 +190,48 @@ def test_systemd_is_left_alone_by_other_files_and_in_check_mode(
     run("nodeops_files", units=f"{tmp_path}/units/", files=[owned(tmp_path / "a", "x")])
     run("nodeops_files", units=f"{tmp_path}/", check=True, files=[owned(tmp_path / "a.service", "x")])
     assert systemd("no") == []
+
+
+def test_a_unit_that_was_not_started_anew_is_told_until_it_is_also_after_a_run_that_ended_before(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, folder = tmp_path / "bin/systemctl", f"{tmp_path}/readers/"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\necho InvocationID=$(cat {tmp_path}/start)\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}:{os.environ['PATH']}")
+    file, other = owned(tmp_path / "a.conf", "one"), owned(tmp_path / "b.conf", "one")
+    readers = {"a.service": [file["dest"]], "b.service": [other["dest"]]}
+
+    def outdated(**more: Any) -> list[str]:
+        answer = run("nodeops_files", readers_folder=folder, **{"files": [file, other], "readers": readers, **more})
+        return list(answer["outdated"])
+
+    (tmp_path / "start").write_text("first")
+    assert outdated(check=True) == ["a.service", "b.service"]
+    assert not Path(folder).exists()
+    # Nobody starts them anew: a run was killed, or another host ended it.
+    assert [outdated(), outdated(), outdated(check=True)] == [["a.service", "b.service"]] * 3
+    (tmp_path / "start").write_text("second")
+    assert outdated() == []
+    other["content"] = "two"
+    assert [outdated(check=True), outdated()] == [["b.service"]] * 2
+    (tmp_path / "start").write_text("third")
+    assert [outdated(), outdated(files=[file], absent=[other["dest"]]), outdated(files=[file])] == [
+        [],
+        ["b.service"],
+        ["b.service"],
+    ]
+    # One that cannot run here, as systemd-timesyncd in a container, is not told for ever.
+    (tmp_path / "start").write_text("")
+    file["content"] = "two"
+    assert [outdated(files=[file]), outdated(files=[file])] == [["a.service"], []]
+
+
+def test_no_role_decides_by_what_it_wrote_itself_whether_a_unit_is_started_anew() -> None:
+    """That is forgotten where a run ends in between; the ledger's files have their digest in its process."""
+    found = [file for file in (MODULES.parents[1] / "roles").rglob("tasks/*.yml") if ".written" in file.read_text()]
+    assert found == []
 
 
 def test_observe_sees_a_listening_socket_and_its_process(run: Run, tmp_path: Path) -> None:

@@ -6,6 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import typer
+
+from nodeops.core.errors import Refused
+from nodeops.firewall import cli as firewall
+from nodeops.hardening import cli as hardening
+from nodeops.host import trial
 
 ROOT = Path(__file__).parents[3]
 ARGUMENTS = {"confirm": ["hardening", "confirm"]}
@@ -56,3 +62,16 @@ def test_it_is_not_kept_while_the_host_behind_cannot_be_reached(action, monkeypa
     answer = made._confirm(ARGUMENTS, {"seconds": 60, "token": "t"}, {}, ["node-4"])
     assert answer["failed"] and "node-4: administratively prohibited" in answer["msg"]
     assert "t" not in done, "nothing was confirmed"
+
+
+@pytest.mark.parametrize(("name", "app"), [("firewall", firewall.app), ("hardening", hardening.app)])
+def test_who_is_told_that_a_confirmation_failed_is_told_a_verb_that_there_is(action, tmp_path, name, app):
+    with pytest.raises(Refused) as said:
+        trial.require(tmp_path, "t", name)
+    told = action[0]._left([name, "apply"], 89.6)
+    assert "within 90 s" in told
+    for text in (said.value.hint, told):
+        words = text.partition("nodeops ")[2].split()
+        command = typer.main.get_command(app).commands[words[1]]
+        assert words[0] == name
+        assert words[2] in {option for parameter in command.params for option in parameter.opts}
