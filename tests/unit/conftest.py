@@ -43,3 +43,9 @@ def this_machine_is_left_alone() -> Iterator[None]:
     before = written()
     yield
     assert WITH_AN_AGENT or written() == before, f"written on this machine, in one of {[str(one) for one in OF_A_HOST]}"
+
+
+@pytest.fixture
+def brief_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a chain that stands be watched for a moment only: seconds of it show nothing more."""
+    monkeypatch.setattr("nodeops.ledger.node.wait._MOST_WATCH_SECONDS", 0.3)

@@ -57,6 +57,7 @@ def test_status_says_who_signs_what_is_needed_and_who_may_go(moving: Path, run: 
     assert "this ledger has no authors, so there are no leases" in out
 
 
+@pytest.mark.usefixtures("brief_watch")
 def test_of_a_chain_that_stands_nobody_is_said_to_be_live(moving: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nodeops.quorum.leave.time.time", lambda: 4e9)
     code, out, _ = run("quorum", "status", "--json", "--document", moving)

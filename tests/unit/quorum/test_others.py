@@ -77,6 +77,7 @@ def test_a_lying_own_node_that_nobody_contradicts_is_named_and_not_refused(host:
     assert "judged by alpha-1 (alpha) alone: beta-1 (beta): does not answer: connection refused; gamma-1 (gamma)" in found.why
 
 
+@pytest.mark.usefixtures("brief_watch")
 def test_a_lying_own_node_that_plays_dead_does_not_keep_its_host_from_a_restart(host: Any) -> None:
     """All are live, and it shows an old block as its newest: by its word the chain stands."""
     chain = Linked(name=CHAIN).grow(100)

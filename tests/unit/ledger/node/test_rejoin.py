@@ -54,6 +54,7 @@ class Answering:
         return [BlockCommit(height, "", "", datetime.now(UTC), self.signers) for height in range(last, first - 1, -1)]
 
 
+@pytest.mark.usefixtures("brief_watch")
 @pytest.mark.parametrize(
     ("age_seconds", "grows", "catching_up", "height"),
     [
