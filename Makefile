@@ -79,7 +79,7 @@ demo-down: $(READY) ## Remove the demo's hosts, and nothing else
 	@nodeops lab down --inventory $(LAB)
 
 .PHONY: check
-check: $(READY) ## Lint, types, unit and contract tests: a minute or so, no hosts
+check: $(READY) ## Lint, types, unit and contract tests: a minute and a half, no hosts
 	@$(MAKE) --jobs=2 --keep-going unit lint-ansible-quick $(LINTS)
 
 .PHONY: unit lint-ansible lint-ansible-quick $(LINTS)

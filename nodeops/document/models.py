@@ -38,8 +38,7 @@ class Model(BaseModel):
 class Ledger(Model):
     """Which ledger all members run. `block_seconds` is the pause after a commit; `application` an ABCI socket. With
     `genesis_time` (UTC, in quotes: "2026-01-31T08:00:00Z") each organisation makes the same genesis; without it one does for all.
-    At each so many heights (`state_blocks`; without it the platform's own) nodes keep a state for those that begin later.
-    """
+    At each so many heights (`state_blocks`; without it the platform's own) nodes keep a state for those that begin later."""
 
     platform: Name
     version: Version

@@ -8,16 +8,10 @@ import yaml
 
 from tests.contract.rules.tree import ROOT
 from tests.tiers import slow
-from tests.unit.plugins.test_playbooks import inventory, run, says
+from tests.unit.plugins.test_playbooks import CONSORTIUM, inventory, run, says
 
 ROLE = ROOT / "roles/log_host"
-CONSORTIUM = """\
-consortium: c
-revision: 1
-ledger: {platform: cometbft, version: v0.38.21, chain: c-1}
-organisations: {a: {}}
-nodes:
-  n-1: {organisation: a, duty: validator, address: 192.0.2.1}
+MORE = """\
   n-2: {organisation: a, duty: validator, address: 192.0.2.2}
 monitors:
   m-1: {organisation: a, address: 192.0.2.9}
@@ -30,7 +24,7 @@ KEPT = "Keep the certificates of nodes and of log hosts beside the consortium fi
 @pytest.mark.parametrize("alone", ["n-1", "m-1"])
 def test_a_host_whose_own_choices_name_no_log_host_speaks_for_no_other(tmp_path: Path, alone: str) -> None:
     folder = inventory(tmp_path)
-    (folder / "consortium.yml").write_text(CONSORTIUM)
+    (folder / "consortium.yml").write_text(CONSORTIUM + MORE)
     (folder / "host_vars").mkdir()
     for name in {"n-1", "n-2", "m-1"} - {alone}:
         (folder / f"host_vars/{name}.yml").write_text(json.dumps(NAMED))
